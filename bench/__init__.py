@@ -1,0 +1,1 @@
+"""The measured figures, each against its limit or a peer in the same run."""

@@ -1,0 +1,1 @@
+"""Chat in, parts out: one conversation core, many channels."""

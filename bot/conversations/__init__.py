@@ -1,0 +1,1 @@
+"""Channel-neutral conversations: pure functions from what was said to what is shown."""

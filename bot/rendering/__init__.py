@@ -1,0 +1,1 @@
+"""Turns channel-neutral parts into what a channel can show."""

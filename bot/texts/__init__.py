@@ -1,0 +1,1 @@
+"""Every sentence that a person reads, zh and en side by side."""

@@ -1,0 +1,1 @@
+"""The program: commands, settings, wiring. The only package that imports everything; imported by nothing."""

@@ -1,0 +1,1 @@
+"""The field side: profiles, links, one owner of each bus."""

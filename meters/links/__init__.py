@@ -1,0 +1,1 @@
+"""Strict Modbus links, one file for each transport."""

@@ -1,0 +1,1 @@
+"""Money in: providers and their notifications. Holds no business rule."""

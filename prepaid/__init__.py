@@ -1,0 +1,1 @@
+"""The business of prepaid supply: knows nothing of chat, HTTP, Modbus or MongoDB."""

@@ -1,0 +1,90 @@
+"""What people are told, once for each crossing, each with a stable id so that a crash or a race tells nothing twice (N1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class NoticeKind(StrEnum):
+    """Each names a text in the catalogues: "notice.<kind>"."""
+
+    LOW_BALANCE = "low_balance"
+    BALANCE_GONE = "balance_gone"
+    CUT_DONE = "cut_done"
+    RESTORED = "restored"
+    SWITCH_STUCK = "switch_stuck"
+    PAYMENT_THREAD = "payment_thread"
+    PAYMENT_DISPUTED = "payment_disputed"
+    READING_HELD = "reading_held"
+    GATEWAY_DOWN = "gateway_down"
+    GATEWAY_BACK = "gateway_back"
+
+
+class NoticeState(StrEnum):
+    """Where the delivery of a notice stands."""
+
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    EXHAUSTED = "exhausted"
+
+
+class Stage(StrEnum):
+    """The payment thread: one message that updates itself (FEATURES N3). In order of progress."""
+
+    WAITING = "waiting"
+    PAID = "paid"
+    CREDITED = "credited"
+    SWITCHING = "switching"
+    POWER_ON = "power_on"
+    CREDITED_STILL_ON = "credited_still_on"
+    """The supply was never off: the thread ends with the credit."""
+    STUCK = "stuck"
+    EXPIRED = "expired"
+    DISPUTED = "disputed"
+
+
+STAGE_ORDER = tuple(Stage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One row of the outbox: one event for one person.
+
+    `params` fill the text: amounts in micro-yuan (`*_micro`), instants as ISO strings (`*_at`), ids and labels.
+    """
+
+    id: str
+    kind: NoticeKind
+    person_id: str
+    account_id: str | None
+    at: datetime
+    params: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+    thread: str | None = None
+    """Order id: this notice edits the person's message of that thread instead of sending a new one."""
+    stage: Stage | None = None
+    state: NoticeState = NoticeState.QUEUED
+    attempts: int = 0
+    next_at: datetime | None = None
+    done_at: datetime | None = None
+
+
+MAX_ATTEMPTS = 6
+RETRY_S = (1, 5, 30, 120, 600)
+
+
+def notice_id(kind: NoticeKind, account_id: str, crossing: str, person_id: str) -> str:
+    """Deterministic: the same crossing told to the same person is the same row."""
+    return f"{kind}:{account_id}:{crossing}:{person_id}"
+
+
+def crossed_levels(levels: tuple[int, ...], before_micro: int, after_micro: int) -> tuple[int, ...]:
+    """The warning levels that a falling balance went through: above before, at or below now."""
+    return tuple(level for level in levels if after_micro <= level < before_micro)
+
+
+def retry_after_s(attempts: int) -> int:
+    """Seconds until the next try after `attempts` failures."""
+    return RETRY_S[min(attempts, len(RETRY_S)) - 1] if attempts else 0

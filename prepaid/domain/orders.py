@@ -1,0 +1,138 @@
+"""Top-up orders: their states, the only allowed edges, and what a verified payment means for one.
+
+The row exists before the provider is called. A timeout is `unknown` and is left only by asking the provider (M9). Paid
+money on an expired order still reaches the account (M8); a payment that differs from its order is `disputed` (M6).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from prepaid.domain.errors import Refused
+
+MIN_TOPUP_FEN = 100
+MAX_TOPUP_FEN = 500_000
+ORDER_TTL_S = 2 * 3600
+
+
+class OrderState(StrEnum):
+    """Where an order stands."""
+
+    CREATED = "created"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    PAID = "paid"
+    CREDITED = "credited"
+    EXPIRED = "expired"
+    DISPUTED = "disputed"
+    REFUNDING = "refunding"
+    REFUNDED = "refunded"
+
+
+_S = OrderState
+ALLOWED: dict[OrderState, frozenset[OrderState]] = {
+    _S.CREATED: frozenset({_S.PENDING, _S.UNKNOWN, _S.PAID, _S.EXPIRED, _S.DISPUTED}),
+    _S.PENDING: frozenset({_S.UNKNOWN, _S.PAID, _S.EXPIRED, _S.DISPUTED}),
+    _S.UNKNOWN: frozenset({_S.PENDING, _S.PAID, _S.EXPIRED, _S.DISPUTED}),
+    _S.EXPIRED: frozenset({_S.PAID, _S.DISPUTED}),
+    _S.PAID: frozenset({_S.CREDITED}),
+    _S.CREDITED: frozenset({_S.REFUNDING}),
+    _S.DISPUTED: frozenset({_S.PAID, _S.REFUNDING}),
+    _S.REFUNDING: frozenset({_S.REFUNDED, _S.CREDITED}),
+    _S.REFUNDED: frozenset(),
+}
+UNSETTLED = frozenset({_S.UNKNOWN, _S.PAID})
+"""Money may be on its way: no cut-off while an order is here (S3)."""
+OPEN = frozenset({_S.CREATED, _S.PENDING, _S.UNKNOWN})
+"""The provider is still asked about these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One wish to top up. `id` is the provider's out_trade_no: 6-32 of `[0-9A-Za-z_-]`."""
+
+    id: str
+    account_id: str
+    site_id: str
+    person_id: str
+    provider: str
+    amount_fen: int
+    created_at: datetime
+    expires_at: datetime
+    currency: str = "CNY"
+    state: OrderState = OrderState.CREATED
+    pay_uri: str | None = None
+    """What the payer scans or opens (Native: `weixin://wxpay/...`)."""
+    txn_id: str | None = None
+    paid_at: datetime | None = None
+    dispute: str | None = None
+    """Text key that says why the payment differs from the order."""
+    asked_at: datetime | None = None
+    """When the provider was last asked."""
+    questions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """What a provider said about one payment, verified and put in our words. Amounts in fen."""
+
+    provider: str
+    merchant_id: str
+    app_id: str
+    order_id: str
+    txn_id: str
+    amount_fen: int
+    currency: str
+    paid_at: datetime
+    success: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """Who we are at a provider: a payment for anybody else is disputed."""
+
+    provider: str
+    merchant_id: str
+    app_id: str
+
+
+def new_order_id(now: datetime) -> str:
+    """A fresh out_trade_no: readable date, 80 random bits, 31 characters of `[0-9a-z]`."""
+    return f"cw{now:%y%m%d%H%M%S}{secrets.token_hex(8)}"
+
+
+def check_amount(amount_fen: int) -> int:
+    """Returns a top-up amount that is allowed, or raises `Refused("refused.amount_range")`."""
+    if not MIN_TOPUP_FEN <= amount_fen <= MAX_TOPUP_FEN:
+        raise Refused("refused.amount_range", min_fen=MIN_TOPUP_FEN, max_fen=MAX_TOPUP_FEN)
+    return amount_fen
+
+
+def check_edge(old: OrderState, new: OrderState) -> None:
+    """Raises `Refused("refused.order_edge")` for a step that orders may not take (M8)."""
+    if new not in ALLOWED[old]:
+        raise Refused("refused.order_edge", old=old, new=new)
+
+
+def difference(order: Order, payment: Payment, merchant: Merchant) -> str | None:
+    """Why `payment` must not be credited to `order`, as a text key, or None when it matches (M6)."""
+    if (payment.merchant_id, payment.app_id) != (merchant.merchant_id, merchant.app_id):
+        return "dispute.merchant"
+    if payment.provider != order.provider:
+        return "dispute.provider"
+    if payment.currency != order.currency:
+        return "dispute.currency"
+    if payment.amount_fen != order.amount_fen:
+        return "dispute.amount"
+    return None
+
+
+def question_due_s(questions: int) -> int:
+    """Seconds to wait before asking a provider again: every 30 s for ten minutes, then slower, up to an hour."""
+    ten_minutes = 20
+    if questions < ten_minutes:
+        return 30
+    return min(3600, 60 * 2 ** min(questions - ten_minutes, 6))

@@ -1,0 +1,59 @@
+"""People and their chat addresses: one person across channels, bound to accounts by one-time codes (A5)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from prepaid.domain.access import Actor, Grant
+
+CODE_TTL_S = 10 * 60
+CODE_TRIES = 5
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""No 0, 1, I, O: codes are read aloud and typed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a person can be reached: channel name and the channel's own user id."""
+
+    channel: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A user of the chat. Nothing about them but their language, accounts, grants and addresses."""
+
+    id: str
+    language: str = "zh"
+    accounts: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    addresses: tuple[Address, ...] = ()
+
+    def actor(self) -> Actor:
+        """The person as the one authorisation rule sees them."""
+        return Actor(id=self.id, accounts=frozenset(self.accounts), grants=self.grants, language=self.language)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindCode:
+    """A one-time code that binds a chat to an account. Only its hash is stored."""
+
+    hash: str
+    account_id: str
+    expires_at: datetime
+    issued_by: str
+    used_by: str | None = None
+
+
+def new_code() -> str:
+    """Eight characters, 40 random bits, no letter that looks like a digit."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+def code_hash(code: str) -> str:
+    """What is stored of a code."""
+    return hashlib.sha256(code.strip().upper().encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""MongoDB through motor, and Redis for speed. The only door to both."""

@@ -1,0 +1,1 @@
+"""One file for one thing that a person or the clock can ask: the only place that changes anything through the store."""

@@ -1,0 +1,108 @@
+"""What use cases show: plain figures for the doors to put into words. One ledger snapshot each (M16, N4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from prepaid.domain.metering import Gateway, Meter, Usage
+from prepaid.domain.supply import HoldKind, Outcome, Supply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyView:
+    """One supply. `on` is what the relay last said; `reason` is a text key ("rule.*")."""
+
+    meter_id: str
+    on: bool | None
+    wanted_on: bool
+    reason: str
+    outcome: Outcome
+    hold: HoldKind | None
+    silent: bool
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceView:
+    """A balance at a stated time. `hours_left` is None when too little is known."""
+
+    account_id: str
+    label: str
+    balance_micro: int
+    at: datetime
+    supplies: tuple[SupplyView, ...]
+    price_micro_per_kwh: int
+    low: bool
+    spared_rule: str | None
+    spared_until: datetime | None
+    hours_left: int | None
+    site_time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLine:
+    """One of a person's accounts."""
+
+    account_id: str
+    label: str
+    balance_micro: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageView:
+    """Energy and money by hour, oldest first."""
+
+    account_id: str
+    label: str
+    site_time_zone: str
+    hours: tuple[Usage, ...]
+    total_wh: int
+    total_micro: int
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """One account in an overview."""
+
+    account_id: str
+    label: str
+    balance_micro: int
+    on: bool | None
+    wanted_on: bool
+    outcome: Outcome
+    hold: HoldKind | None
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """One site, as far as the actor's jurisdiction reaches into it."""
+
+    site_id: str
+    name: str
+    rows: tuple[AccountRow, ...]
+    on: int
+    off: int
+    silent: int
+    arrears_micro: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Everything in an actor's jurisdiction."""
+
+    sites: tuple[SiteView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusPlan:
+    """What the owner of a bus needs to know now."""
+
+    gateway: Gateway
+    meters: tuple[Meter, ...]
+    supplies: Mapping[str, Supply]
+    command_ttl_s: int

@@ -1,0 +1,1 @@
+"""Stand-ins that a newcomer runs and the tests use: simulated gateways, providers and chat servers."""
