@@ -1,0 +1,80 @@
+"""Modbus RTU framing over a stream. Without a transaction id, late replies are known and dropped by their shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pymodbus.framer.rtu import FramerRTU
+
+from meters.links.link import Link, Waiting
+
+EXCEPTION_BYTES = 2
+CRC_BYTES = 2
+
+
+def with_crc(body: bytes) -> bytes:
+    """Unit and PDU with their CRC behind them."""
+    return body + FramerRTU.compute_CRC(body).to_bytes(2, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """A request whose reply may still come, and until when it is waited for."""
+
+    waiting: Waiting
+    until: float
+
+
+class RtuLink(Link):
+    """A link with RTU frames."""
+
+    def __init__(self, *, quiet_s: float = 2.0) -> None:
+        super().__init__(quiet_s=quiet_s)
+        self._late: dict[int, _Late] = {}
+
+    def frame(self, unit: int, pdu: bytes) -> bytes:
+        """Unit, PDU and CRC."""
+        return with_crc(bytes((unit,)) + pdu)
+
+    def tainted(self, unit: int) -> float:
+        """Until the late reply was dropped or the quiet time has passed."""
+        late = self._late.get(unit)
+        if late is None:
+            return 0.0
+        left_s = late.until - self._loop.time()
+        if left_s <= 0:
+            del self._late[unit]
+        return max(0.0, left_s)
+
+    def taint(self, waiting: Waiting) -> None:
+        """From now on a frame of this shape is the late reply."""
+        self._late[waiting.unit] = _Late(waiting, self._loop.time() + self._quiet_s)
+
+    def take(self, waiting: Waiting | None) -> bytes | None:
+        """Drops late replies whole first, so that nothing inside one can pass for a frame; then looks for the reply."""
+        for unit, late in list(self._late.items()):
+            if self._cut_out(late.waiting) is not None:
+                del self._late[unit]
+                self.counts.late += 1
+        if waiting is not None:
+            return self._cut_out(waiting)
+        if not self._late:
+            self.skip(len(self._buffer))
+        return None
+
+    def _cut_out(self, waiting: Waiting) -> bytes | None:
+        unit, request = bytes((waiting.unit,)), waiting.request
+        reply = self._find(unit + request.reply_head, request.reply_bytes + 1)
+        return reply or self._find(unit + request.exception_head, EXCEPTION_BYTES + 1)
+
+    def _find(self, head: bytes, length: int) -> bytes | None:
+        """The PDU of the first frame with this head, this length and a right CRC."""
+        buffer, at = self._buffer, self._buffer.find(head)
+        while at >= 0 and at + length + CRC_BYTES <= len(buffer):
+            end = at + length + CRC_BYTES
+            if with_crc(bytes(buffer[at : at + length])) == buffer[at:end]:
+                pdu = bytes(buffer[at + 1 : at + length])
+                del buffer[at:end]
+                return pdu
+            at = buffer.find(head, at + 1)
+        return None
