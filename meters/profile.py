@@ -1,7 +1,7 @@
 """What a meter model is, as data: how to read it, how to switch it, what must never be written to it.
 
-A model is one YAML file in `meters/profiles/`. The schema is strict, so that a slip in a file is found when it is loaded
-and never on a bus.
+A model is one YAML file in `meters/profiles/`. The schema is strict, so that a slip in a file is found when it is
+loaded and never on a bus.
 """
 
 from __future__ import annotations
@@ -101,14 +101,15 @@ class RelayWrite(Strict):
 
     function: Literal[5, 6, 16]
     address: Address
-    on: tuple[Word, ...] = Field(min_length=1, max_length=8)
-    off: tuple[Word, ...] = Field(min_length=1, max_length=8)
+    closed: tuple[Word, ...] = Field(min_length=1, max_length=8)
+    """Current flows."""
+    open: tuple[Word, ...] = Field(min_length=1, max_length=8)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if self.on == self.off or len(self.on) != len(self.off):
-            raise ValueError("on and off must differ in value and agree in length")
-        if self.function != requests.WRITE_REGISTERS and len(self.on) != 1:
+        if self.closed == self.open or len(self.closed) != len(self.open):
+            raise ValueError("closed and open must differ in value and agree in length")
+        if self.function != requests.WRITE_REGISTERS and len(self.closed) != 1:
             raise ValueError("functions 5 and 6 write one value")
         return self
 
@@ -118,14 +119,14 @@ class RelayReadBack(Strict):
 
     function: Literal[1, 3, 4]
     address: Address
-    on: Word
-    off: Word
+    closed: Word
+    open: Word
     mask: Word = 0xFFFF
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if self.on & self.mask == self.off & self.mask:
-            raise ValueError("on and off must differ under the mask")
+        if self.closed & self.mask == self.open & self.mask:
+            raise ValueError("closed and open must differ under the mask")
         return self
 
     @property
@@ -135,7 +136,7 @@ class RelayReadBack(Strict):
 
     def state(self, word: int) -> bool | None:
         """On, off, or None for a word that means neither."""
-        return {self.on & self.mask: True, self.off & self.mask: False}.get(word & self.mask)
+        return {self.closed & self.mask: True, self.open & self.mask: False}.get(word & self.mask)
 
     def state_in(self, reply: bytes) -> bool | None:
         """What a reply to `request` says."""
@@ -153,7 +154,7 @@ class Relay(Strict):
 
     def request(self, *, on: bool) -> Request:
         """The write that switches."""
-        return requests.write(self.write.function, self.write.address, self.write.on if on else self.write.off)
+        return requests.write(self.write.function, self.write.address, self.write.closed if on else self.write.open)
 
 
 class Check(Strict):
@@ -218,10 +219,10 @@ class Profile(Strict):
         return self
 
     def _relay_is_safe(self) -> None:
-        shapes = [(read.function, read.count) for read in self.reads]
+        shapes: list[tuple[int, int]] = [(read.function, read.count) for read in self.reads]
         if self.relay is not None:
             write, back = self.relay.write, self.relay.read_back
-            if self.forbidden_writes & set(range(write.address, write.address + len(write.on))):
+            if self.forbidden_writes & set(range(write.address, write.address + len(write.closed))):
                 raise ValueError("the relay's own write is forbidden")
             shapes.append((back.function, 1))
         # On RTU a late reply is told from the present one by its shape alone, so no two reads may share one.
