@@ -91,7 +91,7 @@ class Collection:
             await self._raw.insert_one(dict(document))
 
     async def insert_many(self, documents: Iterable[Filter], *, ordered: bool = True) -> BulkCounts:
-        """Inserts documents. Ordered: the first duplicate stops it and is raised; unordered: duplicates are reported."""
+        """Inserts documents. Ordered: the first duplicate stops it and raises; unordered: duplicates are reported."""
         copies = [dict(document) for document in documents]
         with writing(), bulk_counts(ordered=ordered) as counts:
             result = await self._raw.insert_many(copies, ordered=ordered)

@@ -1,0 +1,83 @@
+"""Fixtures of the whole suite. The stores start when the first test asks for them, one pair for each test process.
+
+`CHATWATT_TEST_MONGODB_URI` and `CHATWATT_TEST_REDIS_URI` name stores to use instead, and `CHATWATT_DRIVER` (`motor` or
+`native`) the MongoDB driver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from typing import Final, cast
+
+import pytest
+from redis.asyncio import Redis
+
+from chatwatt.embedded import EmbeddedStores, StoreUris
+from prepaid.storage.driver import Database, DriverName, connect
+from tests.fakes.clock import ManualClock
+
+_REDIS_DATABASES: Final = 16
+
+
+@pytest.fixture(scope="session")
+def store_uris(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreUris]:
+    """Both stores, started at most once for each test process."""
+    mongodb_uri = os.environ.get("CHATWATT_TEST_MONGODB_URI")
+    redis_uri = os.environ.get("CHATWATT_TEST_REDIS_URI")
+    if mongodb_uri and redis_uri:
+        yield StoreUris(mongodb_uri, redis_uri)
+        return
+    stores = EmbeddedStores(tmp_path_factory.mktemp("stores"), supervise=False)
+    loop = asyncio.new_event_loop()
+    try:
+        embedded = loop.run_until_complete(stores.start())
+        yield StoreUris(mongodb_uri or embedded.mongodb_uri, redis_uri or embedded.redis_uri)
+        # Its data is thrown away, so it need not take two seconds to put it in order first.
+        stores.kill_mongodb()
+        loop.run_until_complete(stores.stop())
+    finally:
+        loop.close()
+
+
+@pytest.fixture
+def driver_name() -> DriverName:
+    """The MongoDB driver under test."""
+    return cast("DriverName", os.environ.get("CHATWATT_DRIVER", "motor"))
+
+
+@pytest.fixture
+async def database(store_uris: StoreUris, driver_name: DriverName) -> AsyncIterator[Database]:
+    """A MongoDB database of the test's own, empty."""
+    database = connect(store_uris.mongodb_uri, f"test_{secrets.token_hex(6)}", driver=driver_name)
+    yield database
+    if "CHATWATT_TEST_MONGODB_URI" in os.environ:
+        # The embedded server drops slowly and is thrown away whole; a real one is left as it was.
+        await database.drop()
+    await database.close()
+
+
+@pytest.fixture
+async def redis_url(store_uris: StoreUris) -> AsyncIterator[str]:
+    """An empty logical Redis database. Published messages cross such databases: use `redis_prefix` as well."""
+    if "CHATWATT_TEST_REDIS_URI" in os.environ:
+        yield store_uris.redis_uri
+        return
+    url = f"{store_uris.redis_uri}/{secrets.randbelow(_REDIS_DATABASES)}"
+    async with Redis.from_url(url) as redis:
+        await redis.flushdb()
+    yield url
+
+
+@pytest.fixture
+def redis_prefix() -> str:
+    """A prefix of the test's own for keys and channels."""
+    return f"test:{secrets.token_hex(6)}:"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that moves only when told to."""
+    return ManualClock()
