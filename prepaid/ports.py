@@ -37,7 +37,7 @@ class Waiter(Protocol):
     """Listens to wake-ups from when it is made."""
 
     async def wait(self, timeout_s: float) -> bool:
-        """True when woken (all wake-ups since the last call count as one), False when the time is up. Never raises for a lost hint."""
+        """True when woken (all wake-ups since the last call are one), False when the time is up. Losses never raise."""
         ...
 
 
@@ -66,7 +66,7 @@ class Ledger(Protocol):
     """The journal. The insert of an entry is the commit."""
 
     async def post(self, posting: Posting) -> Entry:
-        """Commits once per `idem`: a repeat returns the stored entry. Raises `Refused` below the floor or for another body."""
+        """Commits once per `idem`; a repeat returns the stored entry. `Refused` below the floor or for another body."""
         ...
 
     async def head(self, account_id: str) -> Head:
@@ -164,7 +164,7 @@ class Supplies(Protocol):
     async def record(
         self, meter_id: str, generation: int, reported: Reported, outcome: Outcome, *, operated: bool, day: str
     ) -> bool:
-        """Stores what the relay said under `generation`; older generations change nothing (S6). Counts an operation of `day`."""
+        """Stores what the relay said under `generation`; older generations change nothing (S6). Counts operations."""
         ...
 
     async def attempt(self, meter_id: str, generation: int, outcome: Outcome) -> None:
@@ -200,6 +200,10 @@ class Orders(Protocol):
 
     async def of_account(self, account_id: str, limit: int) -> Sequence[Order]:
         """Newest first."""
+        ...
+
+    async def unsettled(self, account_id: str) -> bool:
+        """Whether money may be on its way: any order paid or unknown (S3)."""
         ...
 
     async def claim(self, payment: Payment) -> str:
@@ -367,7 +371,7 @@ class Store:
 
 
 class PaymentProvider(Protocol):
-    """One way to pay. Methods raise `Refused` (the provider said no), `TryAgain` (nothing happened) or `Unknown` (ask)."""
+    """One way to pay. Raises `Refused` (the provider said no), `TryAgain` (nothing happened) or `Unknown` (ask)."""
 
     @property
     def name(self) -> str: ...
@@ -387,7 +391,7 @@ class PaymentProvider(Protocol):
 
 
 class Sender(Protocol):
-    """Carries notices to people on one channel. Raises `TryAgain` (later, same row), `Refused` (this address will never take it)."""
+    """Carries notices on one channel. Raises `TryAgain` (later, same row), `Refused` (this address takes none)."""
 
     async def send(self, address: Address, notice: Notice, person: Person, *, reference: str | None) -> str:
         """Delivers, or edits the message `reference`; returns the reference of the message now shown."""
@@ -395,7 +399,7 @@ class Sender(Protocol):
 
 
 class Sessions(Protocol):
-    """Conversation state of a chat: Redis, so any process can continue it. Losing one costs a question, never truth (Y2)."""
+    """Conversation state, in Redis so that any process continues it. Losing one costs a question, never truth (Y2)."""
 
     async def load(self, key: str) -> Mapping[str, object]:
         """The stored state, or an empty mapping."""

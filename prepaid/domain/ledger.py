@@ -97,6 +97,8 @@ class Head:
     seq: int = 0
     balance_micro: int = 0
     hash: str = GENESIS
+    credit_seq: int = 0
+    """The latest entry that raised the balance: warnings are given once for each such epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +119,14 @@ class Entry:
     reason: str
     currency: str
     ref: Mapping[str, str | int]
+    credit_seq: int
     prev_hash: str
     hash: str
+
+    @property
+    def head(self) -> Head:
+        """The end of the chain once this entry is its last."""
+        return Head(seq=self.seq, balance_micro=self.balance_micro, hash=self.hash, credit_seq=self.credit_seq)
 
 
 def chain(posting: Posting, head: Head, at: datetime) -> Entry:
@@ -141,6 +149,7 @@ def chain(posting: Posting, head: Head, at: datetime) -> Entry:
         reason=posting.reason,
         currency=posting.currency,
         ref=posting.ref,
+        credit_seq=head.seq + 1 if posting.delta_micro > 0 else head.credit_seq,
         prev_hash=head.hash,
         hash="",
     )
@@ -172,6 +181,7 @@ def hash_of(entry: Entry) -> str:
             entry.reason,
             entry.currency,
             sorted(entry.ref.items()),
+            entry.credit_seq,
             entry.prev_hash,
         ]
     )
@@ -194,9 +204,8 @@ class Audit:
         for entry in entries:
             self._one(entry)
 
-    def check_cache(self, account_id: str, cached: Head, replayed: Head) -> None:
+    def check_cache(self, cached: Head, replayed: Head) -> None:
         """An account row may lag behind the chain, but never lead it or differ at the same `seq`."""
-        del account_id
         if cached.seq > replayed.seq or (cached.seq == replayed.seq and cached != replayed):
             self.mismatches += 1
 
@@ -231,9 +240,15 @@ class Audit:
         balance = self._head.balance_micro + own
         if total != 0 or own != entry.delta_micro or balance != entry.balance_micro:
             self.mismatches += 1
-        broken = entry.seq != self._head.seq + 1 or entry.prev_hash != self._head.hash or entry.hash != hash_of(entry)
+        credit_seq = entry.seq if entry.delta_micro > 0 else self._head.credit_seq
+        broken = (
+            credit_seq != entry.credit_seq
+            or entry.seq != self._head.seq + 1
+            or entry.prev_hash != self._head.hash
+            or entry.hash != hash_of(entry)
+        )
         self.chain_breaks += broken
-        self._head = Head(seq=entry.seq, balance_micro=entry.balance_micro, hash=entry.hash)
+        self._head = entry.head
 
 
 def _with_hash(entry: Entry) -> Entry:

@@ -135,4 +135,4 @@ def question_due_s(questions: int) -> int:
     ten_minutes = 20
     if questions < ten_minutes:
         return 30
-    return min(3600, 60 * 2 ** min(questions - ten_minutes, 6))
+    return min(3600, 60 << min(questions - ten_minutes, 6))

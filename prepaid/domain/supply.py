@@ -67,6 +67,8 @@ class Wanted:
     at: datetime
     by_hand: bool = False
     """Set by an admin: money does not undo it, another admin's word does."""
+    cause: str = ""
+    """The order whose payment brought the supply back, so that its thread can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

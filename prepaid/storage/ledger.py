@@ -1,0 +1,203 @@
+"""The journal: one document is one commit.
+
+Two unique indexes do everything: `(acc, idem)` makes an effect single for ever, `(acc, seq)` makes the chain dense and
+is the optimistic lock. The row in `ledger_heads` is only a cache and is repaired from the entries behind it.
+See docs/adr/0001-one-document-is-one-commit.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from bson import Int64
+
+from prepaid.domain.errors import Refused, Unknown
+from prepaid.domain.ledger import Entry, Head, Kind, Line, Posting, chain, same_request
+from prepaid.ports import Clock
+from prepaid.storage.driver import Database, Document, DuplicateKey
+
+ATTEMPTS = 60
+"""Tries at the same account before contention is called trouble."""
+STRIPES = 256
+HEADS_KEPT = 20_000
+
+_SUM_OF_LINES = {"$reduce": {"input": "$lines", "initialValue": 0, "in": {"$add": ["$$value", "$$this.v"]}}}
+VALIDATOR: dict[str, Any] = {
+    "$and": [
+        {
+            "$jsonSchema": {
+                "required": ["acc", "seq", "idem", "req", "kind", "lines", "delta", "bal", "at", "prev", "hash"],
+                "properties": {
+                    "seq": {"bsonType": "long", "minimum": 1},
+                    "delta": {"bsonType": "long"},
+                    "bal": {"bsonType": "long"},
+                    "lines": {
+                        "bsonType": "array",
+                        "minItems": 2,
+                        "items": {"required": ["a", "v"], "properties": {"v": {"bsonType": "long"}}},
+                    },
+                },
+            }
+        },
+        {"$expr": {"$eq": [_SUM_OF_LINES, 0]}},
+    ]
+}
+
+
+class MongoLedger:
+    """Implements `prepaid.ports.Ledger`. The in-process heads and locks only save collisions; the indexes decide."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._entries = database.collection("entries", durable=True)
+        self._heads = database.collection("ledger_heads")
+        self._clock = clock
+        self._known: dict[str, Head] = {}
+        self._locks = [asyncio.Lock() for _ in range(STRIPES)]
+
+    async def migrate(self) -> None:
+        """Creates the collection, its validator and its indexes."""
+        await self._database.ensure_collection("entries", validator=VALIDATOR)
+        await self._entries.create_index([("acc", 1), ("seq", 1)], unique=True)
+        await self._entries.create_index([("acc", 1), ("idem", 1)], unique=True)
+        await self._entries.create_index([("at", 1)])
+
+    async def post(self, posting: Posting) -> Entry:
+        """Commits once per `idem`. Lost answers are resolved by the key, never by posting under another."""
+        async with self._locks[hash(posting.account_id) % STRIPES]:
+            for attempt in range(ATTEMPTS):
+                entry = await self._attempt(posting, attempt)
+                if entry is not None:
+                    return entry
+                await asyncio.sleep(random.random() * min(0.2, 0.002 * 1.4**attempt))  # noqa: S311 - jitter
+        raise Unknown("unknown.store")
+
+    async def _attempt(self, posting: Posting, attempt: int) -> Entry | None:
+        """The committed entry, or None when somebody else took our place in the chain."""
+        acc = posting.account_id
+        head = self._known.get(acc) if attempt == 0 else None
+        try:
+            entry = chain(posting, head or await self._read_head(acc), self._clock.now())
+        except Refused:
+            stored = await self.by_idem(acc, posting.idem)
+            if stored is not None:
+                return same_request(stored, posting)
+            if head is not None:
+                return None
+            raise
+        try:
+            await self._entries.insert_one(_to_doc(entry))
+        except (DuplicateKey, Unknown):
+            self._known.pop(acc, None)
+            stored = await self.by_idem(acc, posting.idem)
+            return None if stored is None else same_request(stored, posting)
+        await self._remember(entry)
+        return entry
+
+    async def _remember(self, entry: Entry) -> None:
+        if len(self._known) >= HEADS_KEPT:
+            self._known.clear()
+        self._known[entry.account_id] = entry.head
+        try:
+            await self._heads.update_one(
+                {"_id": entry.account_id, "seq": {"$lt": entry.seq}}, {"$set": _head_doc(entry.head)}, upsert=True
+            )
+        except (DuplicateKey, Unknown):
+            return  # Somebody's newer head is there, or the cache lags: the entries behind it are read anyway.
+
+    async def head(self, account_id: str) -> Head:
+        """From the cached row and whatever entries lie behind it."""
+        return await self._read_head(account_id)
+
+    async def _read_head(self, account_id: str) -> Head:
+        row = await self._heads.find_one({"_id": account_id})
+        head = Head(row["seq"], row["bal"], row["hash"], row["credit_seq"]) if row else Head()
+        query = {"acc": account_id, "seq": {"$gt": head.seq}}
+        behind = [document async for document in self._entries.find(query)]
+        return _from_doc(max(behind, key=_seq)).head if behind else head
+
+    async def by_idem(self, account_id: str, idem: str) -> Entry | None:
+        """The entry with that key."""
+        document = await self._entries.find_one({"acc": account_id, "idem": idem})
+        return None if document is None else _from_doc(document)
+
+    async def latest(self, account_id: str, limit: int) -> Sequence[Entry]:
+        """Newest first; the range of `seq` bounds the query."""
+        head = await self._read_head(account_id)
+        query = {"acc": account_id, "seq": {"$gt": head.seq - limit}}
+        found = [_from_doc(document) async for document in self._entries.find(query)]
+        return sorted(found, key=lambda entry: -entry.seq)
+
+    async def replay(self) -> AsyncIterator[Entry]:
+        """Every entry, one account in memory at a time."""
+        accounts = [row["_id"] async for row in self._entries.aggregate([{"$group": {"_id": "$acc"}}])]
+        for account_id in sorted(accounts):
+            documents = [document async for document in self._entries.find({"acc": account_id})]
+            for document in sorted(documents, key=_seq):
+                yield _from_doc(document)
+
+    async def cached_heads(self) -> AsyncIterator[tuple[str, Head]]:
+        """The cached rows."""
+        async for row in self._heads.find({}):
+            yield row["_id"], Head(row["seq"], row["bal"], row["hash"], row["credit_seq"])
+
+
+def _seq(document: Document) -> int:
+    return int(document["seq"])
+
+
+def _head_doc(head: Head) -> Document:
+    return {
+        "seq": Int64(head.seq),
+        "bal": Int64(head.balance_micro),
+        "hash": head.hash,
+        "credit_seq": Int64(head.credit_seq),
+    }
+
+
+def _to_doc(entry: Entry) -> Document:
+    return {
+        "_id": f"{entry.account_id}:{entry.idem}",
+        "acc": entry.account_id,
+        "seq": Int64(entry.seq),
+        "idem": entry.idem,
+        "req": entry.request_hash,
+        "kind": str(entry.kind),
+        "lines": [{"a": line.account, "v": Int64(line.amount_micro)} for line in entry.lines],
+        "delta": Int64(entry.delta_micro),
+        "bal": Int64(entry.balance_micro),
+        "at": entry.at,
+        "effective_at": entry.effective_at,
+        "actor": entry.actor,
+        "reason": entry.reason,
+        "ccy": entry.currency,
+        "ref": {key: Int64(value) if isinstance(value, int) else value for key, value in entry.ref.items()},
+        "credit_seq": Int64(entry.credit_seq),
+        "prev": entry.prev_hash,
+        "hash": entry.hash,
+    }
+
+
+def _from_doc(document: Document) -> Entry:
+    return Entry(
+        account_id=document["acc"],
+        seq=int(document["seq"]),
+        idem=document["idem"],
+        request_hash=document["req"],
+        kind=Kind(document["kind"]),
+        lines=tuple(Line(line["a"], int(line["v"])) for line in document["lines"]),
+        delta_micro=int(document["delta"]),
+        balance_micro=int(document["bal"]),
+        at=document["at"],
+        effective_at=document["effective_at"],
+        actor=document["actor"],
+        reason=document["reason"],
+        currency=document["ccy"],
+        ref={key: int(value) if isinstance(value, int) else value for key, value in document["ref"].items()},
+        credit_seq=int(document["credit_seq"]),
+        prev_hash=document["prev"],
+        hash=document["hash"],
+    )

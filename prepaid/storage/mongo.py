@@ -1,0 +1,40 @@
+"""All collections behind one `Store`, and their migration."""
+
+from __future__ import annotations
+
+from prepaid.ports import Clock, Store
+from prepaid.storage.driver import Database
+from prepaid.storage.inbox import MongoInbox
+from prepaid.storage.leases import MongoLeases
+from prepaid.storage.ledger import MongoLedger
+from prepaid.storage.meters import MongoMeters
+from prepaid.storage.notices import MongoNotices
+from prepaid.storage.orders import MongoOrders
+from prepaid.storage.people import MongoPeople
+from prepaid.storage.readings import MongoReadings
+from prepaid.storage.sites import MongoSites
+from prepaid.storage.supplies import MongoSupplies
+from prepaid.storage.trail import MongoAuditTrail
+
+
+async def open_store(database: Database, clock: Clock) -> Store:
+    """The store, with every collection and index in place. Safe to run again, by any number of processes."""
+    ledger, leases = MongoLedger(database, clock), MongoLeases(database, clock)
+    sites, meters, readings = MongoSites(database), MongoMeters(database), MongoReadings(database)
+    supplies, orders, inbox = MongoSupplies(database), MongoOrders(database), MongoInbox(database)
+    notices, people, audit = MongoNotices(database), MongoPeople(database), MongoAuditTrail(database)
+    for each in (ledger, leases, sites, meters, readings, supplies, orders, inbox, notices, people, audit):
+        await each.migrate()
+    return Store(
+        ledger=ledger,
+        sites=sites,
+        meters=meters,
+        readings=readings,
+        supplies=supplies,
+        orders=orders,
+        inbox=inbox,
+        notices=notices,
+        people=people,
+        audit=audit,
+        leases=leases,
+    )

@@ -1,0 +1,73 @@
+"""Top-up orders and the claims of provider transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from prepaid.domain.errors import InvariantBroken
+from prepaid.domain.orders import UNSETTLED, Order, OrderState, Payment, check_edge
+from prepaid.storage.driver import Database, DuplicateKey
+from prepaid.storage.mapping import Mapper
+
+_ORDERS = Mapper(Order)
+
+
+class MongoOrders:
+    """Implements `prepaid.ports.Orders`."""
+
+    def __init__(self, database: Database) -> None:
+        self._orders = database.collection("orders", durable=True)
+        self._claims = database.collection("provider_transactions", durable=True)
+
+    async def migrate(self) -> None:
+        """Creates the indexes."""
+        await self._orders.create_index([("account_id", 1), ("created_at", 1)])
+        await self._orders.create_index([("account_id", 1), ("state", 1)])
+        await self._orders.create_index([("state", 1), ("created_at", 1)])
+
+    async def add(self, order: Order) -> None:
+        """A new row, journaled before the provider hears of it."""
+        await self._orders.insert_one(_ORDERS.to_doc(order))
+
+    async def get(self, order_id: str) -> Order | None:
+        """One order."""
+        return _ORDERS.optional(await self._orders.find_one({"_id": order_id}))
+
+    async def move(self, order_id: str, old: OrderState, new: OrderState, **changes: object) -> bool:
+        """An allowed edge, taken only from `old` (M8)."""
+        check_edge(old, new)
+        query = {"_id": order_id, "state": old}
+        return (await self._orders.update_one(query, {"$set": {"state": new, **changes}})).matched_count == 1
+
+    async def asked(self, order_id: str, at: datetime) -> None:
+        """One more question to the provider."""
+        await self._orders.update_one({"_id": order_id}, {"$set": {"asked_at": at}, "$inc": {"questions": 1}})
+
+    async def in_states(self, states: frozenset[OrderState], limit: int) -> Sequence[Order]:
+        """Oldest first."""
+        query = {"state": {"$in": sorted(states)}}
+        found = self._orders.find(query, sort=[("created_at", 1)], limit=limit)
+        return [_ORDERS.from_doc(document) async for document in found]
+
+    async def of_account(self, account_id: str, limit: int) -> Sequence[Order]:
+        """Newest first."""
+        found = self._orders.find({"account_id": account_id}, sort=[("created_at", -1)], limit=limit)
+        return [_ORDERS.from_doc(document) async for document in found]
+
+    async def unsettled(self, account_id: str) -> bool:
+        """Whether money may be on its way."""
+        query = {"account_id": account_id, "state": {"$in": sorted(UNSETTLED)}}
+        return await self._orders.count_documents(query, limit=1) > 0
+
+    async def claim(self, payment: Payment) -> str:
+        """The `_id` of the claim is the transaction: the first order to claim it holds it for ever (M4)."""
+        key = f"{payment.provider}:{payment.merchant_id}:{payment.txn_id}"
+        try:
+            await self._claims.insert_one({"_id": key, "order_id": payment.order_id})
+        except DuplicateKey:
+            row = await self._claims.find_one({"_id": key})
+            if row is None:
+                raise InvariantBroken(f"claim {key} vanished") from None
+            return str(row["order_id"])
+        return payment.order_id

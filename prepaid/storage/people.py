@@ -1,0 +1,111 @@
+"""Persons, bindings, addresses and one-time codes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from prepaid.domain.errors import InvariantBroken
+from prepaid.domain.people import Address, BindCode, Person
+from prepaid.storage.driver import Database, Document, DuplicateKey
+from prepaid.storage.mapping import Mapper
+
+MOST = 1000
+TRIES_KEPT_S = 24 * 3600
+
+_PEOPLE = Mapper(Person)
+_CODES = Mapper(BindCode, id_field="hash")
+
+
+class MongoPeople:
+    """Implements `prepaid.ports.People`."""
+
+    def __init__(self, database: Database) -> None:
+        self._people = database.collection("people", durable=True)
+        self._codes = database.collection("bind_codes", durable=True)
+        self._tries = database.collection("bind_tries")
+
+    async def migrate(self) -> None:
+        """Creates the indexes. An address belongs to one person."""
+        await self._people.create_index([("addresses.key", 1)], unique=True)
+        await self._people.create_index([("accounts", 1)])
+        await self._people.create_index([("grants.scope", 1)])
+        await self._tries.create_index([("at", 1)], expireAfterSeconds=TRIES_KEPT_S)
+
+    async def get(self, person_id: str) -> Person | None:
+        """One person."""
+        return _PEOPLE.optional(await self._people.find_one({"_id": person_id}))
+
+    async def at(self, channel: str, user: str, *, language: str) -> Person:
+        """The person at an address, made on first contact; a race makes one."""
+        key = f"{channel}:{user}"
+        found = _PEOPLE.optional(await self._people.find_one({"addresses.key": key}))
+        if found is not None:
+            return found
+        person = Person(
+            id=f"p_{secrets.token_hex(8)}", language=language, addresses=(Address(channel=channel, user=user),)
+        )
+        try:
+            await self._people.insert_one(_to_doc(person))
+        except DuplicateKey:
+            found = _PEOPLE.optional(await self._people.find_one({"addresses.key": key}))
+            if found is None:
+                raise InvariantBroken(f"address {channel} is taken by nobody") from None
+            return found
+        return person
+
+    async def save(self, person: Person) -> None:
+        """Creates or replaces a person."""
+        await self._people.update_one({"_id": person.id}, {"$set": _to_doc(person)}, upsert=True)
+
+    async def bind(self, person_id: str, account_id: str) -> None:
+        """Adds an account."""
+        await self._people.update_one({"_id": person_id}, {"$addToSet": {"accounts": account_id}})
+
+    async def unbind(self, person_id: str, account_id: str) -> None:
+        """Takes an account away."""
+        await self._people.update_one({"_id": person_id}, {"$pull": {"accounts": account_id}})
+
+    async def set_language(self, person_id: str, language: str) -> None:
+        """Stores a choice."""
+        await self._people.update_one({"_id": person_id}, {"$set": {"language": language}})
+
+    async def of_account(self, account_id: str) -> Sequence[Person]:
+        """Everybody bound to the account."""
+        return await self._some({"accounts": account_id})
+
+    async def staff_over(self, path: str) -> Sequence[Person]:
+        """Everybody with a role on `path` or above it."""
+        parts = path.split("/")
+        scopes = ["/".join(parts[: end + 1]) for end in range(len(parts))]
+        return await self._some({"grants.scope": {"$in": scopes}})
+
+    async def _some(self, query: Document) -> Sequence[Person]:
+        return [_PEOPLE.from_doc(document) async for document in self._people.find(query, limit=MOST)]
+
+    async def add_code(self, code: BindCode) -> None:
+        """Stores a fresh code's hash."""
+        await self._codes.insert_one(_CODES.to_doc(code))
+
+    async def code(self, code_hash: str) -> BindCode | None:
+        """The code with that hash."""
+        return _CODES.optional(await self._codes.find_one({"_id": code_hash}))
+
+    async def use_code(self, code_hash: str, person_id: str) -> bool:
+        """Taken once, by one person."""
+        query = {"_id": code_hash, "used_by": {"$in": [None, person_id]}}
+        return (await self._codes.update_one(query, {"$set": {"used_by": person_id}})).matched_count == 1
+
+    async def count_try(self, key: str, at: datetime, window_s: int) -> int:
+        """Counts in fixed windows. Two tries at once are both counted before either count is read."""
+        row = f"{key}:{int(at.timestamp()) // window_s}"
+        await self._tries.update_one({"_id": row}, {"$inc": {"n": 1}, "$set": {"at": at}}, upsert=True)
+        found = await self._tries.find_one({"_id": row})
+        return int(found["n"]) if found else 1
+
+
+def _to_doc(person: Person) -> Document:
+    document = _PEOPLE.to_doc(person)
+    document["addresses"] = [{**each, "key": f"{each['channel']}:{each['user']}"} for each in document["addresses"]]
+    return document

@@ -1,0 +1,87 @@
+"""Readings at scale: one document for a meter's local day, quarter-hour slots, the first reading of a slot wins.
+
+A slot is written only while it is absent, so a repeat changes nothing; the newest value stands beside the slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from bson import Int64
+from pymongo import UpdateOne
+
+from prepaid.domain.metering import Reading, Usage
+from prepaid.storage.driver import Database, Document
+
+SLOT = timedelta(minutes=15)
+KEEP_S = 400 * 24 * 3600
+"""Raw slots are kept for thirteen months."""
+
+
+class MongoReadings:
+    """Implements `prepaid.ports.Readings`."""
+
+    def __init__(self, database: Database) -> None:
+        self._days = database.collection("reading_days")
+        self._slots: dict[str, str] = {}
+
+    async def migrate(self) -> None:
+        """Creates the indexes; old days expire by themselves."""
+        await self._days.create_index([("m", 1), ("d", 1)])
+        await self._days.create_index([("d", 1)], name="expiry", expireAfterSeconds=KEEP_S)
+
+    async def keep(self, readings: Sequence[Reading], site_time_zone: str) -> None:
+        """First of its slot, and the newest of its day."""
+        zone = ZoneInfo(site_time_zone)
+        operations: list[UpdateOne] = []
+        for reading in readings:
+            operations += self._operations(reading, zone)
+        if operations:
+            await self._days.bulk_write(operations, ordered=False)
+
+    def _operations(self, reading: Reading, zone: ZoneInfo) -> list[UpdateOne]:
+        start = _day_start(reading.at, zone)
+        slot = int((reading.at - start) / SLOT)
+        day = f"{reading.meter_id}:{start.astimezone(zone):%Y%m%d}"
+        key, value = f"v.{slot}", Int64(reading.energy_wh)
+        seeded = {"m": reading.meter_id, "d": start}
+        newest = {"$max": {"last": value, "last_at": reading.at}, "$setOnInsert": seeded}
+        operations = [UpdateOne({"_id": day}, newest, upsert=True)]
+        if self._slots.get(reading.meter_id) != f"{day}.{slot}":
+            self._slots[reading.meter_id] = f"{day}.{slot}"
+            operations.append(UpdateOne({"_id": day, key: {"$exists": False}}, {"$set": {key: value}}))
+        return operations
+
+    async def usage_by_hour(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
+        """Differences between the first readings of consecutive hours; the running hour ends at the newest value."""
+        query = {"m": meter_id, "d": {"$gt": since - timedelta(hours=26), "$lte": until}}
+        points: list[tuple[datetime, int]] = []
+        async for day in self._days.find(query, limit=800):
+            points += _points(day)
+        return _by_hour(sorted(points), since, until)
+
+
+def _day_start(at: datetime, zone: ZoneInfo) -> datetime:
+    """Local midnight before `at`, in UTC."""
+    return datetime.combine(at.astimezone(zone).date(), time(), zone).astimezone(UTC)
+
+
+def _points(day: Document) -> list[tuple[datetime, int]]:
+    start: datetime = day["d"]
+    points = [(start + SLOT * int(slot), int(value)) for slot, value in day.get("v", {}).items()]
+    return [*points, (day["last_at"], int(day["last"]))]
+
+
+def _by_hour(points: list[tuple[datetime, int]], since: datetime, until: datetime) -> list[Usage]:
+    """Each hour from its first point to the first point of the next hour that has any."""
+    firsts: dict[datetime, int] = {}
+    for at, value in points:
+        firsts.setdefault(at.replace(minute=0, second=0, microsecond=0), value)
+    if not firsts:
+        return []
+    hours = sorted(firsts)
+    ends = [firsts[hour] for hour in hours[1:]] + [points[-1][1]]
+    usages = [Usage(start=hour, energy_wh=max(0, end - firsts[hour])) for hour, end in zip(hours, ends, strict=True)]
+    return [usage for usage in usages if since <= usage.start <= until]

@@ -1,0 +1,69 @@
+"""Sites, accounts and gateways as they were set up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prepaid.domain.accounts import Account, Site
+from prepaid.domain.metering import Gateway
+from prepaid.storage.driver import Database
+from prepaid.storage.mapping import Mapper
+
+MOST = 10_000
+
+_SITES = Mapper(Site)
+_ACCOUNTS = Mapper(Account)
+_GATEWAYS = Mapper(Gateway)
+
+
+class MongoSites:
+    """Implements `prepaid.ports.Sites`."""
+
+    def __init__(self, database: Database) -> None:
+        self._sites = database.collection("sites", durable=True)
+        self._accounts = database.collection("accounts", durable=True)
+        self._gateways = database.collection("gateways", durable=True)
+
+    async def migrate(self) -> None:
+        """Creates the indexes."""
+        await self._accounts.create_index([("path", 1)])
+
+    async def site(self, site_id: str) -> Site | None:
+        """One site."""
+        return _SITES.optional(await self._sites.find_one({"_id": site_id}))
+
+    async def save_site(self, site: Site) -> None:
+        """Creates or replaces a site's description."""
+        document = _SITES.to_json_doc(site)
+        await self._sites.update_one({"_id": site.id}, {"$set": document}, upsert=True)
+
+    async def sites(self) -> Sequence[Site]:
+        """All of them."""
+        return [_SITES.from_doc(document) async for document in self._sites.find({}, limit=MOST)]
+
+    async def account(self, account_id: str) -> Account | None:
+        """One account."""
+        return _ACCOUNTS.optional(await self._accounts.find_one({"_id": account_id}))
+
+    async def accounts_below(self, scope: str) -> Sequence[Account]:
+        """The subtree of `scope`, whole path segments only."""
+        below = {"path": {"$gte": f"{scope}/", "$lt": f"{scope}0"}}  # "0" is the character after "/".
+        query = {"$or": [{"path": scope}, below]}
+        found = [_ACCOUNTS.from_doc(document) async for document in self._accounts.find(query, limit=MOST)]
+        return sorted(found, key=lambda account: account.path)
+
+    async def save_account(self, account: Account) -> None:
+        """Creates or replaces an account's description; its money lives in the journal."""
+        await self._accounts.update_one({"_id": account.id}, {"$set": _ACCOUNTS.to_doc(account)}, upsert=True)
+
+    async def gateway(self, gateway_id: str) -> Gateway | None:
+        """One communication unit."""
+        return _GATEWAYS.optional(await self._gateways.find_one({"_id": gateway_id}))
+
+    async def gateways(self) -> Sequence[Gateway]:
+        """All of them."""
+        return [_GATEWAYS.from_doc(document) async for document in self._gateways.find({}, limit=MOST)]
+
+    async def save_gateway(self, gateway: Gateway) -> None:
+        """Creates or replaces a gateway's description."""
+        await self._gateways.update_one({"_id": gateway.id}, {"$set": _GATEWAYS.to_doc(gateway)}, upsert=True)

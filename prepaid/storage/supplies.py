@@ -1,0 +1,98 @@
+"""Wanted against reported, one row for each meter. Every write carries its condition; its count is checked (S6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from prepaid.domain.supply import Hold, Outcome, Reported, Supply, Wanted
+from prepaid.storage.driver import Database, Document
+from prepaid.storage.mapping import Mapper
+
+_SUPPLIES = Mapper(Supply, id_field="meter_id")
+_WANTED = TypeAdapter(Wanted)
+_REPORTED = TypeAdapter(Reported)
+_HOLD = TypeAdapter(Hold)
+
+
+class MongoSupplies:
+    """Implements `prepaid.ports.Supplies`."""
+
+    def __init__(self, database: Database) -> None:
+        self._supplies = database.collection("supplies", durable=True)
+        self._seen = database.collection("supplies")
+
+    async def migrate(self) -> None:
+        """Creates the indexes."""
+        await self._supplies.create_index([("gateway_id", 1)])
+        await self._supplies.create_index([("account_id", 1)])
+        await self._supplies.create_index([("site_id", 1), ("wanted.at", 1)])
+
+    async def get(self, meter_id: str) -> Supply | None:
+        """One supply."""
+        return _SUPPLIES.optional(await self._supplies.find_one({"_id": meter_id}))
+
+    async def add(self, supply: Supply) -> None:
+        """Creates the row if there is none; where it belongs may change, its states may not."""
+        document = _SUPPLIES.to_doc(supply)
+        place = {key: document.pop(key) for key in ("account_id", "site_id", "gateway_id", "path")}
+        await self._supplies.update_one(
+            {"_id": supply.meter_id}, {"$set": place, "$setOnInsert": document}, upsert=True
+        )
+
+    async def on_gateway(self, gateway_id: str) -> Sequence[Supply]:
+        """The supplies of a bus."""
+        return await self._some({"gateway_id": gateway_id})
+
+    async def of_account(self, account_id: str) -> Sequence[Supply]:
+        """The supplies that one account pays for."""
+        return await self._some({"account_id": account_id})
+
+    async def on_site(self, site_id: str) -> Sequence[Supply]:
+        """The supplies of a site."""
+        return await self._some({"site_id": site_id})
+
+    async def _some(self, query: Document) -> Sequence[Supply]:
+        return [_SUPPLIES.from_doc(document) async for document in self._supplies.find(query, limit=20_000)]
+
+    async def want(self, meter_id: str, old_generation: int, wanted: Wanted) -> bool:
+        """The next generation, if nobody was first."""
+        changes = {"wanted": _WANTED.dump_python(wanted), "outcome": Outcome.PENDING, "attempts": 0}
+        query = {"_id": meter_id, "wanted.generation": old_generation}
+        return (await self._supplies.update_one(query, {"$set": changes})).matched_count == 1
+
+    async def record(
+        self, meter_id: str, generation: int, reported: Reported, outcome: Outcome, *, operated: bool, day: str
+    ) -> bool:
+        """What the relay said under `generation`."""
+        old = await self.get(meter_id)
+        if old is None or old.wanted.generation != generation:
+            return False
+        changes: Document = {"reported": _REPORTED.dump_python(reported), "outcome": outcome, "attempts": 0}
+        if operated:
+            changes |= {"operations": old.operations + 1 if old.operations_day == day else 1, "operations_day": day}
+            changes |= {"switched_on_at": reported.at} if reported.on else {}
+        query = {"_id": meter_id, "wanted.generation": generation, "operations": old.operations}
+        return (await self._supplies.update_one(query, {"$set": changes})).matched_count == 1
+
+    async def attempt(self, meter_id: str, generation: int, outcome: Outcome) -> None:
+        """One more try that did not end confirmed."""
+        query = {"_id": meter_id, "wanted.generation": generation}
+        await self._supplies.update_one(query, {"$inc": {"attempts": 1}, "$set": {"outcome": outcome}})
+
+    async def saw(self, meter_id: str, reported: Reported) -> None:
+        """The relay state of a poll, unless something newer is known."""
+        older = {"_id": meter_id, "$or": [{"reported": None}, {"reported.at": {"$lt": reported.at}}]}
+        await self._seen.update_one(older, {"$set": {"reported": _REPORTED.dump_python(reported)}})
+
+    async def hold(self, meter_id: str, hold: Hold | None) -> None:
+        """Sets or clears the hold."""
+        value = None if hold is None else _HOLD.dump_python(hold)
+        await self._supplies.update_one({"_id": meter_id}, {"$set": {"hold": value}})
+
+    async def cuts_since(self, site_id: str, since: datetime) -> int:
+        """Supplies wanted off since then."""
+        query = {"site_id": site_id, "wanted.at": {"$gte": since}, "wanted.on": False}
+        return await self._supplies.count_documents(query)

@@ -1,0 +1,57 @@
+"""Finds what an actor asks about, or refuses: a foreign id and a missing id give the same answer, and both are recorded."""
+
+from __future__ import annotations
+
+from prepaid.domain.access import Action, Actor, Subject, covers, may
+from prepaid.domain.accounts import Account, Site
+from prepaid.domain.errors import InvariantBroken, not_found
+from prepaid.ports import AuditRecord, Business
+
+
+async def reach_account(business: Business, actor: Actor, account_id: str, action: Action) -> Account:
+    """The account, if the actor may do `action` to it; else `Refused("refused.not_found")` (A1, A2)."""
+    account = await business.store.sites.account(account_id)
+    if account is not None and may(actor, action, Subject(account.path, account.id)):
+        return account
+    await record(business, actor, action, account_id, refused="refused.not_found")
+    raise not_found()
+
+
+async def site_of(business: Business, account: Account) -> Site:
+    """The account's site, which must exist."""
+    site = await business.store.sites.site(account.site_id)
+    if site is None:
+        raise InvariantBroken(f"account {account.id} has no site")
+    return site
+
+
+def scopes(actor: Actor, action: Action) -> tuple[str, ...]:
+    """The subtrees in which staff may do `action`, without those inside another."""
+    paths = sorted({grant.scope for grant in actor.grants if may(actor, action, Subject(grant.scope))})
+    return tuple(path for path in paths if not any(covers(other, path) for other in paths if other != path))
+
+
+async def record(
+    business: Business,
+    actor: Actor,
+    action: str,
+    subject: str,
+    *,
+    reason: str = "",
+    before: str = "",
+    after: str = "",
+    refused: str = "",
+) -> None:
+    """One line of the audit trail (A3)."""
+    await business.store.audit.add(
+        AuditRecord(
+            at=business.clock.now(),
+            actor=actor.id,
+            action=action,
+            subject=subject,
+            reason=reason,
+            before=before,
+            after=after,
+            refused=refused,
+        )
+    )

@@ -1,0 +1,41 @@
+"""Binds a person to an account by a one-time code, and unbinds at once (A5)."""
+
+from __future__ import annotations
+
+from prepaid.domain.access import Actor
+from prepaid.domain.accounts import Account
+from prepaid.domain.errors import Refused, not_found
+from prepaid.domain.people import CODE_TRIES, CODE_TTL_S, code_hash
+from prepaid.ports import Business
+from prepaid.usecases.authorize import record
+
+
+async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -> Account:
+    """Binds the actor. `chat` names the conversation ("telegram:42") whose tries are counted.
+
+    Raises `Refused("refused.code_wrong")` for a wrong, used or expired code, all alike, and
+    `Refused("refused.too_many_tries")` after five wrong ones from one chat in ten minutes.
+    """
+    people, now = business.store.people, business.clock.now()
+    if await people.count_try(f"chat:{chat}", now, CODE_TTL_S) > CODE_TRIES:
+        await record(business, actor, "bind_chat", chat, refused="refused.too_many_tries")
+        raise Refused("refused.too_many_tries")
+    row = await people.code(code_hash(code))
+    alive = row is not None and now < row.expires_at
+    if row is None or not alive or not await people.use_code(row.hash, actor.id):
+        await record(business, actor, "bind_chat", chat, refused="refused.code_wrong")
+        raise Refused("refused.code_wrong")
+    account = await business.store.sites.account(row.account_id)
+    if account is None:
+        raise not_found()
+    await people.bind(actor.id, account.id)
+    await record(business, actor, "bind_chat", account.path)
+    return account
+
+
+async def unbind_chat(business: Business, actor: Actor, account_id: str) -> None:
+    """Ends the actor's own binding; takes effect with the next message."""
+    if account_id not in actor.accounts:
+        raise not_found()
+    await business.store.people.unbind(actor.id, account_id)
+    await record(business, actor, "unbind_chat", account_id)

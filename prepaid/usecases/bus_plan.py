@@ -1,0 +1,24 @@
+"""What the owner of a bus needs to know: its meters and the states they should be in."""
+
+from __future__ import annotations
+
+from prepaid.domain.errors import not_found
+from prepaid.ports import Business
+from prepaid.usecases.views import BusPlan
+
+
+async def bus_plan(business: Business, gateway_id: str) -> BusPlan:
+    """The plan of one gateway. Raises `Refused("refused.not_found")` for a gateway that was removed."""
+    store = business.store
+    gateway = await store.sites.gateway(gateway_id)
+    site = await store.sites.site(gateway.site_id) if gateway else None
+    if gateway is None or site is None:
+        raise not_found()
+    meters = await store.meters.on_gateway(gateway_id)
+    supplies = await store.supplies.on_gateway(gateway_id)
+    return BusPlan(
+        gateway=gateway,
+        meters=tuple(meters),
+        supplies={supply.meter_id: supply for supply in supplies},
+        command_ttl_s=site.policy.command_ttl_s,
+    )

@@ -1,0 +1,134 @@
+"""One verified payment into one ledger entry, whichever way we heard of it (M4, M6, M8).
+
+Each step is keyed, so that dying after any of them and running again ends in the same state: claim of the transaction,
+order to paid, entry, order to credited, supply, thread.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from prepaid.domain.access import CLOCK
+from prepaid.domain.accounts import Account, Site
+from prepaid.domain.errors import InvariantBroken
+from prepaid.domain.ledger import CLEARING, Entry, Kind, Line, Posting, customer
+from prepaid.domain.money import micro_from_fen
+from prepaid.domain.notices import NoticeKind, Stage
+from prepaid.domain.orders import ALLOWED, Order, OrderState, Payment, difference
+from prepaid.domain.supply import Verb
+from prepaid.ports import Business
+from prepaid.usecases.authorize import record, site_of
+from prepaid.usecases.decide_supply import decide_supply
+from prepaid.usecases.tell import tell_staff, tell_thread
+
+log = structlog.get_logger()
+
+
+async def credit_payment(business: Business, payment: Payment) -> None:
+    """Credits the payment to its order's account, or disputes it; never both, never twice."""
+    order = await business.store.orders.get(payment.order_id)
+    if order is None:
+        await _orphan(business, payment)
+        return
+    why = difference(order, payment, business.providers[order.provider].merchant)
+    if why is None and await business.store.orders.claim(payment) != order.id:
+        why = "dispute.claimed"
+    if why is None and order.txn_id not in (None, payment.txn_id):
+        why = "dispute.paid_twice"
+    if why is not None:
+        await _dispute(business, order, payment, why)
+        return
+    if OrderState.PAID in ALLOWED[order.state]:
+        order = await _to_paid(business, order, payment)
+    await finish_paid(business, order)
+
+
+async def finish_paid(business: Business, order: Order) -> None:
+    """From paid to credited and on: what a crash may have left undone. An order in any other state is left alone."""
+    if order.state is not OrderState.PAID:
+        return
+    account = await business.store.sites.account(order.account_id)
+    if account is None:
+        raise InvariantBroken(f"order {order.id} has no account")
+    site = await site_of(business, account)
+    entry = await business.store.ledger.post(_posting(order, site))
+    await business.store.orders.move(order.id, OrderState.PAID, OrderState.CREDITED)
+    log.info("payment_credited", order=order.id, account=account.id, seq=entry.seq)
+    await _tell_and_restore(business, account, site, order, entry)
+
+
+async def _to_paid(business: Business, order: Order, payment: Payment) -> Order:
+    moved = await business.store.orders.move(
+        order.id, order.state, OrderState.PAID, txn_id=payment.txn_id, paid_at=payment.paid_at
+    )
+    fresh = await business.store.orders.get(order.id)
+    if fresh is None:
+        raise InvariantBroken(f"order {order.id} vanished")
+    if not moved and OrderState.PAID in ALLOWED[fresh.state]:
+        return await _to_paid(business, fresh, payment)  # It took another edge meanwhile; edges are few and acyclic.
+    if moved:
+        account = await business.store.sites.account(order.account_id)
+        if account is not None:
+            await tell_thread(business, account, await site_of(business, account), fresh, Stage.PAID, {})
+    return fresh
+
+
+def _posting(order: Order, site: Site) -> Posting:
+    amount = micro_from_fen(order.amount_fen)
+    if order.txn_id is None or order.paid_at is None:
+        raise InvariantBroken(f"order {order.id} is paid without a transaction")
+    return Posting(
+        account_id=order.account_id,
+        idem=f"topup:{order.provider}:{order.txn_id}",
+        kind=Kind.TOP_UP,
+        lines=(Line(customer(order.account_id), amount), Line(CLEARING + order.provider, -amount)),
+        effective_at=order.paid_at,
+        actor=f"provider:{order.provider}",
+        reason="reason.top_up",
+        currency=site.currency,
+        ref={"order": order.id, "txn": order.txn_id},
+    )
+
+
+async def _tell_and_restore(business: Business, account: Account, site: Site, order: Order, entry: Entry) -> None:
+    params = {"balance_micro": entry.balance_micro}
+    await tell_thread(business, account, site, order, Stage.CREDITED, params)
+    verdicts = await decide_supply(business, account.id)
+    supplies = await business.store.supplies.of_account(account.id)
+    coming = any(v.verb is Verb.RESTORE for v in verdicts) or any(s.wanted.cause == order.id for s in supplies)
+    if not coming and all(s.wanted.on for s in supplies):
+        await tell_thread(business, account, site, order, Stage.CREDITED_STILL_ON, params)
+
+
+async def _dispute(business: Business, order: Order, payment: Payment, why: str) -> None:
+    """Kept and shown to the staff, never credited, never dropped (M6)."""
+    if OrderState.DISPUTED in ALLOWED[order.state]:
+        await business.store.orders.move(
+            order.id, order.state, OrderState.DISPUTED, txn_id=payment.txn_id, paid_at=payment.paid_at, dispute=why
+        )
+    log.warning("payment_disputed", order=order.id, why=why)
+    await record(business, CLOCK, "dispute_payment", order.id, reason=why)
+    account = await business.store.sites.account(order.account_id)
+    if account is None:
+        raise InvariantBroken(f"order {order.id} has no account")
+    site = await site_of(business, account)
+    params = {"order_id": order.id, "amount_micro": micro_from_fen(payment.amount_fen), "why": why}
+    await tell_staff(
+        business, site, NoticeKind.PAYMENT_DISPUTED, f"{payment.provider}:{payment.txn_id}", params, account=account
+    )
+    if why != "dispute.paid_twice":
+        await tell_thread(business, account, site, order, Stage.DISPUTED, {"why": why})
+
+
+async def _orphan(business: Business, payment: Payment) -> None:
+    """Money for an order that we do not know: every site's staff hears of it, and the transaction is on record."""
+    await business.store.orders.claim(payment)
+    await record(business, CLOCK, "dispute_payment", payment.order_id, reason="dispute.no_order")
+    log.warning("payment_without_order", provider=payment.provider)
+    params = {
+        "order_id": payment.order_id,
+        "amount_micro": micro_from_fen(payment.amount_fen),
+        "why": "dispute.no_order",
+    }
+    for site in await business.store.sites.sites():
+        await tell_staff(business, site, NoticeKind.PAYMENT_DISPUTED, f"{payment.provider}:{payment.txn_id}", params)

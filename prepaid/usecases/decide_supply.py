@@ -1,0 +1,86 @@
+"""Applies the supply policy to an account's meters: warns, or sets the state that the bus owner must bring about."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from prepaid.domain.access import CLOCK
+from prepaid.domain.accounts import Account, Site
+from prepaid.domain.errors import InvariantBroken
+from prepaid.domain.metering import Meter
+from prepaid.domain.notices import NoticeKind, Stage
+from prepaid.domain.orders import Order, OrderState
+from prepaid.domain.supply import Facts, Supply, Verb, Verdict, Wanted, decide
+from prepaid.ports import Business, topic_gateway
+from prepaid.usecases.authorize import record, site_of
+from prepaid.usecases.gather_facts import gather_facts, warning_crossing
+from prepaid.usecases.tell import tell_account, tell_thread
+
+log = structlog.get_logger()
+
+
+async def decide_supply(business: Business, account_id: str) -> tuple[Verdict, ...]:
+    """Decides for every meter of the account and acts on it. Safe to repeat: the same facts give the same state."""
+    account = await business.store.sites.account(account_id)
+    if account is None:
+        raise InvariantBroken(f"no account {account_id}")
+    site = await site_of(business, account)
+    meters = {meter.id: meter for meter in await business.store.meters.of_account(account_id)}
+    supplies = await business.store.supplies.of_account(account_id)
+    return tuple([await _one(business, account, site, meters[supply.meter_id], supply) for supply in supplies])
+
+
+async def _one(business: Business, account: Account, site: Site, meter: Meter, supply: Supply) -> Verdict:
+    facts = await gather_facts(business, account, site, meter, supply)
+    verdict = decide(facts, site.policy, site.calendar, business.clock.now())
+    if verdict.verb is Verb.WARN:
+        await _warn(business, account, site, facts)
+    elif verdict.verb is Verb.CUT:
+        await _want(business, supply, verdict, on=False, cause="")
+    elif verdict.verb is Verb.RESTORE:
+        order = await _paying_order(business, account)
+        await _want(business, supply, verdict, on=True, cause=order.id if order else "")
+        if order is not None:
+            await tell_thread(business, account, site, order, Stage.SWITCHING, {"balance_micro": facts.balance_micro})
+    return verdict
+
+
+async def _warn(business: Business, account: Account, site: Site, facts: Facts) -> None:
+    head = await business.store.ledger.head(account.id)
+    cut_at = _earliest_cut(site, business.clock.now())
+    params = {"balance_micro": facts.balance_micro, "cut_at": cut_at.isoformat()}
+    await tell_account(business, account, site, NoticeKind.BALANCE_GONE, warning_crossing(head), params)
+
+
+def _earliest_cut(site: Site, now: datetime) -> datetime:
+    """When the supply will go off if nothing is paid: after the lead, and outside protected hours."""
+    ripe = now + timedelta(seconds=site.policy.warning_lead_s)
+    if site.calendar.protection(ripe) is None:
+        return ripe
+    return site.calendar.protected_until(ripe) or ripe
+
+
+async def _want(business: Business, supply: Supply, verdict: Verdict, *, on: bool, cause: str) -> None:
+    wanted = Wanted(
+        on=on,
+        generation=supply.wanted.generation + 1,
+        reason=verdict.rule,
+        at=business.clock.now(),
+        cause=cause,
+    )
+    if not await business.store.supplies.want(supply.meter_id, supply.wanted.generation, wanted):
+        return  # Somebody newer decided; their generation wins (S6).
+    log.info("supply_wanted", meter=supply.meter_id, on=on, rule=verdict.rule, generation=wanted.generation)
+    await business.wakeups.wake(topic_gateway(supply.gateway_id))
+    before, after = ("on", "off") if not on else ("off", "on")
+    await record(business, CLOCK, "want_supply", supply.path, reason=verdict.rule, before=before, after=after)
+
+
+async def _paying_order(business: Business, account: Account) -> Order | None:
+    """The order whose credit most likely brought the supply back: the newest credited one."""
+    orders = await business.store.orders.of_account(account.id, limit=5)
+    recent = business.clock.now() - timedelta(hours=1)
+    credited = (OrderState.CREDITED, OrderState.PAID)
+    return next((o for o in orders if o.state in credited and o.paid_at and o.paid_at >= recent), None)

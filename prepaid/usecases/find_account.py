@@ -1,0 +1,25 @@
+"""Finds an account by its id or by its room label, within the actor's reach."""
+
+from __future__ import annotations
+
+from prepaid.domain.access import Action, Actor
+from prepaid.domain.accounts import Account
+from prepaid.domain.errors import not_found
+from prepaid.ports import Business
+from prepaid.usecases.authorize import reach_account, scopes
+
+
+async def find_account(business: Business, actor: Actor, text: str) -> Account:
+    """The account meant by `text`. A foreign and a missing one give the same `Refused` (A1, A2)."""
+    wanted = text.strip().casefold()
+    for scope in scopes(actor, Action.SEE_ACCOUNT):
+        for account in await business.store.sites.accounts_below(scope):
+            if wanted in (account.id.casefold(), account.label.casefold()):
+                return account
+    for account_id in actor.accounts:
+        account_or_none = await business.store.sites.account(account_id)
+        if account_or_none and wanted in (account_or_none.id.casefold(), account_or_none.label.casefold()):
+            return account_or_none
+    if not wanted:
+        raise not_found()
+    return await reach_account(business, actor, text.strip(), Action.SEE_ACCOUNT)

@@ -1,0 +1,25 @@
+"""Staff hands out a one-time code that binds one chat to one account (A5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from prepaid.domain.access import Action, Actor
+from prepaid.domain.people import CODE_TTL_S, BindCode, code_hash, new_code
+from prepaid.ports import Business
+from prepaid.usecases.authorize import reach_account, record
+
+
+async def issue_bind_code(business: Business, actor: Actor, account_id: str) -> str:
+    """A fresh code, valid for ten minutes and one person. Only its hash is stored."""
+    account = await reach_account(business, actor, account_id, Action.ISSUE_BIND_CODE)
+    code = new_code()
+    row = BindCode(
+        hash=code_hash(code),
+        account_id=account.id,
+        expires_at=business.clock.now() + timedelta(seconds=CODE_TTL_S),
+        issued_by=actor.id,
+    )
+    await business.store.people.add_code(row)
+    await record(business, actor, "issue_bind_code", account.path)
+    return code

@@ -1,0 +1,77 @@
+"""What became of a relay command: confirmed by read-back, or unconfirmed with somebody told (S4)."""
+
+from __future__ import annotations
+
+import structlog
+
+from prepaid.domain.accounts import Account, Site
+from prepaid.domain.notices import NoticeKind, Stage
+from prepaid.domain.supply import Outcome, Reported, Supply
+from prepaid.ports import Business
+from prepaid.usecases.authorize import site_of
+from prepaid.usecases.gather_facts import day_of
+from prepaid.usecases.tell import tell_account, tell_staff, tell_thread
+
+log = structlog.get_logger()
+
+STUCK_AFTER = 3
+"""Tries that fail before people are told that a switch is stuck."""
+
+
+async def record_switch(business: Business, meter_id: str, generation: int, reported: Reported | None) -> None:
+    """Stores the read-back of `generation` (None: it could not be read) and tells people. Older generations are ignored."""
+    supply = await business.store.supplies.get(meter_id)
+    if supply is None or supply.wanted.generation != generation:
+        return
+    if reported is not None and reported.on == supply.wanted.on:
+        await _confirmed(business, supply, reported)
+    else:
+        await _unconfirmed(business, supply, reported)
+
+
+async def _confirmed(business: Business, supply: Supply, reported: Reported) -> None:
+    account, site = await _whose(business, supply)
+    operated = supply.reported is None or supply.reported.on != reported.on
+    day = day_of(site, reported.at) if site else f"{reported.at:%Y-%m-%d}"
+    stored = await business.store.supplies.record(
+        supply.meter_id, supply.wanted.generation, reported, Outcome.CONFIRMED, operated=operated, day=day
+    )
+    if not stored:
+        return
+    log.info("supply_switched", meter=supply.meter_id, on=reported.on, generation=supply.wanted.generation)
+    if account is not None and site is not None and supply.wanted.generation > 0:
+        await _tell_done(business, account, site, supply, reported)
+
+
+async def _tell_done(business: Business, account: Account, site: Site, supply: Supply, reported: Reported) -> None:
+    head = await business.store.ledger.head(account.id)
+    params = {"balance_micro": head.balance_micro, "at": reported.at.isoformat()}
+    crossing = f"{supply.meter_id}:g{supply.wanted.generation}"
+    order = await business.store.orders.get(supply.wanted.cause) if supply.wanted.cause else None
+    if order is not None and reported.on:
+        await tell_thread(business, account, site, order, Stage.POWER_ON, params)
+    kind = NoticeKind.RESTORED if reported.on else NoticeKind.CUT_DONE
+    await tell_account(business, account, site, kind, crossing, params)
+
+
+async def _unconfirmed(business: Business, supply: Supply, reported: Reported | None) -> None:
+    await business.store.supplies.attempt(supply.meter_id, supply.wanted.generation, Outcome.UNCONFIRMED)
+    if reported is not None:
+        await business.store.supplies.saw(supply.meter_id, reported)
+    if supply.attempts + 1 != STUCK_AFTER:
+        return
+    account, site = await _whose(business, supply)
+    if account is None or site is None:
+        return
+    log.warning("switch_stuck", meter=supply.meter_id, on=supply.wanted.on, generation=supply.wanted.generation)
+    params = {"on": supply.wanted.on}
+    crossing = f"{supply.meter_id}:g{supply.wanted.generation}"
+    await tell_staff(business, site, NoticeKind.SWITCH_STUCK, crossing, params, account=account)
+    order = await business.store.orders.get(supply.wanted.cause) if supply.wanted.cause else None
+    if order is not None:
+        await tell_thread(business, account, site, order, Stage.STUCK, params)
+
+
+async def _whose(business: Business, supply: Supply) -> tuple[Account | None, Site | None]:
+    account = await business.store.sites.account(supply.account_id) if supply.account_id else None
+    return account, await site_of(business, account) if account else None

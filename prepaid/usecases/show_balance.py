@@ -1,0 +1,68 @@
+"""Balance and supply of an account at one instant, from committed entries (M16)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prepaid.domain.access import Action, Actor, Subject, may
+from prepaid.domain.accounts import Account, Site
+from prepaid.domain.metering import Meter
+from prepaid.domain.supply import Verb, Verdict, decide
+from prepaid.ports import Business
+from prepaid.usecases.authorize import reach_account, site_of
+from prepaid.usecases.gather_facts import gather_facts
+from prepaid.usecases.supply_views import supply_views
+from prepaid.usecases.views import AccountLine, BalanceView
+
+
+async def show_balance(business: Business, actor: Actor, account_id: str) -> BalanceView:
+    """The balance, what it buys, and the rule that spares the supply if credit is gone."""
+    account = await reach_account(business, actor, account_id, Action.SEE_ACCOUNT)
+    site = await site_of(business, account)
+    head = await business.store.ledger.head(account.id)
+    meters = await business.store.meters.of_account(account.id)
+    gone = head.balance_micro <= account.floor_micro
+    sparing = await _sparing(business, account, site) if gone else None
+    return BalanceView(
+        account_id=account.id,
+        label=account.label,
+        balance_micro=head.balance_micro,
+        at=business.clock.now(),
+        supplies=await supply_views(business, account),
+        price_micro_per_kwh=site.tariff.price_micro_per_kwh,
+        low=any(head.balance_micro <= level for level in site.policy.low_balance_micro),
+        spared_rule=sparing.rule if sparing else None,
+        spared_until=sparing.again_at if sparing else None,
+        hours_left=_hours_left(head.balance_micro - account.floor_micro, meters, site),
+        site_time_zone=site.calendar.time_zone,
+    )
+
+
+async def my_accounts(business: Business, actor: Actor) -> tuple[AccountLine, ...]:
+    """The accounts that the actor is bound to, with balances."""
+    lines = []
+    for account_id in sorted(actor.accounts):
+        account = await business.store.sites.account(account_id)
+        if account is None or not may(actor, Action.SEE_ACCOUNT, Subject(account.path, account.id)):
+            continue
+        head = await business.store.ledger.head(account_id)
+        lines.append(AccountLine(account_id=account.id, label=account.label, balance_micro=head.balance_micro))
+    return tuple(lines)
+
+
+async def _sparing(business: Business, account: Account, site: Site) -> Verdict | None:
+    """Why a supply without credit is still on, if it is."""
+    meters = {meter.id: meter for meter in await business.store.meters.of_account(account.id)}
+    for supply in await business.store.supplies.of_account(account.id):
+        facts = await gather_facts(business, account, site, meters[supply.meter_id], supply)
+        verdict = decide(facts, site.policy, site.calendar, business.clock.now())
+        if verdict.verb is Verb.KEEP and supply.wanted.on:
+            return verdict
+    return None
+
+
+def _hours_left(credit_micro: int, meters: Sequence[Meter], site: Site) -> int | None:
+    """Whole hours that the credit lasts at the power drawn now; None while nothing is drawn or known."""
+    watts = sum(m.last.power_w * m.load_scale for m in meters if m.last and m.last.power_w)
+    micro_per_hour = watts * site.tariff.price_micro_per_kwh // 1000
+    return max(0, credit_micro // micro_per_hour) if micro_per_hour > 0 else None
