@@ -1,0 +1,153 @@
+"""What a conversation wants done, as data: each effect is one use case call. The runner performs them, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prepaid.domain.errors import Trouble
+from prepaid.domain.supply import HoldKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowBalance:
+    """One account's balance and supply."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowUsage:
+    """Energy of the last hours."""
+
+    account_id: str
+    hours: int = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowHistory:
+    """The latest entries of the ledger."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAccounts:
+    """The person's accounts; `then` names the intent that waits for the choice."""
+
+    then: str = ""
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmTopUp:
+    """Looks at the account that is to be topped up, so that the question names it."""
+
+    account_id: str
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTopUp:
+    """Asks the provider for a payment."""
+
+    account_id: str
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmUnbind:
+    """Looks at the account that is to be let go, so that the question names it."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindChat:
+    """Binds this chat to the account of a one-time code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnbindChat:
+    """Lets an account go."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLanguage:
+    """Speaks another language from now on."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowOverview:
+    """Staff: everything in the jurisdiction, one page of it."""
+
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindAccount:
+    """Staff: an account by room or id; `then` names the intent that goes on with it."""
+
+    text: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSupply:
+    """Staff: cut or restore by hand."""
+
+    account_id: str
+    label: str
+    on: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldSupply:
+    """Staff: protect, or release with None."""
+
+    account_id: str
+    label: str
+    kind: HoldKind | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueBindCode:
+    """Staff: a one-time code for a tenant's chat."""
+
+    account_id: str
+    label: str
+
+
+Effect = (
+    ShowBalance
+    | ShowUsage
+    | ShowHistory
+    | ListAccounts
+    | ConfirmTopUp
+    | StartTopUp
+    | ConfirmUnbind
+    | BindChat
+    | UnbindChat
+    | SetLanguage
+    | ShowOverview
+    | FindAccount
+    | SwitchSupply
+    | HoldSupply
+    | IssueBindCode
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an effect ended: with the use case's value, or in trouble."""
+
+    effect: Effect
+    value: object = None
+    trouble: Trouble | None = None

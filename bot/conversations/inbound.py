@@ -1,0 +1,37 @@
+"""What a channel hears, in one shape, and the turn that the core is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from prepaid.domain.access import Actor
+
+MAX_HEARD_CHARS = 500
+"""More than this of one message is never read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """One message or one press of a button, as a channel hands it to `Conversation.hear`.
+
+    `language` is only the channel's guess, used on first contact. `numbered` says that buttons became numbers on this
+    channel, so that a bare "2" means the second one.
+    """
+
+    channel: str
+    user: str
+    text: str | None = None
+    action: str | None = None
+    language: str = "zh"
+    private: bool = True
+    numbered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """An inbound with who said it and when: everything that the pure core looks at."""
+
+    inbound: Inbound
+    actor: Actor
+    at: datetime

@@ -1,0 +1,296 @@
+"""What people can ask for, declared once: the words for it, who may ask, and what must come with it.
+
+Reading is bounded: a message is cut to `MAX_HEARD_CHARS`, normalised (NFKC, so full-width digits and letters count), and
+matched whole against a few anchored patterns. Whether the person *may* is decided in the use cases (A8); the audience
+here only keeps staff words out of a tenant's help and suggestions.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from bot.conversations.inbound import MAX_HEARD_CHARS
+
+
+class Audience(StrEnum):
+    """Whom an intent is for."""
+
+    ANYONE = "anyone"
+    TENANT = "tenant"
+    STAFF = "staff"
+
+
+class Wants(StrEnum):
+    """What an intent needs to know."""
+
+    NOTHING = "nothing"
+    AMOUNT = "amount"
+    CODE = "code"
+    ROOM = "room"
+    LANGUAGE = "language"
+    HOURS = "hours"
+    PAGE = "page"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One thing to ask for. `commands` are the words after a slash, alone or before an argument; the first is the name.
+
+    `phrases` are anchored patterns over normalised text; a group `arg` holds the argument.
+    """
+
+    name: str
+    audience: Audience
+    commands: tuple[str, ...]
+    phrases: tuple[str, ...] = ()
+    wants: Wants = Wants.NOTHING
+    in_help: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """An intent that was recognised, with its argument as typed."""
+
+    intent: Intent
+    argument: str = ""
+
+
+_MY = r"(?:帮我|请|我要|我想|给我)?"
+INTENTS: tuple[Intent, ...] = (
+    Intent(
+        name="balance",
+        audience=Audience.TENANT,
+        commands=("balance", "余额", "电费"),
+        phrases=(
+            rf"{_MY}(?:查询|查一下|查|看看|看)?(?:我的|当前|账户|电费)?余额(?:还?有?多少|是多少|查询)?",
+            r"(?:我)?(?:还剩下?|剩余|还有)(?:多少|几)(?:钱|块钱|电费|度电|电)",
+            r"(?:check |show |see )?(?:my |the )?(?:current )?balance",
+            r"what(?:'s| is) my balance",
+            r"how much (?:money |credit |power |electricity )?(?:do i have|have i got|have i|is|i have)(?: left)?",
+        ),
+    ),
+    Intent(
+        name="usage",
+        audience=Audience.TENANT,
+        commands=("usage", "用电量", "用电"),
+        phrases=(
+            rf"{_MY}(?:查询|查|看看|看)?(?P<arg>今天|今日|本周|这周|最近)?的?(?:用电量?|用了多少电|耗电量?|电量)(?:多少|查询)?",
+            r"(?:show |see )?(?:my )?(?P<arg>today's |this week's |weekly |daily )?(?:usage|consumption)",
+            r"how much (?:power |electricity )?(?:did|have) i used?(?: (?P<arg>today|this week))?",
+            r"(?:usage|consumption) (?P<arg>today|this week)",
+        ),
+        wants=Wants.HOURS,
+    ),
+    Intent(
+        name="recharge",
+        audience=Audience.TENANT,
+        commands=("recharge", "topup", "pay", "充值", "缴费", "交电费", "充电费"),
+        phrases=(
+            rf"{_MY}(?:充值|缴费|交电费|充电费|续费)\s*(?P<arg>[^\s].{{0,30}})?",
+            r"(?:我要|我想)?[充交]\s*(?P<arg>[\d¥零一二两三四五六七八九十百千万].{0,30})",
+            r"(?:top[ -]?up|recharge|pay|add)(?: (?:with |by )?(?P<arg>.{1,30}))?",
+        ),
+        wants=Wants.AMOUNT,
+    ),
+    Intent(
+        name="history",
+        audience=Audience.TENANT,
+        commands=("history", "bills", "账单", "记录", "明细"),
+        phrases=(
+            rf"{_MY}(?:查询|查|看看|看)?(?:我的|充值|缴费|消费|扣费|账户)?(?:记录|明细|账单|流水)",
+            r"(?:show |see )?(?:my )?(?:history|bills?|payments?|transactions?)",
+        ),
+    ),
+    Intent(
+        name="accounts",
+        audience=Audience.TENANT,
+        commands=("accounts", "switch", "账户", "切换", "我的房间"),
+        phrases=(
+            r"(?:切换|更换|选择|换)(?:账户|房间|电表)",
+            r"(?:switch|change|choose) (?:account|room)",
+            r"my (?:accounts|rooms)",
+        ),
+    ),
+    Intent(
+        name="use",
+        audience=Audience.TENANT,
+        commands=("use",),
+        wants=Wants.ACCOUNT,
+        in_help=False,
+    ),
+    Intent(
+        name="bind",
+        audience=Audience.ANYONE,
+        commands=("bind", "绑定"),
+        phrases=(r"绑定(?:房间|账户|电表)?\s*(?P<arg>[a-z0-9]{4,12})?", r"bind(?: (?:code )?(?P<arg>[a-z0-9]{4,12}))?"),
+        wants=Wants.CODE,
+    ),
+    Intent(
+        name="unbind",
+        audience=Audience.TENANT,
+        commands=("unbind", "解绑", "解除绑定"),
+        phrases=(r"(?:解绑|解除绑定|取消绑定)(?:房间|账户|电表)?", r"unbind(?: (?:my )?(?:room|account))?"),
+    ),
+    Intent(
+        name="overview",
+        audience=Audience.STAFF,
+        commands=("overview", "总览", "概览"),
+        phrases=(r"(?:全部|所有)?(?:总览|概览|一览|房间情况)", r"(?:show )?(?:the )?overview"),
+        wants=Wants.PAGE,
+    ),
+    Intent(
+        name="find",
+        audience=Audience.STAFF,
+        commands=("find", "查找", "查房"),
+        phrases=(r"(?:查找|查房|找)\s*(?P<arg>[^\s].{0,40})", r"find (?P<arg>.{1,40})"),
+        wants=Wants.ROOM,
+    ),
+    Intent(
+        name="cut",
+        audience=Audience.STAFF,
+        commands=("cut", "断电", "停电", "拉闸"),
+        phrases=(r"(?:断电|停电|拉闸|切断)\s*(?P<arg>[^\s].{0,40})", r"cut(?: off)? (?P<arg>.{1,40})"),
+        wants=Wants.ROOM,
+    ),
+    Intent(
+        name="restore",
+        audience=Audience.STAFF,
+        commands=("restore", "送电", "恢复", "合闸"),
+        phrases=(
+            r"(?:送电|恢复供电|恢复|合闸|通电)\s*(?P<arg>[^\s].{0,40})",
+            r"(?:restore|reconnect) (?P<arg>.{1,40})",
+        ),
+        wants=Wants.ROOM,
+    ),
+    Intent(
+        name="protect",
+        audience=Audience.STAFF,
+        commands=("protect", "保电"),
+        phrases=(r"(?:保电|保护供电|保护)\s*(?P<arg>[^\s].{0,40})", r"protect (?P<arg>.{1,40})"),
+        wants=Wants.ROOM,
+    ),
+    Intent(
+        name="release",
+        audience=Audience.STAFF,
+        commands=("release", "解除保电", "解除"),
+        phrases=(r"(?:解除保电|取消保电|解除保护)\s*(?P<arg>[^\s].{0,40})", r"release (?P<arg>.{1,40})"),
+        wants=Wants.ROOM,
+    ),
+    Intent(
+        name="code",
+        audience=Audience.STAFF,
+        commands=("code", "绑定码", "发码"),
+        phrases=(r"(?:绑定码|发码|生成绑定码)\s*(?P<arg>[^\s].{0,40})", r"(?:bind )?code (?:for )?(?P<arg>.{1,40})"),
+        wants=Wants.ROOM,
+    ),
+    Intent(
+        name="language",
+        audience=Audience.ANYONE,
+        commands=("language", "lang", "语言"),
+        phrases=(
+            r"(?:切换|更换|设置)?语言\s*(?P<arg>中文|英文|汉语|英语|english|chinese)?",
+            r"(?P<arg>中文|英文|english|chinese)",
+            r"(?:change |switch )?language(?: (?:to )?(?P<arg>english|chinese|中文|zh|en))?",
+        ),
+        wants=Wants.LANGUAGE,
+    ),
+    Intent(
+        name="help",
+        audience=Audience.ANYONE,
+        commands=("help", "帮助", "菜单", "menu"),
+        phrases=(
+            r"(?:帮助|菜单|怎么用|使用说明|你能做什么|客服)",
+            r"(?:help|menu|what can you do|how does this work)",
+            r"[?]",
+        ),
+    ),
+    Intent(
+        name="start",
+        audience=Audience.ANYONE,
+        commands=("start", "你好"),
+        phrases=(r"(?:你好|您好|嗨|在吗)", r"(?:hi|hello|hey)(?: there)?"),
+        wants=Wants.CODE,
+        in_help=False,
+    ),
+    Intent(
+        name="cancel",
+        audience=Audience.ANYONE,
+        commands=("cancel", "取消", "stop"),
+        phrases=(r"(?:取消|算了|不用了|不要了|退出)", r"(?:cancel|stop|never ?mind|forget it|quit|exit)"),
+    ),
+)
+BY_NAME = {intent.name: intent for intent in INTENTS}
+_BY_COMMAND = {command: intent for intent in INTENTS for command in intent.commands}
+_PATTERNS = tuple((re.compile(phrase), intent) for intent in INTENTS for phrase in intent.phrases)
+_YES = re.compile(r"(?:是的?|好的?|确认|确定|对|可以|行|yes|y|ok|okay|confirm|sure)")
+_NO = re.compile(r"(?:不|不是|不要|否|别|no|n|nope)")
+_SPACES = re.compile(r"\s+")
+_TAIL = "。.!！?？,，;；~…、 "
+_SUGGEST_CHARS = 24
+
+
+def normal(text: str) -> str:
+    """One way to write what can be written in many: NFKC, lower case, single spaces, no closing punctuation."""
+    plain = unicodedata.normalize("NFKC", text[:MAX_HEARD_CHARS])
+    plain = _SPACES.sub(" ", plain).strip().replace("’", "'").casefold()
+    return plain.rstrip(_TAIL) or plain[:1]
+
+
+def read(text: str) -> Ask | None:
+    """The intent behind a message, or None. Never raises."""
+    plain = normal(text)
+    if plain.startswith("/"):
+        return _command(plain[1:])
+    for pattern, intent in _PATTERNS:
+        match = pattern.fullmatch(plain)
+        if match is not None:
+            return Ask(intent=intent, argument=(match.groupdict().get("arg") or "").strip())
+    return _command(plain)
+
+
+def read_action(action: str) -> Ask | None:
+    """The intent behind a pressed button: "name" or "name:argument"."""
+    name, _, argument = action.partition(":")
+    intent = BY_NAME.get(name)
+    return None if intent is None else Ask(intent=intent, argument=argument)
+
+
+def is_yes(text: str) -> bool:
+    """Whether a message plainly agrees."""
+    return _YES.fullmatch(normal(text)) is not None
+
+
+def is_no(text: str) -> bool:
+    """Whether a message plainly declines."""
+    return _NO.fullmatch(normal(text)) is not None
+
+
+def offered(*, tenant: bool, staff: bool) -> tuple[Intent, ...]:
+    """The intents that help names to such a person."""
+    audiences = {Audience.ANYONE, *([Audience.TENANT] * tenant), *([Audience.STAFF] * staff)}
+    return tuple(intent for intent in INTENTS if intent.in_help and intent.audience in audiences)
+
+
+def nearest(text: str, *, staff: bool) -> str | None:
+    """The command that was probably meant, for "did you mean", or None."""
+    word = normal(text).lstrip("/")[:_SUGGEST_CHARS].split(" ")[0]
+    known = [command for intent in offered(tenant=True, staff=staff) for command in intent.commands]
+    close = get_close_matches(word, known, n=1, cutoff=0.6) if word else []
+    return close[0] if close else None
+
+
+def intent_of_command(command: str) -> Intent | None:
+    """The intent that a command word belongs to."""
+    return _BY_COMMAND.get(command)
+
+
+def _command(plain: str) -> Ask | None:
+    """Reads "recharge 100" and, as group chats write it, "recharge@our_bot 100"."""
+    word, _, argument = plain.partition(" ")
+    intent = _BY_COMMAND.get(word.split("@")[0])
+    return None if intent is None else Ask(intent=intent, argument=argument.strip())

@@ -1,0 +1,103 @@
+"""Figures in a person's language: money, instants at the site, energy, prices and durations.
+
+A parameter's name says its unit ("amount_micro", "paid_at", "energy_wh"), so a text needs only `{amount_micro}` and can
+ask for another shape of an instant with `{at:time}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+from babel.units import format_unit
+
+from prepaid.domain.money import micro_from_fen, yuan_text
+
+LOCALES: Mapping[str, str] = {"zh": "zh_CN", "en": "en"}
+"""Our language codes and the locales behind them."""
+DEFAULT_ZONE = "Asia/Shanghai"
+MAX_TEXT = 200
+"""A name or a reason never fills more than this of a message."""
+_PATTERNS: Mapping[str, Mapping[str, str]] = {
+    "zh": {"": "M月d日 HH:mm", "time": "HH:mm:ss", "clock": "HH:mm", "weekday": "EEEE HH:mm", "day": "M月d日"},
+    "en": {"": "d MMM, HH:mm", "time": "HH:mm:ss", "clock": "HH:mm", "weekday": "EEEE HH:mm", "day": "d MMM"},
+}
+_UNITS = ((86_400, "duration-day"), (3600, "duration-hour"), (60, "duration-minute"))
+_INSTANT_NAMES = frozenset({"at", "until", "since"})
+
+
+def money(amount_micro: int, *, signed: bool = False) -> str:
+    """Yuan and fen, rounded down: "¥1,234.56", "-¥0.05", and "+¥50.00" when `signed`."""
+    digits = yuan_text(amount_micro)
+    sign = "-" if digits.startswith("-") else "+" if signed else ""
+    yuan, fen = digits.lstrip("-").split(".")
+    return f"{sign}¥{int(yuan):,}.{fen}"
+
+
+def price(micro_per_kwh: int) -> str:
+    """A price with as many decimals as it has, two at least: "¥0.5283"."""
+    yuan, rest = divmod(micro_per_kwh, 1_000_000)
+    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"¥{yuan}.{decimals}"
+
+
+def energy(energy_wh: int) -> str:
+    """Kilowatt-hours with two decimals, rounded down: "1.23 kWh"."""
+    return f"{energy_wh // 1000:,}.{energy_wh % 1000 // 10:02d} kWh"
+
+
+def duration(seconds: int, language: str) -> str:
+    """The largest unit of which there are two, or the smallest that fits: "36 hours", "3 天"."""
+    for size, unit in _UNITS:
+        if seconds >= 2 * size or (unit == "duration-minute" and seconds >= size):
+            return format_unit(seconds // size, unit, locale=LOCALES[language])
+    return format_unit(max(0, seconds), "duration-second", locale=LOCALES[language])
+
+
+def instant(at: datetime, language: str, zone: str, shape: str = "") -> str:
+    """An instant as a clock at the site shows it. Shapes: "" (day and minute), time, clock, weekday, day."""
+    return format_datetime(at.astimezone(ZoneInfo(zone)), _PATTERNS[language][shape], locale=LOCALES[language])
+
+
+class Instant:
+    """An instant that a text can show in several shapes."""
+
+    def __init__(self, at: datetime, language: str, zone: str) -> None:
+        self._at, self._language, self._zone = at, language, zone
+
+    def __format__(self, spec: str) -> str:
+        return instant(self._at, self._language, self._zone, spec)
+
+
+class Money:
+    """Money that a text can show with a sign (`{delta_micro:+}`)."""
+
+    def __init__(self, amount_micro: int) -> None:
+        self._amount_micro = amount_micro
+
+    def __format__(self, spec: str) -> str:
+        return money(self._amount_micro, signed=spec == "+")
+
+
+def put_in_words(name: str, value: object, language: str, zone: str) -> object:
+    """A raw parameter as something that formats itself."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _figure(name, value, language)
+    if name in _INSTANT_NAMES or name.endswith(("_at", "_until")):
+        at = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return Instant(at, language, zone) if isinstance(at, datetime) else ""
+    return "" if value is None else str(value)[:MAX_TEXT]
+
+
+def _figure(name: str, value: int, language: str) -> object:
+    if name.endswith("_micro_per_kwh"):
+        return price(value)
+    if name.endswith("_micro"):
+        return Money(value)
+    if name.endswith("_fen"):
+        return Money(micro_from_fen(value))
+    if name.endswith("_wh"):
+        return energy(value)
+    return duration(value, language) if name.endswith("_s") else str(value)
