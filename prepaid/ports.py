@@ -1,7 +1,7 @@
 """What the business needs of the world: one Protocol each. Adapters implement them; tests use real ones or small fakes.
 
-Times are aware UTC, money is micro-yuan unless the name says fen, energy is Wh. Stores raise `TryAgain("try_again.store")`
-when the database cannot be reached and `Unknown` when a write may have landed.
+Times are aware UTC, money is micro-yuan unless the name says fen, energy is Wh. Stores raise
+`TryAgain("try_again.store")` when the database cannot be reached and `Unknown` when a write may have landed.
 """
 
 from __future__ import annotations

@@ -63,14 +63,14 @@ class Posting:
     currency: str = "CNY"
     ref: Mapping[str, str | int] = field(default_factory=dict)
     floor_micro: int | None = None
-    """Refuse when a debit would take the balance below this. None: no floor (consumption is billed whatever is left)."""
+    """A debit may not take the balance below this. None: no floor (consumption is billed whatever is left)."""
 
     def __post_init__(self) -> None:
         """Checks what every posting promises (M1); raises `InvariantBroken`."""
         if sum(line.amount_micro for line in self.lines) != 0:
             raise InvariantBroken(f"unbalanced posting {self.idem}")
         own = [line for line in self.lines if line.account == customer(self.account_id)]
-        if len(own) != 1 or len(self.lines) < 2:
+        if len(own) != 1 or len(self.lines) == 1:
             raise InvariantBroken(f"posting {self.idem} needs exactly one customer line and a counterpart")
         for line in self.lines:
             if type(line.amount_micro) is not int or abs(line.amount_micro) > MAX_MICRO:

@@ -1,4 +1,4 @@
-"""Cumulative registers into billable intervals; what is implausible is quarantined, never billed, never a reason to cut.
+"""Cumulative registers into billable intervals; the implausible is quarantined: never billed, no reason to cut.
 
 Energy is integer Wh. A meter's watermark says up to which register value and instant it is billed, so intervals are
 contiguous and never overlap (M11).
@@ -78,7 +78,7 @@ class Meter:
     rated_current_a: int = 60
     mains_voltage_v: int = 230
     load_scale: int = 1
-    """1 in real life. A demonstration that runs its loads faster than the clock says by how much, so that plausibility is judged in meter time."""
+    """1 in real life. A demonstration runs its loads this much faster; plausibility is judged in the meter's time."""
     watermark: Watermark | None = None
     last: Reading | None = None
     held: int = 0
@@ -107,7 +107,7 @@ class Judged:
 
 
 def judge(meter: Meter, reading: Reading) -> Judged:
-    """Whether `reading` can follow the meter's last one: not older, not backwards, not faster than its rating allows."""
+    """Whether `reading` can follow the last one: not older, not backwards, not faster than its rating allows."""
     last = meter.last
     if last is None:
         return Judged(reading)

@@ -1,4 +1,4 @@
-"""What people are told, once for each crossing, each with a stable id so that a crash or a race tells nothing twice (N1)."""
+"""What people are told: once for each crossing, with a stable id, so that no crash or race tells it twice (N1)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class MongoLeases:
         until = now + timedelta(seconds=ttl_s)
         row = await self._leases.find_one({"_id": resource})
         if row is None:
-            return await self._first(resource, owner, Lease(resource=resource, owner=owner, token=1, until=until))
+            return await self._first(Lease(resource=resource, owner=owner, token=1, until=until))
         ours = row["owner"] == owner and row["until"] > now
         if not ours and row["until"] > now:
             return None
@@ -34,9 +34,9 @@ class MongoLeases:
         counts = await self._leases.update_one(query, {"$set": _fields(lease)})
         return lease if counts.matched_count == 1 else None
 
-    async def _first(self, resource: str, owner: str, lease: Lease) -> Lease | None:
+    async def _first(self, lease: Lease) -> Lease | None:
         try:
-            await self._leases.insert_one({"_id": resource, **_fields(lease)})
+            await self._leases.insert_one({"_id": lease.resource, **_fields(lease)})
         except DuplicateKey:
             return None
         except Unknown:

@@ -1,4 +1,4 @@
-"""Domain dataclasses to documents and back. pydantic checks what comes out of the store, so a broken row fails loudly."""
+"""Domain dataclasses to documents and back. pydantic checks what comes out, so a broken row fails loudly."""
 
 from __future__ import annotations
 

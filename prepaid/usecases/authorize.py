@@ -1,4 +1,4 @@
-"""Finds what an actor asks about, or refuses: a foreign id and a missing id give the same answer, and both are recorded."""
+"""Finds what an actor asks about, or refuses: a foreign and a missing id give the same answer, and are recorded."""
 
 from __future__ import annotations
 

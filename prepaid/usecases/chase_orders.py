@@ -1,4 +1,4 @@
-"""The janitor of orders: asks the provider about what is open, finishes what a crash left, closes what expired (M4, M9)."""
+"""The janitor of orders: asks about what is open, finishes what a crash left, closes what expired (M4, M9)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from prepaid.domain.errors import Refused, Trouble
 from prepaid.domain.notices import Stage
 from prepaid.domain.orders import ALLOWED, OPEN, Order, OrderState, question_due_s
 from prepaid.ports import Business
-from prepaid.usecases.authorize import site_of
 from prepaid.usecases.credit_payment import credit_payment, finish_paid
 from prepaid.usecases.tell import tell_thread
 
@@ -66,6 +65,4 @@ async def _expire(business: Business, order: Order) -> None:
     if not closed or OrderState.EXPIRED not in ALLOWED[order.state]:
         return  # Paid in the last moment: the next question finds the payment.
     if await business.store.orders.move(order.id, order.state, OrderState.EXPIRED):
-        account = await business.store.sites.account(order.account_id)
-        if account is not None:
-            await tell_thread(business, account, await site_of(business, account), order, Stage.EXPIRED, {})
+        await tell_thread(business, order, Stage.EXPIRED, {})

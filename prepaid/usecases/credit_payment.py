@@ -19,7 +19,7 @@ from prepaid.domain.supply import Verb
 from prepaid.ports import Business
 from prepaid.usecases.authorize import record, site_of
 from prepaid.usecases.decide_supply import decide_supply
-from prepaid.usecases.tell import tell_staff, tell_thread
+from prepaid.usecases.tell import Crossing, Params, tell_staff, tell_thread
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ async def finish_paid(business: Business, order: Order) -> None:
     entry = await business.store.ledger.post(_posting(order, site))
     await business.store.orders.move(order.id, OrderState.PAID, OrderState.CREDITED)
     log.info("payment_credited", order=order.id, account=account.id, seq=entry.seq)
-    await _tell_and_restore(business, account, site, order, entry)
+    await _tell_and_restore(business, account, order, entry)
 
 
 async def _to_paid(business: Business, order: Order, payment: Payment) -> Order:
@@ -67,9 +67,7 @@ async def _to_paid(business: Business, order: Order, payment: Payment) -> Order:
     if not moved and OrderState.PAID in ALLOWED[fresh.state]:
         return await _to_paid(business, fresh, payment)  # It took another edge meanwhile; edges are few and acyclic.
     if moved:
-        account = await business.store.sites.account(order.account_id)
-        if account is not None:
-            await tell_thread(business, account, await site_of(business, account), fresh, Stage.PAID, {})
+        await tell_thread(business, fresh, Stage.PAID, {})
     return fresh
 
 
@@ -90,14 +88,14 @@ def _posting(order: Order, site: Site) -> Posting:
     )
 
 
-async def _tell_and_restore(business: Business, account: Account, site: Site, order: Order, entry: Entry) -> None:
+async def _tell_and_restore(business: Business, account: Account, order: Order, entry: Entry) -> None:
     params = {"balance_micro": entry.balance_micro}
-    await tell_thread(business, account, site, order, Stage.CREDITED, params)
+    await tell_thread(business, order, Stage.CREDITED, params)
     verdicts = await decide_supply(business, account.id)
     supplies = await business.store.supplies.of_account(account.id)
     coming = any(v.verb is Verb.RESTORE for v in verdicts) or any(s.wanted.cause == order.id for s in supplies)
     if not coming and all(s.wanted.on for s in supplies):
-        await tell_thread(business, account, site, order, Stage.CREDITED_STILL_ON, params)
+        await tell_thread(business, order, Stage.CREDITED_STILL_ON, params)
 
 
 async def _dispute(business: Business, order: Order, payment: Payment, why: str) -> None:
@@ -112,12 +110,10 @@ async def _dispute(business: Business, order: Order, payment: Payment, why: str)
     if account is None:
         raise InvariantBroken(f"order {order.id} has no account")
     site = await site_of(business, account)
-    params = {"order_id": order.id, "amount_micro": micro_from_fen(payment.amount_fen), "why": why}
-    await tell_staff(
-        business, site, NoticeKind.PAYMENT_DISPUTED, f"{payment.provider}:{payment.txn_id}", params, account=account
-    )
+    params: Params = {"order_id": order.id, "amount_micro": micro_from_fen(payment.amount_fen), "why": why}
+    await tell_staff(business, site, _crossing(payment), params, account=account)
     if why != "dispute.paid_twice":
-        await tell_thread(business, account, site, order, Stage.DISPUTED, {"why": why})
+        await tell_thread(business, order, Stage.DISPUTED, {"why": why})
 
 
 async def _orphan(business: Business, payment: Payment) -> None:
@@ -125,10 +121,14 @@ async def _orphan(business: Business, payment: Payment) -> None:
     await business.store.orders.claim(payment)
     await record(business, CLOCK, "dispute_payment", payment.order_id, reason="dispute.no_order")
     log.warning("payment_without_order", provider=payment.provider)
-    params = {
+    params: Params = {
         "order_id": payment.order_id,
         "amount_micro": micro_from_fen(payment.amount_fen),
         "why": "dispute.no_order",
     }
     for site in await business.store.sites.sites():
-        await tell_staff(business, site, NoticeKind.PAYMENT_DISPUTED, f"{payment.provider}:{payment.txn_id}", params)
+        await tell_staff(business, site, _crossing(payment), params)
+
+
+def _crossing(payment: Payment) -> Crossing:
+    return Crossing(NoticeKind.PAYMENT_DISPUTED, f"{payment.provider}:{payment.txn_id}")

@@ -16,7 +16,7 @@ from prepaid.domain.supply import Facts, Supply, Verb, Verdict, Wanted, decide
 from prepaid.ports import Business, topic_gateway
 from prepaid.usecases.authorize import record, site_of
 from prepaid.usecases.gather_facts import gather_facts, warning_crossing
-from prepaid.usecases.tell import tell_account, tell_thread
+from prepaid.usecases.tell import Crossing, Params, tell_account, tell_thread
 
 log = structlog.get_logger()
 
@@ -43,15 +43,15 @@ async def _one(business: Business, account: Account, site: Site, meter: Meter, s
         order = await _paying_order(business, account)
         await _want(business, supply, verdict, on=True, cause=order.id if order else "")
         if order is not None:
-            await tell_thread(business, account, site, order, Stage.SWITCHING, {"balance_micro": facts.balance_micro})
+            await tell_thread(business, order, Stage.SWITCHING, {"balance_micro": facts.balance_micro})
     return verdict
 
 
 async def _warn(business: Business, account: Account, site: Site, facts: Facts) -> None:
     head = await business.store.ledger.head(account.id)
     cut_at = _earliest_cut(site, business.clock.now())
-    params = {"balance_micro": facts.balance_micro, "cut_at": cut_at.isoformat()}
-    await tell_account(business, account, site, NoticeKind.BALANCE_GONE, warning_crossing(head), params)
+    params: Params = {"balance_micro": facts.balance_micro, "cut_at": cut_at.isoformat()}
+    await tell_account(business, account, site, Crossing(NoticeKind.BALANCE_GONE, warning_crossing(head)), params)
 
 
 def _earliest_cut(site: Site, now: datetime) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
-from prepaid.usecases.tell import tell_staff
+from prepaid.usecases.tell import Crossing, tell_staff
 
 
 async def gateway_lost(business: Business, gateway_id: str) -> None:
@@ -25,5 +25,5 @@ async def _tell(business: Business, gateway_id: str, kind: NoticeKind) -> None:
     site = await business.store.sites.site(gateway.site_id) if gateway else None
     if site is None:
         return
-    crossing = f"{gateway_id}:{business.clock.now().isoformat(timespec='seconds')}"
-    await tell_staff(business, site, kind, crossing, {"gateway_id": gateway_id})
+    crossing = Crossing(kind, f"{gateway_id}:{business.clock.now().isoformat(timespec='seconds')}")
+    await tell_staff(business, site, crossing, {"gateway_id": gateway_id})

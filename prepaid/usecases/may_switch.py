@@ -1,4 +1,4 @@
-"""The last-moment check before a frame leaves for a relay: facts, holds, hours and generation once more (S2, S3, S6, S12)."""
+"""The last-moment check before a frame leaves: facts, holds, hours and generation once more (S2, S3, S6, S12)."""
 
 from __future__ import annotations
 

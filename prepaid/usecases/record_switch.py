@@ -10,7 +10,7 @@ from prepaid.domain.supply import Outcome, Reported, Supply
 from prepaid.ports import Business
 from prepaid.usecases.authorize import site_of
 from prepaid.usecases.gather_facts import day_of
-from prepaid.usecases.tell import tell_account, tell_staff, tell_thread
+from prepaid.usecases.tell import Crossing, Params, tell_account, tell_staff, tell_thread
 
 log = structlog.get_logger()
 
@@ -19,7 +19,7 @@ STUCK_AFTER = 3
 
 
 async def record_switch(business: Business, meter_id: str, generation: int, reported: Reported | None) -> None:
-    """Stores the read-back of `generation` (None: it could not be read) and tells people. Older generations are ignored."""
+    """Stores the read-back of `generation` (None: not readable) and tells people. Older generations are ignored."""
     supply = await business.store.supplies.get(meter_id)
     if supply is None or supply.wanted.generation != generation:
         return
@@ -45,13 +45,12 @@ async def _confirmed(business: Business, supply: Supply, reported: Reported) -> 
 
 async def _tell_done(business: Business, account: Account, site: Site, supply: Supply, reported: Reported) -> None:
     head = await business.store.ledger.head(account.id)
-    params = {"balance_micro": head.balance_micro, "at": reported.at.isoformat()}
-    crossing = f"{supply.meter_id}:g{supply.wanted.generation}"
+    params: Params = {"balance_micro": head.balance_micro, "at": reported.at.isoformat()}
     order = await business.store.orders.get(supply.wanted.cause) if supply.wanted.cause else None
     if order is not None and reported.on:
-        await tell_thread(business, account, site, order, Stage.POWER_ON, params)
+        await tell_thread(business, order, Stage.POWER_ON, params)
     kind = NoticeKind.RESTORED if reported.on else NoticeKind.CUT_DONE
-    await tell_account(business, account, site, kind, crossing, params)
+    await tell_account(business, account, site, _crossing(kind, supply), params)
 
 
 async def _unconfirmed(business: Business, supply: Supply, reported: Reported | None) -> None:
@@ -64,12 +63,15 @@ async def _unconfirmed(business: Business, supply: Supply, reported: Reported | 
     if account is None or site is None:
         return
     log.warning("switch_stuck", meter=supply.meter_id, on=supply.wanted.on, generation=supply.wanted.generation)
-    params = {"on": supply.wanted.on}
-    crossing = f"{supply.meter_id}:g{supply.wanted.generation}"
-    await tell_staff(business, site, NoticeKind.SWITCH_STUCK, crossing, params, account=account)
+    params: Params = {"on": supply.wanted.on}
+    await tell_staff(business, site, _crossing(NoticeKind.SWITCH_STUCK, supply), params, account=account)
     order = await business.store.orders.get(supply.wanted.cause) if supply.wanted.cause else None
     if order is not None:
-        await tell_thread(business, account, site, order, Stage.STUCK, params)
+        await tell_thread(business, order, Stage.STUCK, params)
+
+
+def _crossing(kind: NoticeKind, supply: Supply) -> Crossing:
+    return Crossing(kind, f"{supply.meter_id}:g{supply.wanted.generation}")
 
 
 async def _whose(business: Business, supply: Supply) -> tuple[Account | None, Site | None]:

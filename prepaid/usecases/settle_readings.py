@@ -20,7 +20,7 @@ from prepaid.domain.supply import Reported
 from prepaid.domain.tariffs import price
 from prepaid.ports import Business
 from prepaid.usecases.decide_supply import decide_supply
-from prepaid.usecases.tell import tell_account, tell_staff
+from prepaid.usecases.tell import Crossing, tell_account, tell_staff
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ REVENUE_ELECTRICITY = "revenue:electricity"
 
 
 async def settle_readings(business: Business, sweep: Sweep) -> None:
-    """Judges, keeps and bills the readings of a sweep, notes silent meters, and decides the supply of who is touched."""
+    """Judges, keeps and bills the readings of a sweep, notes silent meters, decides the supply of who is touched."""
     meters = {meter.id: meter for meter in await business.store.meters.on_gateway(sweep.gateway_id)}
     await _note_silence(business, meters, sweep)
     known = [reading for reading in sweep.readings if reading.meter_id in meters]
@@ -82,10 +82,8 @@ async def _hold(business: Business, meter: Meter, site: Site, reading: Reading, 
     await business.store.meters.held(meter.id)
     if meter.held == 0:
         log.warning("reading_held", meter=meter.id, doubt=doubt)
-        at = reading.at.isoformat()
-        await tell_staff(
-            business, site, NoticeKind.READING_HELD, f"{meter.id}:{at}", {"meter_id": meter.id, "doubt": doubt}
-        )
+        crossing = Crossing(NoticeKind.READING_HELD, f"{meter.id}:{reading.at.isoformat()}")
+        await tell_staff(business, site, crossing, {"meter_id": meter.id, "doubt": doubt})
 
 
 async def _bill(business: Business, meter: Meter, site: Site, reading: Reading) -> None:
@@ -175,7 +173,8 @@ async def _warn_low(business: Business, account: Account, site: Site, entry: Ent
     if levels:
         lowest = min(levels)
         params = {"level_micro": lowest, "balance_micro": entry.balance_micro}
-        await tell_account(business, account, site, NoticeKind.LOW_BALANCE, f"{lowest}:{entry.seq}", params)
+        crossing = Crossing(NoticeKind.LOW_BALANCE, f"{lowest}:{entry.seq}")
+        await tell_account(business, account, site, crossing, params)
 
 
 def _key(at: datetime) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from prepaid.domain.access import Action, Actor
-from prepaid.domain.accounts import Account, AccountStatus, Site
+from prepaid.domain.accounts import Account, AccountStatus
 from prepaid.domain.errors import InvariantBroken, Refused, Unknown
 from prepaid.domain.notices import Stage
 from prepaid.domain.orders import ORDER_TTL_S, Order, OrderState, check_amount, new_order_id
@@ -32,27 +32,27 @@ async def start_topup(business: Business, actor: Actor, account_id: str, amount_
     if provider not in business.providers:
         raise Refused("refused.provider_unknown")
     site = await site_of(business, account)
-    order = _new(business, actor, account, site, amount_fen, provider)
+    now, currency = business.clock.now(), site.currency
+    order = _new(now, actor, account, currency=currency, amount_fen=amount_fen, provider=provider)
     await business.store.orders.add(order)
-    return await _ask(business, account, site, order)
+    return await _ask(business, account, order)
 
 
-def _new(business: Business, actor: Actor, account: Account, site: Site, amount_fen: int, provider: str) -> Order:
-    now = business.clock.now()
+def _new(now: datetime, actor: Actor, account: Account, *, currency: str, amount_fen: int, provider: str) -> Order:
     return Order(
         id=new_order_id(now),
         account_id=account.id,
-        site_id=site.id,
+        site_id=account.site_id,
         person_id=actor.id,
         provider=provider,
         amount_fen=amount_fen,
         created_at=now,
         expires_at=now + timedelta(seconds=ORDER_TTL_S),
-        currency=site.currency,
+        currency=currency,
     )
 
 
-async def _ask(business: Business, account: Account, site: Site, order: Order) -> Order:
+async def _ask(business: Business, account: Account, order: Order) -> Order:
     orders = business.store.orders
     try:
         pay_uri = await business.providers[order.provider].create(order, account.label)
@@ -65,7 +65,7 @@ async def _ask(business: Business, account: Account, site: Site, order: Order) -
         raise
     # The notification may have come first: then the order is past this edge, and that is well.
     await orders.move(order.id, OrderState.CREATED, OrderState.PENDING, pay_uri=pay_uri)
-    await tell_thread(business, account, site, order, Stage.WAITING, {"pay_uri": pay_uri})
+    await tell_thread(business, order, Stage.WAITING, {"pay_uri": pay_uri})
     return await _fresh(business, order)
 
 

@@ -3,88 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from prepaid.domain.accounts import Account, Site
+from prepaid.domain.errors import InvariantBroken
+from prepaid.domain.money import micro_from_fen
 from prepaid.domain.notices import Notice, NoticeKind, Stage, notice_id
 from prepaid.domain.orders import Order
-from prepaid.domain.people import Person
 from prepaid.ports import TOPIC_OUTBOX, Business
+from prepaid.usecases.authorize import site_of
 
-Value = str | int | bool | None
 NOBODY = "nobody"
 """Recipient of a notice for an account that nobody is bound to: it is exhausted at once, and that is on record."""
 
+Value = str | int | bool | None
 Params = Mapping[str, Value]
 
 
-async def tell_account(
-    business: Business, account: Account, site: Site, *, kind: NoticeKind, crossing: str, params: Params
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """What happened, and the key that makes this occurrence one."""
+
+    kind: NoticeKind
+    key: str
+
+
+async def tell_account(business: Business, account: Account, site: Site, crossing: Crossing, params: Params) -> int:
     """Tells everybody bound to the account. Returns how many rows are new."""
     people = await business.store.people.of_account(account.id)
-    return await _queue(business, kind, account, site, crossing, params, [p.id for p in people] or [NOBODY])
+    recipients = [person.id for person in people] or [NOBODY]
+    return await _queue(business, recipients, crossing, _about(account, site, params), account)
 
 
 async def tell_staff(
-    business: Business, site: Site, kind: NoticeKind, crossing: str, params: Params, *, account: Account | None = None
+    business: Business, site: Site, crossing: Crossing, params: Params, *, account: Account | None = None
 ) -> int:
     """Tells everybody who holds a role over the site."""
-    people: Iterable[Person] = await business.store.people.staff_over(site.path)
-    return await _queue(business, kind, account, site, crossing, params, [p.id for p in people])
+    people = await business.store.people.staff_over(site.path)
+    about = _about(account, site, {"site_id": site.id, **params})
+    return await _queue(business, [person.id for person in people], crossing, about, account)
 
 
-async def tell_thread(
-    business: Business, account: Account, site: Site, order: Order, stage: Stage, params: Params
-) -> None:
+async def tell_thread(business: Business, order: Order, stage: Stage, params: Params) -> None:
     """Moves the payer's payment thread on (FEATURES N3)."""
+    account = await business.store.sites.account(order.account_id)
+    if account is None:
+        raise InvariantBroken(f"order {order.id} has no account")
+    site = await site_of(business, account)
     now = business.clock.now()
-    filled = {
-        "label": account.label,
-        "time_zone": site.calendar.time_zone,
-        "amount_micro": order.amount_fen * 10_000,
-        "order_id": order.id,
-        "at": now.isoformat(),
-        **params,
-    }
+    about: Params = {"amount_micro": micro_from_fen(order.amount_fen), "order_id": order.id, "at": now.isoformat()}
     notice = Notice(
         id=notice_id(NoticeKind.PAYMENT_THREAD, account.id, f"{order.id}:{stage}", order.person_id),
         kind=NoticeKind.PAYMENT_THREAD,
         person_id=order.person_id,
         account_id=account.id,
         at=now,
-        params=filled,
+        params=_about(account, site, {**about, **params}),
         thread=order.id,
         stage=stage,
     )
-    await business.store.notices.queue(notice)
-    await business.wakeups.wake(TOPIC_OUTBOX)
+    if await business.store.notices.queue(notice):
+        await business.wakeups.wake(TOPIC_OUTBOX)
+
+
+def _about(account: Account | None, site: Site, params: Params) -> dict[str, Value]:
+    return {"label": account.label if account else site.name, "time_zone": site.calendar.time_zone, **params}
 
 
 async def _queue(
-    business: Business,
-    kind: NoticeKind,
-    account: Account | None,
-    site: Site,
-    crossing: str,
-    params: Params,
-    person_ids: Iterable[str],
+    business: Business, recipients: Iterable[str], crossing: Crossing, params: Params, account: Account | None
 ) -> int:
     now = business.clock.now()
-    subject = account.id if account else site.id
-    filled = {
-        "label": account.label if account else site.name,
-        "time_zone": site.calendar.time_zone,
-        "at": now.isoformat(),
-    }
+    subject = account.id if account else str(params["site_id"])
     new = 0
-    for person_id in person_ids:
+    for person_id in recipients:
         notice = Notice(
-            id=notice_id(kind, subject, crossing, person_id),
-            kind=kind,
+            id=notice_id(crossing.kind, subject, crossing.key, person_id),
+            kind=crossing.kind,
             person_id=person_id,
             account_id=account.id if account else None,
             at=now,
-            params={**filled, **params},
+            params={"at": now.isoformat(), **params},
         )
         new += await business.store.notices.queue(notice)
     if new:
