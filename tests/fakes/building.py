@@ -1,0 +1,210 @@
+"""A small building over the real store: one site, flats with relay meters on one bus, tenants and an operator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from prepaid.domain.access import Actor, Grant, Role
+from prepaid.domain.accounts import Account, Site
+from prepaid.domain.calendar import SiteCalendar
+from prepaid.domain.ledger import Kind, Line, Posting, customer
+from prepaid.domain.metering import Gateway, Meter, Reading, Sweep
+from prepaid.domain.notices import Notice
+from prepaid.domain.orders import Merchant, Order, Payment
+from prepaid.domain.people import Address, Person
+from prepaid.domain.supply import Supply, SupplyPolicy, Wanted
+from prepaid.domain.tariffs import FlatTariff
+from prepaid.ports import Business, InboxRow, Waiter
+from prepaid.storage.driver import Database
+from prepaid.storage.mongo import open_store
+from prepaid.usecases.settle_readings import settle_readings
+from tests.fakes.clock import ManualClock
+
+SITE = "maple"
+GATEWAY = "gw-1"
+MERCHANT = Merchant(provider="testpay", merchant_id="m-1", app_id="app-1")
+PRICE_MICRO = 600_000
+"""0.60 yuan per kWh."""
+
+
+class NoWakeups:
+    """Hints that go nowhere: what holds with these holds without Redis (Y2)."""
+
+    async def wake(self, topic: str) -> None: ...
+
+    @asynccontextmanager
+    async def waiter(self, *topics: str) -> AsyncIterator[Waiter]:
+        """Sleeps through everything."""
+        yield _Deaf()
+
+
+class _Deaf:
+    async def wait(self, timeout_s: float) -> bool:
+        await asyncio.sleep(timeout_s)
+        return False
+
+
+@dataclass
+class ScriptedProvider:
+    """Answers what a test tells it to."""
+
+    name: str = "testpay"
+    merchant: Merchant = MERCHANT
+    on_create: Callable[[Order], str] = field(default=lambda order: f"pay:{order.id}")
+    on_query: Callable[[Order], Payment | None] = field(default=lambda _order: None)
+    on_close: Callable[[Order], bool] = field(default=lambda _order: True)
+
+    async def create(self, order: Order, description: str) -> str:
+        return self.on_create(order)
+
+    async def query(self, order: Order) -> Payment | None:
+        return self.on_query(order)
+
+    async def close(self, order: Order) -> bool:
+        return self.on_close(order)
+
+
+@dataclass
+class RecordingSender:
+    """Keeps what was sent; raises what it is told to."""
+
+    sent: list[tuple[str, Notice, str | None]] = field(default_factory=list)
+    trouble: Exception | None = None
+
+    async def send(self, address: Address, notice: Notice, person: Person, *, reference: str | None) -> str:
+        if self.trouble is not None:
+            raise self.trouble
+        self.sent.append((address.user, notice, reference))
+        return reference or f"msg-{len(self.sent)}"
+
+
+@dataclass
+class Building:
+    """The building and the hands to play with it."""
+
+    business: Business
+    clock: ManualClock
+    provider: ScriptedProvider
+    site: Site
+
+    async def flat(self, unit: int, *, balance_micro: int = 0, tenant: bool = True, protected: bool = False) -> Actor:
+        """A flat "10<unit>" with account "acc-<unit>", meter "met-<unit>" and, if wanted, a bound tenant."""
+        path = f"{self.site.path}/b1/10{unit}"
+        account_id, meter_id = f"acc-{unit}", f"met-{unit}"
+        store = self.business.store
+        account = Account(id=account_id, site_id=SITE, path=path, label=f"10{unit}", protected=protected)
+        await store.sites.save_account(account)
+        meter = Meter(
+            id=meter_id, site_id=SITE, path=path, gateway_id=GATEWAY, unit=unit, profile="test", account_id=account_id
+        )
+        await store.meters.add(meter)
+        await store.supplies.add(
+            Supply(
+                meter_id=meter_id,
+                account_id=account_id,
+                site_id=SITE,
+                gateway_id=GATEWAY,
+                path=path,
+                wanted=Wanted(at=self.clock.now()),
+            )
+        )
+        if balance_micro:
+            await self.give(account_id, balance_micro, "opening")
+        person = await store.people.at("chat", f"tenant-{unit}", language="en")
+        if tenant:
+            await store.people.bind(person.id, account_id)
+        fresh = await store.people.get(person.id)
+        assert fresh is not None
+        return fresh.actor()
+
+    async def operator(self, *, scope: str = "acme", role: Role = Role.OPERATOR) -> Actor:
+        """A member of staff."""
+        person = await self.business.store.people.at("chat", f"staff-{scope}-{role}", language="en")
+        granted = replace(person, grants=(Grant(role, scope),))
+        await self.business.store.people.save(granted)
+        return granted.actor()
+
+    async def give(self, account_id: str, amount_micro: int, key: str) -> None:
+        """Moves money on an account by an adjustment."""
+        lines = (Line(customer(account_id), amount_micro), Line("adjustments:test", -amount_micro))
+        await self.business.store.ledger.post(
+            Posting(
+                account_id=account_id,
+                idem=f"adj:{key}",
+                kind=Kind.ADJUSTMENT,
+                lines=lines,
+                effective_at=self.clock.now(),
+                actor="test",
+                reason="reason.test",
+            )
+        )
+
+    async def read(self, unit: int, energy_wh: int, *, on: bool = True, advance_s: float = 60) -> None:
+        """One sweep in which one meter answers."""
+        self.clock.advance(seconds=advance_s)
+        reading = Reading(
+            meter_id=f"met-{unit}", at=self.clock.now(), energy_wh=energy_wh, relay_on=on, power_w=500
+        )
+        await settle_readings(self.business, Sweep(gateway_id=GATEWAY, readings=(reading,)))
+
+    async def balance_micro(self, unit: int) -> int:
+        """From the ledger."""
+        return (await self.business.store.ledger.head(f"acc-{unit}")).balance_micro
+
+    async def supply(self, unit: int) -> Supply:
+        """The row as it stands."""
+        supply = await self.business.store.supplies.get(f"met-{unit}")
+        assert supply is not None
+        return supply
+
+    def payment(self, order: Order, **changes: object) -> Payment:
+        """What the provider says of a paid order."""
+        payment = Payment(
+            provider="testpay",
+            merchant_id=MERCHANT.merchant_id,
+            app_id=MERCHANT.app_id,
+            order_id=order.id,
+            txn_id=f"txn-{order.id}",
+            amount_fen=order.amount_fen,
+            currency="CNY",
+            paid_at=self.clock.now(),
+        )
+        return replace(payment, **changes)  # type: ignore[arg-type]
+
+    def row(self, payment: Payment, event: str = "e1") -> InboxRow:
+        """The notification of a payment."""
+        return InboxRow(
+            id=f"testpay:{event}:{payment.order_id}",
+            provider="testpay",
+            kind="paid",
+            raw=b"{}",
+            headers={},
+            payment=payment,
+            received_at=self.clock.now(),
+        )
+
+
+async def build(database: Database, clock: ManualClock, **policy: int) -> Building:
+    """An empty building. `policy` overrides numbers of the supply policy; by default a cut follows its warning at once."""
+    numbers = {"warning_lead_s": 60, "settle_every_s": 1, "no_off_after_on_s": 60, **policy}
+    site = Site(
+        id=SITE,
+        name="Maple Court",
+        path="acme/maple",
+        calendar=SiteCalendar(time_zone="Asia/Shanghai"),
+        policy=SupplyPolicy(**numbers),  # type: ignore[arg-type]
+        tariff=FlatTariff(id="t1", price_micro_per_kwh=PRICE_MICRO),
+    )
+    store = await open_store(database, clock)
+    await store.sites.save_site(site)
+    await store.sites.save_gateway(Gateway(id=GATEWAY, site_id=SITE, transport="tcp", host="127.0.0.1", port=1))
+    provider = ScriptedProvider()
+    business = Business(store=store, clock=clock, wakeups=NoWakeups(), providers={"testpay": provider})
+    return Building(business=business, clock=clock, provider=provider, site=site)
+
+
+WARNED = timedelta(seconds=61)
