@@ -29,6 +29,7 @@ class MongoSupplies:
         await self._supplies.create_index([("gateway_id", 1)])
         await self._supplies.create_index([("account_id", 1)])
         await self._supplies.create_index([("site_id", 1), ("wanted.at", 1)])
+        await self._supplies.create_index([("wanted.on", 1), ("wanted.by_hand", 1)])
 
     async def get(self, meter_id: str) -> Supply | None:
         """One supply."""
@@ -91,6 +92,12 @@ class MongoSupplies:
         """Sets or clears the hold."""
         value = None if hold is None else _HOLD.dump_python(hold)
         await self._supplies.update_one({"_id": meter_id}, {"$set": {"hold": value}})
+
+    async def wanted_off(self, limit: int) -> Sequence[Supply]:
+        """Off by rule, longest first."""
+        query = {"wanted.on": False, "wanted.by_hand": False}
+        found = self._supplies.find(query, sort=[("wanted.at", 1)], limit=limit)
+        return [_SUPPLIES.from_doc(document) async for document in found]
 
     async def cuts_since(self, site_id: str, since: datetime) -> int:
         """Supplies wanted off since then."""

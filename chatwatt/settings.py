@@ -1,0 +1,105 @@
+"""Settings from CHATWATT_* environment variables, checked at start. docs/reference/settings.md lists them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from prepaid.domain.errors import Refused
+
+DEFAULT_DATA = Path("var")
+
+
+class WeChatPaySettings(BaseSettings):
+    """One WeChat Pay merchant. Keys are files, so that no environment listing shows them."""
+
+    model_config = SettingsConfigDict(env_prefix="CHATWATT_WECHAT_PAY_", extra="ignore")
+
+    mchid: str = ""
+    appid: str = ""
+    merchant_serial: str = ""
+    merchant_private_key_file: Path | None = None
+    api_v3_key: SecretStr = SecretStr("")
+    public_key_id: str | None = None
+    public_key_file: Path | None = None
+    base_url: str = "https://api.mch.weixin.qq.com"
+    backup_url: str | None = "https://api2.mch.weixin.qq.com"
+
+    @property
+    def given(self) -> bool:
+        """Whether the operator set it up at all."""
+        return bool(self.mchid)
+
+    def fields(self, notify_url: str) -> dict[str, object]:
+        """What the provider is built from. Raises `Refused` when a key file cannot be read."""
+        return {
+            "mchid": self.mchid,
+            "appid": self.appid,
+            "merchant_serial": self.merchant_serial,
+            "merchant_private_key_pem": _read(self.merchant_private_key_file),
+            "api_v3_key": self.api_v3_key.get_secret_value(),
+            "public_key_id": self.public_key_id,
+            "public_key_pem": _read(self.public_key_file) if self.public_key_id else None,
+            "notify_url": notify_url,
+            "base_url": self.base_url,
+            "backup_url": self.backup_url,
+        }
+
+
+class Settings(BaseSettings):
+    """Everything else."""
+
+    model_config = SettingsConfigDict(env_prefix="CHATWATT_", extra="ignore")
+
+    mongodb_uri: SecretStr | None = None
+    """Absent: an embedded MongoDB-wire server under `data`."""
+    redis_url: SecretStr | None = None
+    """Absent: an embedded Valkey under `data`."""
+    database: str = Field(default="chatwatt", pattern=r"^[a-z][a-z0-9_]{0,37}$")
+    driver: Literal["motor", "native"] = "motor"
+    data: Path = DEFAULT_DATA
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
+    """Where the world reaches us, https; payment notifications and Telegram's webhook go there."""
+    owner: str = ""
+    """Name of this process in leases; absent: host name and process id."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    telegram_token: SecretStr | None = None
+    telegram_api: str = "https://api.telegram.org"
+    telegram_mode: Literal["polling", "webhook"] = "polling"
+    telegram_webhook_secret: SecretStr | None = None
+
+
+def load() -> Settings:
+    """The settings, or `Refused("refused.settings")` that names each wrong variable, never its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise _refusal(error, "CHATWATT_") from None
+
+
+def load_wechat_pay() -> WeChatPaySettings:
+    """The WeChat Pay settings; see `load`."""
+    try:
+        return WeChatPaySettings()
+    except ValidationError as error:
+        raise _refusal(error, "CHATWATT_WECHAT_PAY_") from None
+
+
+def _refusal(error: ValidationError, prefix: str) -> Refused:
+    fields = sorted({prefix + str(problem["loc"][0]).upper() for problem in error.errors(include_input=False)})
+    return Refused("refused.settings", fields=", ".join(fields))
+
+
+def _read(path: Path | None) -> str:
+    if path is None:
+        raise Refused("refused.key_file_missing", file="-")
+    try:
+        return path.read_text()
+    except OSError:
+        raise Refused("refused.key_file_missing", file=path.name) from None

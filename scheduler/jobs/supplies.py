@@ -1,0 +1,19 @@
+"""Looks again at every supply that is off: whoever has credit is restored even if a crash lost the decision (S1)."""
+
+from __future__ import annotations
+
+from prepaid.ports import Business
+from prepaid.usecases.review_supplies import review_supplies
+from scheduler.triggers import Job
+
+PERIOD_S = 15
+
+
+def job(business: Business) -> Job:
+    """The job."""
+
+    async def run() -> int:
+        await review_supplies(business)
+        return 0
+
+    return Job(name="supplies", run=run, period_s=PERIOD_S)
