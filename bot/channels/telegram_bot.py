@@ -1,0 +1,53 @@
+"""The library's bot, made so that its token shows up nowhere, and what is asked of it besides messages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from telegram import BotCommand, BotCommandScopeAllPrivateChats
+from telegram.ext import ExtBot
+
+from bot.channels.telegram_request import AiohttpRequest
+
+API = "https://api.telegram.org"
+ALLOWED_UPDATES = ("message", "callback_query")
+POLL_S = 25
+BATCH = 100
+
+
+class QuietBot(ExtBot[None]):
+    """A bot whose representation does not hold its token."""
+
+    def __repr__(self) -> str:
+        return type(self).__name__
+
+    async def raw_updates(self, offset: int, *, poll_s: int) -> list[dict[str, Any]]:
+        """Waits up to `poll_s` for updates from `offset` on, unparsed, so that an odd one cannot spoil the batch."""
+        asked = {"offset": offset, "timeout": poll_s, "limit": BATCH, "allowed_updates": list(ALLOWED_UPDATES)}
+        answer = await self._post("getUpdates", asked, read_timeout=poll_s + 10.0)
+        batch = answer if isinstance(answer, list) else []
+        return [update for update in batch if isinstance(update, dict) and isinstance(update.get("update_id"), int)]
+
+
+def make_bot(token: str, *, api_base: str = API, proxy: str | None = None, timeout_s: float = 10.0) -> QuietBot:
+    """A bot on our own transport. Nothing is called yet."""
+    # At DEBUG the library logs the URL with the token and every text that passes.
+    for name in ("telegram", "telegram.Bot", "telegram.ext.ExtBot"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    base = api_base.rstrip("/")
+    return QuietBot(
+        token,
+        base_url=f"{base}/bot",
+        base_file_url=f"{base}/file/bot",
+        request=AiohttpRequest(timeout_s=timeout_s, proxy=proxy),
+        get_updates_request=AiohttpRequest(timeout_s=timeout_s, connections=2, proxy=proxy),
+    )
+
+
+async def set_menus(bot: QuietBot, menus: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    """Sets the command menu of private chats for each language; the language "" is for everybody else. Idempotent."""
+    for language, commands in menus.items():
+        menu = [BotCommand(name, about) for name, about in commands]
+        await bot.set_my_commands(menu, scope=BotCommandScopeAllPrivateChats(), language_code=language or None)

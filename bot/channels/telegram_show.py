@@ -1,0 +1,180 @@
+"""Puts rendered messages on a Telegram screen: new ones, or in place of those that a reference names.
+
+A reference is "12,13+14": the ids of the texts, then those of the QR photographs. When a thread moves on, its texts are
+edited and a QR code that is no longer to be paid is taken away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import segno
+import structlog
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram import Message as Sent
+from telegram.constants import ParseMode
+from telegram.error import TelegramError
+
+from bot.channels.telegram_bot import QuietBot
+from bot.channels.telegram_pace import Pace
+from bot.channels.telegram_request import Flooded
+from bot.channels.telegram_trouble import is_unchanged, is_uneditable, trouble_of
+from bot.conversations.parts import Part, PayQR
+from bot.rendering.telegram_html import Message, render
+from prepaid.domain.errors import Trouble, TryAgain
+
+TRIES = 3
+MODULE_PX = 8
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+_log = structlog.get_logger()
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The messages that show something now."""
+
+    texts: tuple[int, ...] = ()
+    photos: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        texts = ",".join(map(str, self.texts))
+        return f"{texts}+{','.join(map(str, self.photos))}" if self.photos else texts
+
+
+def read_reference(text: str | None) -> Reference:
+    """Reads what `str(Reference)` wrote; anything else names no message."""
+    texts, _, photos = (text or "").partition("+")
+    try:
+        return Reference(_ids(texts), _ids(photos))
+    except ValueError:
+        return Reference()
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(",") if number)
+
+
+def qr_png(uri: str) -> bytes:
+    """The payment code as a picture that a phone reads from a screen."""
+    picture = io.BytesIO()
+    segno.make(uri, error="m", micro=False).save(picture, kind="png", scale=MODULE_PX, border=4)
+    return picture.getvalue()
+
+
+class Screens:
+    """Sends and edits within the pace; Telegram's refusals leave as our own trouble."""
+
+    def __init__(self, bot: QuietBot, pace: Pace) -> None:
+        self._bot = bot
+        self._pace = pace
+
+    async def show(self, chat: str, parts: Sequence[Part], *, reference: str | None, bulk: bool) -> str:
+        """Shows `parts` instead of what `reference` names. Raises `Refused` or `TryAgain`."""
+        trouble: Trouble
+        try:
+            return str(await self._show(chat, parts, read_reference(reference), bulk=bulk))
+        except TelegramError as error:
+            trouble = trouble_of(error)
+        # Raised outside the handler: the library's own words may hold the token.
+        raise trouble
+
+    async def answer_press(self, press_id: str | None, text: str | None = None) -> None:
+        """Takes the waiting sign from a pressed button, if one was pressed. An old press is not worth any trouble."""
+        if press_id is None:
+            return
+        kind = ""
+        try:
+            await self._bot.answer_callback_query(press_id, text=text)
+        except TelegramError as error:
+            kind = type(error).__name__
+        if kind:
+            _log.info("telegram_press_unanswered", kind=kind)
+
+    async def _show(self, chat: str, parts: Sequence[Part], old: Reference, *, bulk: bool) -> Reference:
+        texts: list[int] = []
+        for place, message in enumerate(render(parts)):
+            known = old.texts[place] if place < len(old.texts) else None
+            texts.append(await self._put(chat, message, known, bulk=bulk))
+        codes = [part for part in parts if isinstance(part, PayQR)]
+        photos = old.photos if len(codes) == len(old.photos) else await self._photos(chat, codes, bulk=bulk)
+        await self._take_away(chat, {*old.texts, *old.photos} - {*texts, *photos})
+        return Reference(tuple(texts), photos)
+
+    async def _put(self, chat: str, message: Message, known: int | None, *, bulk: bool) -> int:
+        if known is not None:
+            try:
+                await self._paced(chat, lambda: self._edit(chat, message, known), bulk=bulk)
+            except TelegramError as error:
+                if not is_unchanged(error) and not is_uneditable(error):
+                    raise
+                if is_unchanged(error):
+                    return known
+            else:
+                return known
+        sent = await self._paced(chat, lambda: self._send(chat, message), bulk=bulk)
+        return sent.message_id
+
+    async def _photos(self, chat: str, codes: Sequence[PayQR], *, bulk: bool) -> tuple[int, ...]:
+        photos: list[int] = []
+        for code in codes:
+            picture = await asyncio.to_thread(qr_png, code.uri)
+            send = partial(self._bot.send_photo, chat, picture, caption=f"{code.caption} {code.amount}")
+            sent = await self._paced(chat, send, bulk=bulk)
+            photos.append(sent.message_id)
+        return tuple(photos)
+
+    async def _take_away(self, chat: str, ids: set[int]) -> None:
+        for message_id in sorted(ids):
+            kind = ""
+            try:
+                await self._bot.delete_message(chat, message_id)
+            except TelegramError as error:
+                # A message that stays is untidy, not wrong.
+                kind = type(error).__name__
+            if kind:
+                _log.info("telegram_message_stays", kind=kind)
+
+    async def _send(self, chat: str, message: Message) -> Sent:
+        return await self._bot.send_message(
+            chat,
+            message.html,
+            parse_mode=ParseMode.HTML,
+            reply_markup=_markup(message),
+            link_preview_options=_NO_PREVIEW,
+        )
+
+    async def _edit(self, chat: str, message: Message, message_id: int) -> object:
+        return await self._bot.edit_message_text(
+            message.html,
+            chat,
+            message_id,
+            parse_mode=ParseMode.HTML,
+            reply_markup=_markup(message),
+            link_preview_options=_NO_PREVIEW,
+        )
+
+    async def _paced(self, chat: str, call: Callable[[], Awaitable[_T]], *, bulk: bool) -> _T:
+        """Makes a call when the pace allows; when Telegram asks for silence, every sender is silent."""
+        for _ in range(TRIES):
+            await self._pace.admit(chat, bulk=bulk)
+            try:
+                return await call()
+            except Flooded as flooded:
+                pause_s = flooded.retry_after_s
+            _log.warning("telegram_flooded", pause_s=pause_s)
+            await self._pace.pause(pause_s)
+        raise TryAgain("try_again.channel_busy")
+
+
+def _markup(message: Message) -> InlineKeyboardMarkup | None:
+    if not message.keyboard:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(key.text, callback_data=key.callback_data) for key in row] for row in message.keyboard]
+    )
