@@ -10,16 +10,20 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Final, cast
 
 import pytest
 from redis.asyncio import Redis
 
 from chatwatt.embedded import EmbeddedStores, StoreUris
+from chatwatt.embedded.programs import redis_program, valkey_path
+from chatwatt.embedded.service import Service
 from prepaid.storage.driver import Database, DriverName, connect
 from tests.fakes.clock import ManualClock
 
 _REDIS_DATABASES: Final = 16
+_SYSTEM_REDIS: Final = Path("/usr/bin/redis-server")
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +73,17 @@ async def redis_url(store_uris: StoreUris) -> AsyncIterator[str]:
     async with Redis.from_url(url) as redis:
         await redis.flushdb()
     yield url
+
+
+@pytest.fixture(params=["valkey", "redis"])
+async def redis_server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Service]:
+    """A Redis of the test's own, to kill and restart: the embedded Valkey, and the system's Redis if there is one."""
+    if request.param == "redis" and not _SYSTEM_REDIS.exists():
+        pytest.skip("no redis-server is installed on this system")
+    service = Service(redis_program(_SYSTEM_REDIS if request.param == "redis" else valkey_path()), tmp_path)
+    await service.start()
+    yield service
+    service.kill()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ _LEASH: Final = Path(__file__).with_name("leash.py")
 class Child:
     """One running process. Start it from the main thread: the kernel ends it when the thread that started it ends."""
 
-    def __init__(self, command: Sequence[str], log: Path, *, lock_fd: int) -> None:
+    def __init__(self, command: Sequence[str], log: Path, *, lock_fd: int | None = None) -> None:
         self._log = log
         with log.open("ab") as out:
             # A child appends for as long as it lives, so the only moment to cut its log is before it starts.
@@ -39,7 +39,7 @@ class Child:
                 # Ctrl-C in a terminal is for us; we end the stores after our own work is drained.
                 start_new_session=True,
                 # The directory stays locked until the last child is gone, even when we are killed first.
-                pass_fds=(lock_fd,),
+                pass_fds=() if lock_fd is None else (lock_fd,),
             )
 
     @property

@@ -10,6 +10,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from prepaid.domain.errors import Refused
@@ -40,9 +41,9 @@ def _mongodb_command(data: Path, port: int) -> Sequence[str]:
     ]
 
 
-def _redis_command(data: Path, port: int) -> Sequence[str]:
+def _redis_command(binary: Path, data: Path, port: int) -> Sequence[str]:
     return [
-        str(valkey_path()),
+        str(binary),
         *("--bind", "127.0.0.1", "--port", str(port)),
         *("--dir", str(data)),
         *("--save", ""),
@@ -59,12 +60,16 @@ MONGODB = Program(
     port_taken_line="Address already in use",
     command=_mongodb_command,
 )
-REDIS = Program(
-    name="redis",
-    ready_line="Ready to accept connections tcp",
-    port_taken_line="Address already in use",
-    command=_redis_command,
-)
+
+
+def redis_program(binary: Path) -> Program:
+    """Any server that takes Redis's flags: Valkey, or a Redis of the system's."""
+    return Program(
+        name="redis",
+        ready_line="Ready to accept connections",
+        port_taken_line="Address already in use",
+        command=partial(_redis_command, binary),
+    )
 
 
 def valkey_path() -> Path:

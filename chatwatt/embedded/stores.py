@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from chatwatt.embedded.child import Child
-from chatwatt.embedded.ports import free_port
-from chatwatt.embedded.programs import MONGODB, REDIS, Program, require_extra
-from prepaid.domain.errors import Refused, Trouble, TryAgain
+from chatwatt.embedded.programs import MONGODB, redis_program, require_extra, valkey_path
+from chatwatt.embedded.service import Service
+from prepaid.domain.errors import Refused
 
 LOCK_WAIT_S: Final = 5.0
-_PORT_TRIES: Final = 5
-_BACK_OFF_FIRST_S: Final = 0.2
-_BACK_OFF_MAX_S: Final = 10.0
+_REDIS: Final = "redis"
 
 _log = structlog.get_logger()
 
@@ -33,53 +29,6 @@ class StoreUris:
     redis_uri: str
 
 
-class _Service:
-    """One program on one port for as long as the stores run, through as many processes as it takes."""
-
-    def __init__(self, program: Program, directory: Path, lock_fd: int) -> None:
-        self.program = program
-        self.port = 0
-        self.wanted = False
-        self.child: Child | None = None
-        self._data = directory / program.name
-        self._log_path = directory / "logs" / f"{program.name}.log"
-        self._lock_fd = lock_fd
-
-    async def start(self) -> None:
-        """Starts it, on the port that it had before if there was one."""
-        for _ in range(_PORT_TRIES):
-            port = self.port or free_port()
-            self.child = Child(self.program.command(self._data, port), self._log_path, lock_fd=self._lock_fd)
-            self.wanted = True
-            if await self.child.ready(self.program.ready_line):
-                self.port = port
-                return
-            if self.program.port_taken_line not in self.child.said():
-                raise Refused("refused.embedded_start", program=self.program.name, log=str(self._log_path))
-        raise TryAgain("try_again.embedded_no_port")
-
-    async def watch(self) -> None:
-        """Restarts it on its port whenever it ends without having been told to."""
-        back_off_s = _BACK_OFF_FIRST_S
-        while self.child is not None:
-            await self.child.ended()
-            if not self.wanted:
-                return
-            _log.warning("embedded_store_died", program=self.program.name, pid=self.child.pid)
-            await asyncio.sleep(back_off_s)
-            back_off_s = min(back_off_s * 2, _BACK_OFF_MAX_S)
-            with suppress(Trouble):
-                await self.start()
-                _log.info("embedded_store_back", program=self.program.name, pid=self.child.pid)
-                back_off_s = _BACK_OFF_FIRST_S
-
-    async def stop(self) -> None:
-        """Ends it for good."""
-        self.wanted = False
-        if self.child is not None:
-            await self.child.stop()
-
-
 class EmbeddedStores:
     """Both stores, their data and their logs in `directory`. `supervise` restarts one that dies."""
 
@@ -87,16 +36,17 @@ class EmbeddedStores:
         self._directory = directory
         self._supervise = supervise
         self._lock_fd = -1
-        self._services: dict[str, _Service] = {}
+        self._services: dict[str, Service] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> StoreUris:
         """Starts both and waits until they answer. Raises `Refused` or `TryAgain`; nothing keeps running then."""
         require_extra()
+        programs = (MONGODB, redis_program(valkey_path()))
         self._prepare()
         try:
             await self._lock()
-            services = [_Service(program, self._directory, self._lock_fd) for program in (MONGODB, REDIS)]
+            services = [Service(program, self._directory, self._lock_fd) for program in programs]
             self._services = {service.program.name: service for service in services}
             async with asyncio.TaskGroup() as group:
                 for service in services:
@@ -134,7 +84,7 @@ class EmbeddedStores:
 
     def kill_redis(self) -> None:
         """SIGKILL; it stays down until `restart_redis`. For crash tests."""
-        self._kill(REDIS.name)
+        self._kill(_REDIS)
 
     async def restart_mongodb(self) -> None:
         """Starts it again on the same port and data."""
@@ -142,13 +92,10 @@ class EmbeddedStores:
 
     async def restart_redis(self) -> None:
         """Starts it again on the same port and data."""
-        await self._restart(REDIS.name)
+        await self._restart(_REDIS)
 
     def _kill(self, name: str) -> None:
-        service = self._services[name]
-        service.wanted = False
-        if service.child is not None:
-            service.child.kill()
+        self._services[name].kill()
 
     async def _restart(self, name: str) -> None:
         self._kill(name)
@@ -163,9 +110,8 @@ class EmbeddedStores:
         self._watchers[name] = asyncio.create_task(self._services[name].watch(), name=f"embedded {name}")
 
     def _prepare(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in (MONGODB.name, REDIS.name, "logs"):
-            (self._directory / name).mkdir(exist_ok=True, mode=0o700)
+        for folder in (self._directory, self._directory / "logs"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def _lock(self) -> None:
         """Takes the directory. The children of a process that was just killed may hold it for a moment."""

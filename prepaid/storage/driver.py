@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 from pymongo.asynchronous.mongo_client import AsyncMongoClient
 from pymongo.errors import OperationFailure
+from pymongo.monitoring import CommandListener
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -232,10 +233,20 @@ class Database:
         await _settled(self._client.close())
 
 
-def connect(uri: str, database: str, *, driver: DriverName = "motor", pool_size_max: int = POOL_SIZE_MAX) -> Database:
+def connect(
+    uri: str,
+    database: str,
+    *,
+    driver: DriverName = "motor",
+    pool_size_max: int = POOL_SIZE_MAX,
+    server_selection_timeout_ms: int = SERVER_SELECTION_TIMEOUT_MS,
+    socket_timeout_ms: int = SOCKET_TIMEOUT_MS,
+    listeners: Sequence[CommandListener] = (),
+) -> Database:
     """A database behind `uri`. Call it inside the running loop; nothing is sent before the first use.
 
-    The URI's own options win over the defaults here, except those that keep waits bounded and times aware.
+    Options set here win over the URI's, so that every wait is bounded: a call ends after at most two socket timeouts
+    (the drivers try once more by themselves) and one server selection. `listeners` hear each command, for metrics.
     """
     asyncio.get_running_loop()
     options: dict[str, Any] = {
@@ -244,12 +255,13 @@ def connect(uri: str, database: str, *, driver: DriverName = "motor", pool_size_
         "tzinfo": UTC,
         "retryWrites": True,
         "retryReads": True,
-        "serverSelectionTimeoutMS": SERVER_SELECTION_TIMEOUT_MS,
-        "connectTimeoutMS": SERVER_SELECTION_TIMEOUT_MS,
-        "socketTimeoutMS": SOCKET_TIMEOUT_MS,
-        "waitQueueTimeoutMS": SERVER_SELECTION_TIMEOUT_MS,
+        "serverSelectionTimeoutMS": server_selection_timeout_ms,
+        "connectTimeoutMS": server_selection_timeout_ms,
+        "socketTimeoutMS": socket_timeout_ms,
+        "waitQueueTimeoutMS": server_selection_timeout_ms,
         "maxPoolSize": pool_size_max,
         "maxConnecting": 8,
+        "event_listeners": list(listeners),
     }
     client: Any = AsyncMongoClient(uri, **options) if driver == "native" else _motor_client(uri, options)
     return Database(client, database)
