@@ -1,1 +1,1 @@
-"""Money in: providers and their notifications. Holds no business rule."""
+"""Ways to pay: one module for each provider below `providers`, and the one door for their notifications."""
