@@ -94,7 +94,8 @@ class TelegramSandbox:
         """Listens; on the same port as before when it was stopped."""
         app = web.Application(client_max_size=12 * 1024 * 1024)
         app.router.add_post("/bot{token}/{method}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        # A caller that has gone ends its call, as a long poll of a bot that stops.
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         self.port = cast("tuple[str, int]", self._runner.addresses[0])[1]

@@ -7,7 +7,7 @@ group is heard as not private, and the conversation shows nobody's balance there
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from bot.channels.telegram_heard import chat_of, read
 from bot.channels.telegram_intake import Unreachable, Webhook, persist, poll
 from bot.channels.telegram_pace import LocalPace, Pace
 from bot.channels.telegram_show import Screens
+from bot.channels.telegram_threads import Threads
 from bot.channels.telegram_updates import Lanes, Seen
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
@@ -79,7 +80,9 @@ class TelegramChannel:
         self._bot = make_bot(token, api_base=api_base, proxy=proxy, timeout_s=timeout_s)
         self._screens = Screens(self._bot, pace or LocalPace())
         # The first half of a token is the bot's public id.
-        self._seen = Seen(sessions, scope=token.split(":", maxsplit=1)[0])
+        scope = token.split(":", maxsplit=1)[0]
+        self._seen = Seen(sessions, scope)
+        self._threads = Threads(sessions, scope)
         self._lanes = Lanes(self._handle)
         self._mode = mode
         self._webhook_url = webhook_url
@@ -102,7 +105,7 @@ class TelegramChannel:
 
     async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
         """Carries a notice, in place of `reference` if it still can be edited. Raises `Refused` or `TryAgain`."""
-        return await self._screens.show(user, parts, reference=reference, bulk=True)
+        return await self._show(user, parts, reference=reference, bulk=True)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop`. Telegram being away, at the start or later, is only waited for."""
@@ -168,7 +171,13 @@ class TelegramChannel:
         finally:
             await answering
         if parts:
-            await self._screens.show(heard.chat, parts, reference=None, bulk=False)
+            await self._show(heard.chat, parts, reference=None, bulk=False)
+
+    async def _show(self, chat: str, parts: Sequence[Part], *, reference: str | None, bulk: bool) -> str:
+        def put(known: str | None) -> Awaitable[str]:
+            return self._screens.show(chat, parts, reference=known, bulk=bulk)
+
+        return await self._threads.show(chat, parts, put, reference=reference)
 
 
 def _nothing_to_do() -> asyncio.Future[None]:

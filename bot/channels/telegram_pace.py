@@ -99,3 +99,43 @@ class LocalPace:
     def _forget_full(self, now: float) -> None:
         """A full bucket says nothing that a new one would not."""
         self._chats = {chat: bucket for chat, bucket in self._chats.items() if bucket.full_at > now}
+
+
+class Take(Protocol):
+    """A bucket that all processes share."""
+
+    async def __call__(self, key: str, *, count: int, period_s: int, burst: int) -> int:
+        """Takes a token of `key` and returns 0, or takes none and returns the milliseconds to wait."""
+        ...
+
+
+class SharedPace:
+    """The pace of all processes that send with one token; each also keeps its own, should the shared one be away."""
+
+    def __init__(self, take: Take, scope: str, *, max_wait_s: float = MAX_WAIT_S) -> None:
+        self._take = take
+        self._scope = scope
+        self._max_wait_s = max_wait_s
+        self._local = LocalPace(max_wait_s=max_wait_s)
+
+    async def admit(self, chat: str, *, bulk: bool) -> None:
+        """Waits for a place in this process, then in every shared bucket."""
+        await self._local.admit(chat, bulk=bulk)
+        period_s = int(GROUP_INTERVAL_S if chat.startswith("-") else CHAT_INTERVAL_S)
+        await self._admit(f"chat:{chat}", count=1, period_s=period_s, burst=CHAT_BURST)
+        if bulk:
+            await self._admit("bulk", count=BULK_PER_S, period_s=1, burst=BULK_PER_S)
+        await self._admit("all", count=ALL_PER_S, period_s=1, burst=ALL_PER_S)
+
+    async def pause(self, seconds: float) -> None:
+        """Stops this process; another one is told by Telegram itself."""
+        await self._local.pause(seconds)
+
+    async def _admit(self, key: str, *, count: int, period_s: int, burst: int) -> None:
+        name = f"telegram:{self._scope}:{key}"
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._max_wait_s
+        while wait_ms := await self._take(name, count=count, period_s=period_s, burst=burst):
+            if loop.time() + wait_ms / 1000 > give_up_at:
+                raise TryAgain("try_again.channel_busy")
+            await asyncio.sleep(wait_ms / 1000)

@@ -157,6 +157,21 @@ async def test_the_payment_thread_edits_itself_and_takes_its_code_away(sandbox: 
     assert [message.photo for message in tenant.screen.newest()] == [None, None]
 
 
+async def test_notices_go_on_in_the_message_that_the_conversation_began(sandbox: TelegramSandbox) -> None:
+    """The answer to a confirmed top-up and the notices after it are one message, also after a restart."""
+    tenant, sessions = sandbox.user(7), PlainSessions()
+    async with running(channel_for(sandbox, Script(), sessions)):
+        await tenant.say("yes:3")
+        begun = await tenant.wait_message(lambda m: "Top-up waiting" in m.text)
+        await tenant.wait_message(lambda m: m.photo is not None)
+        await sandbox.wait_confirmed()
+    channel = channel_for(sandbox, Script(), sessions)
+    async with running(channel):
+        await sandbox.wait_calls("getMe", 2)
+        await asyncio.gather(*(channel.show("7", thread("paid"), reference=None) for _ in range(3)))
+    assert [(message.id, message.edits) for message in tenant.screen.newest()] == [(begun.id, 1)]
+
+
 async def test_a_deleted_thread_message_is_sent_anew(sandbox: TelegramSandbox) -> None:
     """A thread whose message the person deleted goes on in a new message."""
     tenant = sandbox.user(7)
@@ -168,7 +183,7 @@ async def test_a_deleted_thread_message_is_sent_anew(sandbox: TelegramSandbox) -
         tenant.screen.shown.clear()
         moved = await channel.show("7", thread("paid"), reference=reference)
         assert moved != reference
-        assert await channel.show("7", thread("paid"), reference="of another release") != moved
+        assert await channel.show("7", thread("waiting"), reference="of another release") != moved
 
 
 async def test_a_repeated_update_is_handled_once(sandbox: TelegramSandbox) -> None:
