@@ -51,6 +51,7 @@ class StartTopUp:
     """Asks the provider for a payment."""
 
     account_id: str
+    label: str
     amount_fen: int
 
 

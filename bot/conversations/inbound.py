@@ -16,7 +16,8 @@ class Inbound:
     """One message or one press of a button, as a channel hands it to `Conversation.hear`.
 
     `language` is only the channel's guess, used on first contact. `numbered` says that buttons became numbers on this
-    channel, so that a bare "2" means the second one.
+    channel, so that a bare "2" means the second one. `pushes` says that the channel shows the payment thread through
+    the outbox as soon as it exists, so that the reply itself need not carry it a second time.
     """
 
     channel: str
@@ -26,6 +27,7 @@ class Inbound:
     language: str = "zh"
     private: bool = True
     numbered: bool = False
+    pushes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

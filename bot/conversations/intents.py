@@ -1,6 +1,6 @@
 """What people can ask for, declared once: the words for it, who may ask, and what must come with it.
 
-Reading is bounded: a message is cut to `MAX_HEARD_CHARS`, normalised (NFKC, so full-width digits and letters count), and
+Reading is bounded: a message is cut to `MAX_HEARD_CHARS`, normalised (NFKC, so full-width digits count), and
 matched whole against a few anchored patterns. Whether the person *may* is decided in the use cases (A8); the audience
 here only keeps staff words out of a tenant's help and suggestions.
 """

@@ -221,6 +221,6 @@ def _build(kind: type[object], data: Mapping[str, Any]) -> object:
 
 
 def _value(name: str, value: Any) -> Any:
-    if name in _NESTED and isinstance(value, list):
+    if name in _NESTED and isinstance(value, list | tuple):
         return tuple(_build(_NESTED[name], item) for item in value)
     return _ENUMS[name](value) if name in _ENUMS else value

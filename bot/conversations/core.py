@@ -1,0 +1,90 @@
+"""The conversation itself: `handle` takes a turn and a session and gives a reply. Pure: no await, no clock, no I/O.
+
+An open question hears the message first; then the intents; then "did you mean". Money and supply move only after a
+confirmation whose button carries the question's own number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.conversations import flows, openings
+from bot.conversations.inbound import Turn
+from bot.conversations.intents import Ask, Audience, intent_of_command, nearest, read, read_action
+from bot.conversations.parts import Tone
+from bot.conversations.reply import Reply, choose, press, say
+from bot.conversations.session import Session
+from bot.texts import text
+
+MAX_DIGITS = 2
+"""A menu never has more than 99 entries."""
+
+
+def handle(turn: Turn, session: Session) -> Reply:
+    """What to show and do about one message or press."""
+    if not turn.inbound.private:
+        return Reply(session=session, parts=(say(turn.actor.language, "group.private_only"),))
+    action = turn.inbound.action or _menu_choice(turn, session)
+    reply = _pressed(turn, session, action) if action else _typed(turn, session)
+    return replace(reply, session=replace(reply.session, greeted=True))
+
+
+def _menu_choice(turn: Turn, session: Session) -> str | None:
+    """The action behind a bare number, on channels whose buttons are numbers."""
+    number = (turn.inbound.text or "").strip()
+    if not turn.inbound.numbered or not number.isdecimal() or len(number) > MAX_DIGITS:
+        return None
+    place = int(number)
+    return session.menu[place - 1].action if 1 <= place <= len(session.menu) else None
+
+
+def _pressed(turn: Turn, session: Session, action: str) -> Reply:
+    name, _, argument = action.partition(":")
+    if name in ("yes", "no", "pick"):
+        return flows.answered(turn, session, name, argument)
+    ask = read_action(action)
+    if ask is None:
+        return _not_understood(turn, session, action)
+    return _asked(turn, session.settled(), ask)
+
+
+def _typed(turn: Turn, session: Session) -> Reply:
+    heard = turn.inbound.text or ""
+    ask = read(heard)
+    flow = session.flow
+    if flow is not None and flow.expired(turn.at):
+        session = session.settled()
+        if ask is None or ask.intent.name == "cancel":
+            return Reply(session=session, parts=(say(turn.actor.language, "flow.timed_out", Tone.WARNING),))
+    elif flow is not None:
+        reply = flows.heard(turn, session, heard, ask)
+        if reply is not None:
+            return reply
+    if ask is None:
+        return openings.maybe_code(turn, session, heard) or _not_understood(turn, session, heard)
+    return _asked(turn, session.settled(), ask)
+
+
+def _asked(turn: Turn, session: Session, ask: Ask) -> Reply:
+    if ask.intent.audience is Audience.STAFF and not turn.actor.is_staff:
+        # A tenant is not told that such a word exists; the use cases would refuse in any case (A8).
+        return _not_understood(turn, session, "")
+    if ask.intent.audience is Audience.TENANT and not turn.actor.accounts:
+        return Reply(session=session, parts=openings.how_to_bind(turn))
+    return openings.OPENINGS[ask.intent.name](turn, session, ask.argument)
+
+
+def _not_understood(turn: Turn, session: Session, heard: str) -> Reply:
+    language = turn.actor.language
+    if not turn.actor.accounts and not turn.actor.is_staff:
+        return Reply(session=session, parts=openings.how_to_bind(turn))
+    close = nearest(heard, staff=turn.actor.is_staff)
+    intent = intent_of_command(close) if close else None
+    helping = press(language, "button.help", "help")
+    if close is None or intent is None:
+        return Reply(session=session, parts=(choose(text(language, "unknown_words"), language, helping),))
+    meant = press(language, f"intent.{intent.name}", intent.name)
+    return Reply(
+        session=session,
+        parts=(choose(text(language, "did_you_mean", command=close), language, meant, helping),),
+    )

@@ -1,0 +1,57 @@
+"""Carries effects out: each is one use case, called with the actor (A8). The only part of a conversation that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.conversations import effects as do
+from prepaid.domain.access import Actor
+from prepaid.ports import Business
+from prepaid.usecases.bind_chat import bind_chat, unbind_chat
+from prepaid.usecases.find_account import find_account
+from prepaid.usecases.hold_supply import hold_supply
+from prepaid.usecases.issue_bind_code import issue_bind_code
+from prepaid.usecases.overview import overview
+from prepaid.usecases.set_language import set_language
+from prepaid.usecases.show_balance import my_accounts, show_balance
+from prepaid.usecases.show_history import show_history
+from prepaid.usecases.show_usage import show_usage
+from prepaid.usecases.start_topup import start_topup
+from prepaid.usecases.switch_supply import switch_supply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Who asks, over which chat, and by whom payments go."""
+
+    business: Business
+    actor: Actor
+    chat: str
+    provider: str
+
+
+async def perform(effect: do.Effect, on: Situation) -> object:
+    """Calls the effect's use case. Raises `Trouble` as the use case does."""
+    return await _PERFORMERS[type(effect)](effect, on)
+
+
+Performer = Callable[[Any, Situation], Awaitable[object]]
+_PERFORMERS: Mapping[type[do.Effect], Performer] = {
+    do.ShowBalance: lambda e, on: show_balance(on.business, on.actor, e.account_id),
+    do.ConfirmTopUp: lambda e, on: show_balance(on.business, on.actor, e.account_id),
+    do.ConfirmUnbind: lambda e, on: show_balance(on.business, on.actor, e.account_id),
+    do.ShowUsage: lambda e, on: show_usage(on.business, on.actor, e.account_id, hours=e.hours),
+    do.ShowHistory: lambda e, on: show_history(on.business, on.actor, e.account_id, limit=10),
+    do.ListAccounts: lambda _, on: my_accounts(on.business, on.actor),
+    do.StartTopUp: lambda e, on: start_topup(on.business, on.actor, e.account_id, e.amount_fen, provider=on.provider),
+    do.BindChat: lambda e, on: bind_chat(on.business, on.actor, e.code, chat=on.chat),
+    do.UnbindChat: lambda e, on: unbind_chat(on.business, on.actor, e.account_id),
+    do.SetLanguage: lambda e, on: set_language(on.business, on.actor, e.language),
+    do.ShowOverview: lambda _, on: overview(on.business, on.actor),
+    do.FindAccount: lambda e, on: find_account(on.business, on.actor, e.text),
+    do.SwitchSupply: lambda e, on: switch_supply(on.business, on.actor, e.account_id, on=e.on, reason=e.reason),
+    do.HoldSupply: lambda e, on: hold_supply(on.business, on.actor, e.account_id, kind=e.kind, why=e.why),
+    do.IssueBindCode: lambda e, on: issue_bind_code(on.business, on.actor, e.account_id),
+}

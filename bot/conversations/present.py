@@ -1,0 +1,51 @@
+"""`present` turns how an effect ended into a reply. Pure, like `handle`; the runner calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bot.conversations import effects as do
+from bot.conversations import openings, present_staff, present_tenant
+from bot.conversations.inbound import Turn
+from bot.conversations.parts import Text, Tone
+from bot.conversations.reply import Reply
+from bot.conversations.session import Session
+from bot.texts import trouble_text
+from prepaid.domain.errors import Refused, Trouble
+
+Presenter = Callable[[Any, Any, Turn, Session], Reply]
+PRESENTERS: Mapping[type[do.Effect], Presenter] = {
+    do.ShowBalance: present_tenant.balance,
+    do.ShowUsage: present_tenant.usage,
+    do.ShowHistory: present_tenant.history,
+    do.ListAccounts: present_tenant.accounts,
+    do.ConfirmTopUp: present_tenant.confirm_topup,
+    do.StartTopUp: present_tenant.topup,
+    do.ConfirmUnbind: present_tenant.confirm_unbind,
+    do.BindChat: present_tenant.bound,
+    do.UnbindChat: present_tenant.unbound,
+    do.SetLanguage: present_tenant.language_set,
+    do.ShowOverview: present_staff.overview,
+    do.FindAccount: present_staff.found,
+    do.SwitchSupply: present_staff.switched,
+    do.HoldSupply: present_staff.held,
+    do.IssueBindCode: present_staff.code,
+}
+
+
+def present(outcome: do.Outcome, turn: Turn, session: Session) -> Reply:
+    """A reply to one outcome. It may ask for further effects (a binding is followed by the balance)."""
+    if outcome.trouble is not None:
+        return _trouble(outcome.effect, outcome.trouble, turn, session)
+    return PRESENTERS[type(outcome.effect)](outcome.effect, outcome.value, turn, session)
+
+
+def _trouble(effect: do.Effect, trouble: Trouble, turn: Turn, session: Session) -> Reply:
+    """Says what is wrong. A wrong amount or code keeps its question open, so that the next message can mend it."""
+    words = Text(body=trouble_text(turn.actor.language, trouble), tone=Tone.TROUBLE)
+    if isinstance(effect, do.ConfirmTopUp | do.StartTopUp) and trouble.key.startswith("refused.amount"):
+        return openings.ask_amount(turn, session, effect.account_id, Refused(trouble.key, **trouble.params))
+    if isinstance(effect, do.BindChat) and trouble.key == "refused.code_wrong":
+        return Reply(session=session.ask("bind.code", turn.at), parts=(words,))
+    return Reply(session=session, parts=(words,))

@@ -1,0 +1,136 @@
+"""Puts what the staff's use cases returned into parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bot.conversations import flows
+from bot.conversations.effects import (
+    FindAccount,
+    HoldSupply,
+    IssueBindCode,
+    ShowBalance,
+    ShowOverview,
+    SwitchSupply,
+)
+from bot.conversations.inbound import Turn
+from bot.conversations.parts import Button, Item, KeyValueTable, List, Look, Part, Row, Tone
+from bot.conversations.reply import Reply, press, say
+from bot.conversations.session import Session
+from bot.conversations.wording import hold_mark, supply_rows, supply_state
+from bot.texts import text
+from prepaid.domain.accounts import Account
+from prepaid.usecases.views import AccountRow, Overview, SiteView, SupplyView
+
+PAGE_ROWS = 10
+
+
+def overview(effect: ShowOverview, value: Overview, turn: Turn, session: Session) -> Reply:
+    """A table for each site on the first page, and a page of rooms, arrears first."""
+    language = turn.actor.language
+    rows = [row for site in value.sites for row in site.rows]
+    if not rows:
+        return Reply(session=session, parts=(say(language, "overview.none"),))
+    pages = -(-len(rows) // PAGE_ROWS)
+    page = min(effect.page, pages)
+    shown = sorted(rows, key=lambda row: row.balance_micro)[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
+    listing = List(
+        title=text(language, "overview.rooms", page=page, pages=pages),
+        items=tuple(_room(language, row) for row in shown),
+        note=text(language, "overview.note"),
+        more=_pages(language, page, pages),
+        hint=text(language, "menu.hint") if pages > 1 else "",
+    )
+    tables: tuple[Part, ...] = tuple(_site(language, site) for site in value.sites) if page == 1 else ()
+    return Reply(session=session, parts=(*tables, listing))
+
+
+def _site(language: str, site: SiteView) -> KeyValueTable:
+    counts = text(language, "overview.counts", on=str(site.on), off=str(site.off), silent=str(site.silent))
+    rows = (
+        Row(label=text(language, "row.supplies"), value=counts),
+        Row(
+            label=text(language, "row.arrears"), value=text(language, "figure.amount", amount_micro=site.arrears_micro)
+        ),
+    )
+    return KeyValueTable(title=site.name, rows=rows, tone=Tone.WARNING if site.silent else Tone.PLAIN)
+
+
+def _room(language: str, row: AccountRow) -> Item:
+    detail = text(language, "figure.separator").join(
+        word for word in (supply_state(language, row), hold_mark(language, row.hold)) if word
+    )
+    return Item(
+        label=row.label,
+        value=text(language, "figure.balance", balance_micro=row.balance_micro),
+        detail=detail,
+    )
+
+
+def _pages(language: str, page: int, pages: int) -> tuple[Button, ...]:
+    before = (press(language, "button.previous", f"overview:{page - 1}"),) if page > 1 else ()
+    after = (press(language, "button.next", f"overview:{page + 1}"),) if page < pages else ()
+    return before + after
+
+
+def found(effect: FindAccount, value: Account, turn: Turn, session: Session) -> Reply:
+    """Goes on with what was wanted of the room."""
+    return _AFTER_FOUND[effect.then](turn, session, value)
+
+
+def _ask_why(then: str) -> Callable[[Turn, Session, Account], Reply]:
+    return lambda turn, session, account: flows.ask_reason(turn, session, then, account.id, account.label)
+
+
+def _ask_yes(then: str) -> Callable[[Turn, Session, Account], Reply]:
+    """Restoring and releasing need no reason, but still a yes that names the room."""
+
+    def ask(turn: Turn, session: Session, account: Account) -> Reply:
+        language = turn.actor.language
+        prompt = text(language, f"{then}.confirm", label=account.label)
+        reason = text(language, "reason.by_hand")
+        data = {"account_id": account.id, "label": account.label, "reason": reason}
+        return flows.ask_confirm(turn, session, then, prompt, Look.PRIMARY, **data)
+
+    return ask
+
+
+def _show(turn: Turn, session: Session, account: Account) -> Reply:
+    del turn
+    return Reply(session=session, effects=(ShowBalance(account_id=account.id),))
+
+
+def _issue(turn: Turn, session: Session, account: Account) -> Reply:
+    del turn
+    return Reply(session=session, effects=(IssueBindCode(account_id=account.id, label=account.label),))
+
+
+_AFTER_FOUND: Mapping[str, Callable[[Turn, Session, Account], Reply]] = {
+    "find": _show,
+    "code": _issue,
+    "cut": _ask_why("cut"),
+    "protect": _ask_why("protect"),
+    "restore": _ask_yes("restore"),
+    "release": _ask_yes("release"),
+}
+
+
+def switched(effect: SwitchSupply, value: tuple[SupplyView, ...], turn: Turn, session: Session) -> Reply:
+    """What was ordered, and how far it is. The relay's own word follows as a notice."""
+    language = turn.actor.language
+    title = text(language, "switch.restoring" if effect.on else "switch.cutting", label=effect.label)
+    table = KeyValueTable(title=title, rows=supply_rows(language, value), note=text(language, "switch.note"))
+    return Reply(session=session, parts=(table,))
+
+
+def held(effect: HoldSupply, value: tuple[SupplyView, ...], turn: Turn, session: Session) -> Reply:
+    """The supply as it is under the new hold."""
+    language = turn.actor.language
+    title = text(language, "hold.released" if effect.kind is None else "hold.protected", label=effect.label)
+    return Reply(session=session, parts=(KeyValueTable(title=title, rows=supply_rows(language, value)),))
+
+
+def code(effect: IssueBindCode, value: str, turn: Turn, session: Session) -> Reply:
+    """The code, for how long, and what the tenant does with it."""
+    words = say(turn.actor.language, "code.issued", Tone.GOOD, label=effect.label, code=value)
+    return Reply(session=session, parts=(words,))

@@ -1,0 +1,38 @@
+"""Supply states and ledger entries in words, shared by what tenants and staff are shown."""
+
+from __future__ import annotations
+
+from bot.conversations.parts import Row
+from bot.texts import has, text
+from prepaid.domain.supply import HoldKind, Outcome
+from prepaid.usecases.views import AccountRow, SupplyView
+
+
+def supply_state(language: str, supply: SupplyView | AccountRow) -> str:
+    """One short phrase: what the relay said, and what is under way."""
+    if supply.silent:
+        return text(language, "supply.silent")
+    if supply.on is None:
+        return text(language, "supply.unseen")
+    if supply.on == supply.wanted_on:
+        return text(language, "supply.on" if supply.on else "supply.off")
+    if supply.outcome is Outcome.UNCONFIRMED:
+        return text(language, "supply.on_stuck" if supply.wanted_on else "supply.off_stuck")
+    return text(language, "supply.turning_on" if supply.wanted_on else "supply.turning_off")
+
+
+def hold_mark(language: str, hold: HoldKind | None) -> str:
+    """A word for a hold, or nothing."""
+    return "" if hold is None else text(language, f"hold.{hold}")
+
+
+def supply_rows(language: str, supplies: tuple[SupplyView, ...]) -> tuple[Row, ...]:
+    """A row for each supply; the meter's id only where there are several, the reason when it is off."""
+    rows: list[Row] = []
+    for supply in supplies:
+        label = text(language, "row.supply" if len(supplies) == 1 else "row.supply_of", meter_id=supply.meter_id)
+        words = [supply_state(language, supply), hold_mark(language, supply.hold)]
+        if supply.on is False or not supply.wanted_on:
+            words.append(text(language, supply.reason) if has(supply.reason) else "")
+        rows.append(Row(label=label, value=text(language, "figure.separator").join(word for word in words if word)))
+    return tuple(rows)

@@ -1,0 +1,95 @@
+"""Turns notices of the outbox into parts in a person's language, and carries them over a channel."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bot.conversations.parts import MAX_ACTION_BYTES, Buttons, Look, Part, Text, Tone
+from bot.conversations.reply import choose, press
+from bot.conversations.thread import payment_thread
+from bot.texts import language_for, text
+from prepaid.domain.notices import Notice, NoticeKind, Stage
+from prepaid.domain.people import Address, Person
+
+MOST_THREADS = 5_000
+_K = NoticeKind
+_TONES: Mapping[NoticeKind, Tone] = {
+    _K.LOW_BALANCE: Tone.WARNING,
+    _K.BALANCE_GONE: Tone.WARNING,
+    _K.CUT_DONE: Tone.TROUBLE,
+    _K.RESTORED: Tone.GOOD,
+    _K.SWITCH_STUCK: Tone.TROUBLE,
+    _K.PAYMENT_DISPUTED: Tone.TROUBLE,
+    _K.READING_HELD: Tone.WARNING,
+    _K.GATEWAY_DOWN: Tone.TROUBLE,
+    _K.GATEWAY_BACK: Tone.GOOD,
+}
+_ASKS_FOR_MONEY = frozenset({_K.LOW_BALANCE, _K.BALANCE_GONE, _K.CUT_DONE})
+
+
+class Channel(Protocol):
+    """A chat that can be written to. Raises `TryAgain` (later) or `Refused` (this user will never take it)."""
+
+    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
+        """Shows a message, or replaces the message `reference`; returns the reference of the message now shown."""
+        ...
+
+
+def notice_parts(
+    notice: Notice, language: str, *, times: Mapping[Stage, datetime] | None = None, buttons: bool = True
+) -> tuple[Part, ...]:
+    """The message of one notice. Figures come from the row alone, so they are of one snapshot (N4)."""
+    if notice.stage is not None and notice.thread is not None:
+        return payment_thread(language, notice.thread, notice.stage, notice.params, times)
+    body = Text(body=text(language, _key(notice), **notice.params), tone=_TONES[notice.kind])
+    if not buttons or notice.kind not in _ASKS_FOR_MONEY:
+        return (body,)
+    return (body, _recharge(notice, language))
+
+
+class NoticeSender:
+    """`prepaid.ports.Sender` over one channel.
+
+    `buttons=False` is for channels where buttons become numbers: a number under a notice would be read against the
+    menu of the last reply, so there the notice's own words say what to write.
+    """
+
+    def __init__(self, channel: Channel, *, buttons: bool = True) -> None:
+        self._channel = channel
+        self._buttons = buttons
+        self._times: OrderedDict[tuple[str, str], dict[Stage, datetime]] = OrderedDict()
+
+    async def send(self, address: Address, notice: Notice, person: Person, *, reference: str | None) -> str:
+        """Delivers, or edits the thread's message; raises as the channel does."""
+        times = self._times_of(notice, person)
+        parts = notice_parts(notice, language_for(person.language), times=times, buttons=self._buttons)
+        return await self._channel.show(address.user, parts, reference=reference)
+
+    def _times_of(self, notice: Notice, person: Person) -> Mapping[Stage, datetime]:
+        """When the stages of a thread happened. Lost with the process: then a line has its mark but no clock."""
+        if notice.thread is None or notice.stage is None:
+            return {}
+        times = self._times.setdefault((notice.thread, person.id), {})
+        times[notice.stage] = notice.at
+        while len(self._times) > MOST_THREADS:
+            self._times.popitem(last=False)
+        return times
+
+
+def _key(notice: Notice) -> str:
+    if notice.kind is NoticeKind.SWITCH_STUCK:
+        return "notice.switch_stuck.on" if notice.params.get("on") else "notice.switch_stuck.off"
+    if notice.kind is NoticeKind.BALANCE_GONE and not notice.params.get("cut_at"):
+        return "notice.balance_gone.no_time"
+    return f"notice.{notice.kind}"
+
+
+def _recharge(notice: Notice, language: str) -> Buttons:
+    """A press that tops up the very account of the notice, whichever one the chat had chosen."""
+    action = f"use:{notice.account_id}:recharge"
+    fits = action.isascii() and len(action) <= MAX_ACTION_BYTES
+    pay = press(language, "intent.recharge", action if fits else "recharge", Look.PRIMARY)
+    return choose(text(language, "notice.recharge_prompt"), language, pay, press(language, "intent.balance", "balance"))
