@@ -1,4 +1,4 @@
-"""Replays the ledger every night, once whatever the number of schedulers, and says loudly when it does not hold (M2)."""
+"""Replays the ledger every night, once whatever the number of schedulers, and says loudly what does not hold (M2)."""
 
 from __future__ import annotations
 

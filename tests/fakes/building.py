@@ -146,9 +146,7 @@ class Building:
     async def read(self, unit: int, energy_wh: int, *, on: bool = True, advance_s: float = 60) -> None:
         """One sweep in which one meter answers."""
         self.clock.advance(seconds=advance_s)
-        reading = Reading(
-            meter_id=f"met-{unit}", at=self.clock.now(), energy_wh=energy_wh, relay_on=on, power_w=500
-        )
+        reading = Reading(meter_id=f"met-{unit}", at=self.clock.now(), energy_wh=energy_wh, relay_on=on, power_w=500)
         await settle_readings(self.business, Sweep(gateway_id=GATEWAY, readings=(reading,)))
 
     async def balance_micro(self, unit: int) -> int:
@@ -189,7 +187,7 @@ class Building:
 
 
 async def build(database: Database, clock: ManualClock, **policy: int) -> Building:
-    """An empty building. `policy` overrides numbers of the supply policy; by default a cut follows its warning at once."""
+    """An empty building. `policy` overrides numbers; by default a cut follows a minute after its warning."""
     numbers = {"warning_lead_s": 60, "settle_every_s": 1, "no_off_after_on_s": 60, **policy}
     site = Site(
         id=SITE,

@@ -1,0 +1,94 @@
+"""Puts the parts together: stores behind ports, providers, and the bundle that every use case is given."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from chatwatt.clock import SystemClock
+from chatwatt.embedded import EmbeddedStores
+from chatwatt.settings import Settings, WeChatPaySettings
+from payments.providers import Provider, build
+from prepaid.domain.errors import Refused
+from prepaid.ports import Business, Clock, Store
+from prepaid.storage.driver import Database, connect
+from prepaid.storage.limiter import RedisLimiter
+from prepaid.storage.mongo import open_store
+from prepaid.storage.redis_connection import RedisClient, connect_redis
+from prepaid.storage.sessions import RedisSessions
+from prepaid.storage.wakeups import RedisWakeups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Open connections and what is built on them."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    redis: RedisClient
+    store: Store
+    wakeups: RedisWakeups
+    sessions: RedisSessions
+    limiter: RedisLimiter
+    embedded: EmbeddedStores | None
+    owner: str
+
+    def business(self, providers: Mapping[str, Provider]) -> Business:
+        """What the use cases are given."""
+        return Business(store=self.store, clock=self.clock, wakeups=self.wakeups, providers=providers)
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Runtime]:
+    """Connects to the stores, starting embedded ones where no URI is given, and migrates. Closes all on the way out."""
+    clock = clock or SystemClock()
+    embedded, mongodb_uri, redis_url = await _stores(settings)
+    try:
+        database = connect(mongodb_uri, settings.database, driver=settings.driver)
+        redis = connect_redis(redis_url)
+        try:
+            store = await open_store(database, clock)
+            async with RedisWakeups(redis) as wakeups:
+                yield Runtime(
+                    settings=settings,
+                    clock=clock,
+                    database=database,
+                    redis=redis,
+                    store=store,
+                    wakeups=wakeups,
+                    sessions=RedisSessions(redis),
+                    limiter=RedisLimiter(redis),
+                    embedded=embedded,
+                    owner=settings.owner or f"{socket.gethostname()}:{os.getpid()}",
+                )
+        finally:
+            await redis.aclose()
+            await database.close()
+    finally:
+        if embedded is not None:
+            await embedded.stop()
+
+
+async def _stores(settings: Settings) -> tuple[EmbeddedStores | None, str, str]:
+    if settings.mongodb_uri is not None and settings.redis_url is not None:
+        return None, settings.mongodb_uri.get_secret_value(), settings.redis_url.get_secret_value()
+    if settings.mongodb_uri is not None or settings.redis_url is not None:
+        raise Refused("refused.half_stores")
+    embedded = EmbeddedStores(settings.data)
+    uris = await embedded.start()
+    return embedded, uris.mongodb_uri, uris.redis_uri
+
+
+def real_providers(settings: Settings, wechat_pay: WeChatPaySettings, clock: Clock) -> dict[str, Provider]:
+    """The providers that the operator has set up. Raises `Refused` for half a setup."""
+    providers: dict[str, Provider] = {}
+    if wechat_pay.given:
+        if not settings.public_url.startswith("https://"):
+            raise Refused("refused.public_url_missing")
+        notify_url = f"{settings.public_url.rstrip('/')}/notify/wechat_pay"
+        providers["wechat_pay"] = build("wechat_pay", wechat_pay.fields(notify_url), clock)
+    return providers
