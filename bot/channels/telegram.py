@@ -14,22 +14,26 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import web
 from telegram import Update
+from telegram.error import TelegramError
 
 from bot.channels.telegram_bot import ALLOWED_UPDATES, API, POLL_S, make_bot, set_menus
 from bot.channels.telegram_heard import chat_of, read
-from bot.channels.telegram_intake import Unreachable, Webhook, persist, poll
+from bot.channels.telegram_intake import Unreachable, Webhook, persist, poll, unless
+from bot.channels.telegram_menus import Menu, menus
 from bot.channels.telegram_pace import LocalPace, Pace
 from bot.channels.telegram_show import Screens
 from bot.channels.telegram_threads import Threads
 from bot.channels.telegram_updates import Lanes, Seen
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
-from prepaid.domain.errors import Trouble
+from prepaid.domain.errors import Trouble, TryAgain
 from prepaid.ports import Sessions
 
 WEBHOOK_PATH = "/telegram/updates"
 HANDLE_S = 60.0
 """No update occupies its lane for longer."""
+SHOW_S = 25.0
+"""Shorter than the lease on a row of the outbox, so that no two processes carry one notice."""
 DRAIN_S = 5.0
 MAX_CONNECTIONS = 40
 _log = structlog.get_logger()
@@ -53,8 +57,8 @@ class Conversation(Protocol):
 class TelegramChannel:
     """One bot. `run` it in a task of its own; in webhook mode also serve its `routes`.
 
-    `webhook_url` is the public address of `WEBHOOK_PATH`; `webhook_secret` is 1-256 of `[A-Za-z0-9_-]`. `menus` holds
-    (command, about) lines for each language, "" being everybody else's.
+    `webhook_url` is the public address of `WEBHOOK_PATH`; `webhook_secret` is 1-256 of `[A-Za-z0-9_-]`. `menu_lines`
+    replaces the command menus.
     """
 
     def __init__(
@@ -67,7 +71,7 @@ class TelegramChannel:
         mode: Mode = Mode.POLLING,
         webhook_url: str = "",
         webhook_secret: str = "",
-        menus: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+        menu_lines: Mapping[str, Menu] | None = None,
         pace: Pace | None = None,
         proxy: str | None = None,
         poll_s: int = POLL_S,
@@ -87,7 +91,7 @@ class TelegramChannel:
         self._mode = mode
         self._webhook_url = webhook_url
         self._webhook_secret = webhook_secret
-        self._menus = menus or {}
+        self._menus = menus() if menu_lines is None else menu_lines
         self._poll_s = poll_s
         self._unreachable = unreachable or Unreachable()
         self._username = ""
@@ -105,12 +109,17 @@ class TelegramChannel:
 
     async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
         """Carries a notice, in place of `reference` if it still can be edited. Raises `Refused` or `TryAgain`."""
-        return await self._show(user, parts, reference=reference, bulk=True)
+        try:
+            async with asyncio.timeout(SHOW_S):
+                return await self._show(user, parts, reference=reference, bulk=True)
+        except TimeoutError:
+            raise TryAgain("try_again.channel", kind="TimeoutError") from None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop`. Telegram being away, at the start or later, is only waited for."""
         try:
             await persist(stop, self._unreachable, self._open)
+            await unless(stop, self._offer_menus())
             if self._mode is Mode.POLLING:
                 await poll(self._bot, self._accept, stop, self._unreachable, poll_s=self._poll_s)
             else:
@@ -122,6 +131,7 @@ class TelegramChannel:
 
     async def _open(self) -> None:
         await self._bot.initialize()
+        self._username = self._bot.username
         if self._mode is Mode.WEBHOOK:
             await self._bot.set_webhook(
                 self._webhook_url,
@@ -131,9 +141,17 @@ class TelegramChannel:
             )
         else:
             await self._bot.delete_webhook()
-        await set_menus(self._bot, self._menus)
-        self._username = self._bot.username
         _log.info("telegram_open", mode=self._mode)
+
+    async def _offer_menus(self) -> None:
+        """Menus are a convenience, and those of the last start are still there: trouble with them stops nothing."""
+        kind = ""
+        try:
+            await set_menus(self._bot, self._menus)
+        except TelegramError as error:
+            kind = type(error).__name__
+        if kind:
+            _log.warning("telegram_menus_not_set", kind=kind)
 
     def _accept(self, update: dict[str, Any]) -> asyncio.Future[None] | None:
         update_id: int = update["update_id"]

@@ -69,7 +69,7 @@ class LocalPace:
         give_up_at = self._now() + self._max_wait_s
         while (wait_s := self._take(chat, bulk=bulk)) > 0:
             if self._now() + wait_s > give_up_at:
-                raise TryAgain("try_again.channel_busy")
+                raise TryAgain("try_again.channel")
             await asyncio.sleep(wait_s)
 
     async def pause(self, seconds: float) -> None:
@@ -137,5 +137,5 @@ class SharedPace:
         give_up_at = loop.time() + self._max_wait_s
         while wait_ms := await self._take(name, count=count, period_s=period_s, burst=burst):
             if loop.time() + wait_ms / 1000 > give_up_at:
-                raise TryAgain("try_again.channel_busy")
+                raise TryAgain("try_again.channel")
             await asyncio.sleep(wait_ms / 1000)

@@ -169,7 +169,7 @@ class Screens:
                 pause_s = flooded.retry_after_s
             _log.warning("telegram_flooded", pause_s=pause_s)
             await self._pace.pause(pause_s)
-        raise TryAgain("try_again.channel_busy")
+        raise TryAgain("try_again.channel")
 
 
 def _markup(message: Message) -> InlineKeyboardMarkup | None:

@@ -1,14 +1,17 @@
 """Puts what the Bot API answers into our three kinds of trouble.
 
-The library writes the token into some of its messages, so no message of an error leaves this module, only its kind.
+The library writes the token into some of its messages, so only the kind of an error leaves this module, and
+of a refused message Telegram's own words about it.
 """
 
 from __future__ import annotations
 
+import structlog
 from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 
 from prepaid.domain.errors import Refused, Trouble, TryAgain
 
+_log = structlog.get_logger()
 _UNREACHABLE = ("chat not found", "user not found", "user is deactivated", "peer_id_invalid", "have no rights to send")
 _UNCHANGED = "message is not modified"
 _UNEDITABLE = (
@@ -28,11 +31,13 @@ def trouble_of(error: TelegramError) -> Trouble:
     """
     kind = type(error).__name__
     if isinstance(error, Forbidden | ChatMigrated):
-        return Refused("refused.chat_unreachable", kind=kind)
-    if isinstance(error, BadRequest):
-        gone = any(words in error.message.lower() for words in _UNREACHABLE)
-        return Refused("refused.chat_unreachable" if gone else "refused.chat_message", kind=kind)
-    return TryAgain("try_again.channel", kind=kind)
+        return Refused("refused.no_channel", kind=kind)
+    if not isinstance(error, BadRequest):
+        return TryAgain("try_again.channel", kind=kind)
+    if not any(words in error.message.lower() for words in _UNREACHABLE):
+        # The chat is there, so what we sent is wrong: a bug of ours that no repetition mends.
+        _log.error("telegram_message_refused", why=error.message)
+    return Refused("refused.no_channel", kind=kind)
 
 
 def is_unchanged(error: TelegramError) -> bool:

@@ -88,7 +88,7 @@ async def test_a_blocked_or_unknown_chat_is_unreachable() -> None:
             for user in ("7", "8"):
                 with pytest.raises(Refused) as refused:
                     await channel.show(user, HELLO, reference=None)
-                assert refused.value.key == "refused.chat_unreachable"
+                assert refused.value.key == "refused.no_channel"
 
 
 async def test_telegram_away_at_the_start_and_later_is_only_waited_for() -> None:
