@@ -47,8 +47,7 @@ class Child:
         """Its process id."""
         return self._process.pid
 
-    @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether it still runs."""
         return self._process.poll() is None
 
@@ -62,7 +61,7 @@ class Child:
         """True once it logged `line`; False when it ended before. Raises `TryAgain` when it does neither in time."""
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
-                while self.alive:
+                while self.is_alive():
                     if line in self.said():
                         return True
                     await asyncio.sleep(_LOOK_EVERY_S)
@@ -73,7 +72,7 @@ class Child:
 
     async def ended(self) -> None:
         """Returns when the process has ended."""
-        if not self.alive:
+        if not self.is_alive():
             return
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
