@@ -30,7 +30,7 @@ fi
 # A lock held by another apt, or a mirror that hangs, must not hold the tests up for ever.
 install() {
     # shellcheck disable=SC2086
-    timeout 420 $as_root DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 "$@"
+    timeout 300 $as_root DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=60 "$@"
 }
 
 echo "Installing Debian packages:$missing"
