@@ -1,6 +1,6 @@
 """Finds which tests hold which invariant, by the ids in the tests' docstrings, and writes them into docs/invariants.md.
 
-`make invariants` runs it. A test says which promise it defends in its first paragraph: `M4: a payment ...`.
+`make invariants` runs it. A test says which promises it defends before the first colon: `M4, Y1: a payment ...`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ IDS = tuple(f"{letter}{number}" for letter, last in LAST_OF.items() for number i
 ROW = re.compile(r"^\| (?P<id>[MSANY]\d+) \| (?P<promise>.+?) \| (?P<tests>.*) \|$")
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _ID = re.compile(r"\b[MSANY]\d{1,2}\b")
+_FEATURE = re.compile(r"\bFEATURES [A-Z]\d+")
 # The nearer a test is to what can go wrong in the field, the sooner it is named.
 _BEST_FIRST = ("crash", "simulation", "properties", "contract", "conformance", "fuzz", "browser", "unit")
 
@@ -39,8 +40,8 @@ def holders() -> Mapping[str, list[str]]:
     """The tests of each invariant, `tests/path.py::name`, best first."""
     found: dict[str, list[str]] = defaultdict(list)
     for source, function in house.tests():
-        promise = (ast.get_docstring(function) or "").split("\n\n")[0]
-        for name in set(_ID.findall(promise)) & set(IDS):
+        named, colon, _ = _FEATURE.sub("", ast.get_docstring(function) or "").partition(":")
+        for name in set(_ID.findall(named)) & set(IDS) if colon else ():
             found[name].append(f"{source.name}::{function.name}")
     return {name: sorted(tests, key=_rank) for name, tests in found.items()}
 
