@@ -1,0 +1,127 @@
+"""Brings the sandbox's notifications to the merchant as WeChat Pay does: again and again until it says yes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+
+from prepaid.ports import Clock
+from sandbox.wechat_pay_faults import Faults
+from sandbox.wechat_pay_orders import OrderBook, SandboxOrder
+from sandbox.wechat_pay_seal import Seals
+
+log = structlog.get_logger()
+
+RETRIES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
+"""The official schedule after the first delivery: 24 h 4 min."""
+ANSWER_S_MAX = 5.0
+ANSWERS_KEPT = 1000
+CLOSE_S_MAX = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MerchantAnswer:
+    """What the merchant said to one delivery; status 0 when it said nothing."""
+
+    out_trade_no: str
+    notification_id: str
+    attempt: int
+    status: int
+    body: str
+
+
+class Courier:
+    """One task for each payment that is still to be told."""
+
+    def __init__(
+        self, *, seals: Seals, book: OrderBook, faults: Faults, clock: Clock, retry_scale: float, answer_s_max: float
+    ) -> None:
+        self._seals = seals
+        self._book = book
+        self._faults = faults
+        self._clock = clock
+        self._retry_scale = retry_scale
+        self._timeout = aiohttp.ClientTimeout(total=answer_s_max)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
+        self._news = asyncio.Condition()
+        self._session: aiohttp.ClientSession | None = None
+        self.answers: deque[MerchantAnswer] = deque(maxlen=ANSWERS_KEPT)
+
+    def tell(self, order: SandboxOrder) -> asyncio.Task[None] | None:
+        """Starts telling the merchant that `order` is paid."""
+        if self._faults.no_notify or self._closing.is_set():
+            return None
+        task = asyncio.create_task(self._tell(order), name=f"notify {order.out_trade_no}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def wait_answers(self, count: int, *, timeout_s: float = 10.0) -> list[MerchantAnswer]:
+        """The answers so far, once there are `count` of them. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout_s), self._news:
+            await self._news.wait_for(lambda: len(self.answers) >= count)
+        return list(self.answers)
+
+    async def aclose(self) -> None:
+        """Stops telling; what is still to be told is told after the next start."""
+        self._closing.set()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_S_MAX)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _tell(self, order: SandboxOrder) -> None:
+        await self._rest(self._faults.notify_delay_s)
+        for attempt, pause_s in enumerate((*RETRIES_S, 0), start=1):
+            if await self._deliver(order, attempt):
+                order.notified = True
+                self._book.save()
+                return
+            await self._rest(pause_s * self._retry_scale)
+        log.warning("notification_given_up", order=order.out_trade_no)
+
+    async def _rest(self, seconds: float) -> None:
+        """Waits, but not past the end of the sandbox."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+
+    async def _deliver(self, order: SandboxOrder, attempt: int) -> bool:
+        """All copies at once; True when any of them was taken."""
+        faults = self._faults.content()
+        copies = max(1, self._faults.copies)
+        now_s = self._clock.now().timestamp()
+        sealed = [self._seals.notification(order, faults, now_s) for _ in range(copies)]
+        answers = await asyncio.gather(*(self._post(order, attempt, headers, body) for headers, body in sealed))
+        async with self._news:
+            self.answers.extend(answers)
+            self._news.notify_all()
+        return any(200 <= answer.status < 300 for answer in answers)
+
+    async def _post(self, order: SandboxOrder, attempt: int, headers: dict[str, str], body: bytes) -> MerchantAnswer:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        status, text = 0, ""
+        try:
+            async with self._session.post(order.notify_url, data=body, headers=headers) as response:
+                status, text = response.status, (await response.content.read(1024)).decode(errors="replace")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.info("notification_not_taken", order=order.out_trade_no, why=type(error).__name__)
+        return MerchantAnswer(
+            out_trade_no=order.out_trade_no,
+            notification_id=order.notification_id,
+            attempt=attempt,
+            status=status,
+            body=text,
+        )
