@@ -278,6 +278,10 @@ class Notices(Protocol):
         """Rows whose id starts with `prefix` (at most 100)."""
         ...
 
+    async def of_account(self, account_id: str, limit: int) -> Sequence[Notice]:
+        """The newest rows about an account, newest first."""
+        ...
+
     async def thread_message(self, order_id: str, person_id: str) -> tuple[str, str] | None:
         """(message reference, last stage shown) of a payment thread."""
         ...

@@ -14,6 +14,7 @@ from bot.conversations.session import Session
 from bot.texts import trouble_text
 from prepaid.domain.errors import Refused, Trouble
 
+_WRONG_AMOUNT = frozenset({"refused.amount_range", "refused.amount_unreadable"})
 Presenter = Callable[[Any, Any, Turn, Session], Reply]
 PRESENTERS: Mapping[type[do.Effect], Presenter] = {
     do.ShowBalance: present_tenant.balance,
@@ -44,7 +45,7 @@ def present(outcome: do.Outcome, turn: Turn, session: Session) -> Reply:
 def _trouble(effect: do.Effect, trouble: Trouble, turn: Turn, session: Session) -> Reply:
     """Says what is wrong. A wrong amount or code keeps its question open, so that the next message can mend it."""
     words = Text(body=trouble_text(turn.actor.language, trouble), tone=Tone.TROUBLE)
-    if isinstance(effect, do.ConfirmTopUp | do.StartTopUp) and trouble.key.startswith("refused.amount"):
+    if isinstance(effect, do.ConfirmTopUp | do.StartTopUp) and trouble.key in _WRONG_AMOUNT:
         return openings.ask_amount(turn, session, effect.account_id, Refused(trouble.key, **trouble.params))
     if isinstance(effect, do.BindChat) and trouble.key == "refused.code_wrong":
         return Reply(session=session.ask("bind.code", turn.at), parts=(words,))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
@@ -50,10 +51,12 @@ def energy(energy_wh: int) -> str:
 
 def duration(seconds: int, language: str) -> str:
     """The largest unit of which there are two, or the smallest that fits: "36 hours", "3 天"."""
+    # CLDR has no long Chinese forms of these units, its short ones are what people write.
+    length: Literal["short", "long"] = "short" if language == "zh" else "long"
     for size, unit in _UNITS:
         if seconds >= 2 * size or (unit == "duration-minute" and seconds >= size):
-            return format_unit(seconds // size, unit, locale=LOCALES[language])
-    return format_unit(max(0, seconds), "duration-second", locale=LOCALES[language])
+            return format_unit(seconds // size, unit, length=length, locale=LOCALES[language])
+    return format_unit(max(0, seconds), "duration-second", length=length, locale=LOCALES[language])
 
 
 def instant(at: datetime, language: str, zone: str, shape: str = "") -> str:

@@ -23,6 +23,7 @@ class MongoNotices:
         """Creates the indexes."""
         await self._rows.create_index([("state", 1), ("next_at", 1)])
         await self._rows.create_index([("group", 1)])
+        await self._rows.create_index([("account_id", 1), ("at", 1)])
 
     async def queue(self, notice: Notice) -> bool:
         """True when the id is new."""
@@ -61,6 +62,11 @@ class MongoNotices:
     async def find(self, prefix: str) -> Sequence[Notice]:
         """The rows of one crossing, all persons."""
         found = self._rows.find({"group": prefix.rstrip(":")}, limit=100)
+        return [_NOTICES.from_doc(document) async for document in found]
+
+    async def of_account(self, account_id: str, limit: int) -> Sequence[Notice]:
+        """Newest first."""
+        found = self._rows.find({"account_id": account_id}, sort=[("at", -1)], limit=limit)
         return [_NOTICES.from_doc(document) async for document in found]
 
     async def thread_message(self, order_id: str, person_id: str) -> tuple[str, str] | None:

@@ -1,0 +1,98 @@
+"""One user's side of the chat page: the bounded history, the edits, and the open links that are told of both."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import segno
+
+from bot.channels.browser_link import Link
+from bot.conversations.parts import Part, PayQR, thread_of, to_json
+from prepaid.domain.notices import STAGE_ORDER, Stage
+
+KEPT = 200
+Message = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Room:
+    """Messages and links of one user."""
+
+    user_id: str
+    language: str
+    links: set[Link] = field(default_factory=set)
+    _messages: OrderedDict[str, Message] = field(default_factory=OrderedDict)
+    _threads: dict[str, str] = field(default_factory=dict)
+    _count: int = 0
+
+    def history(self) -> list[Message]:
+        """What a page that connects is shown."""
+        return list(self._messages.values())
+
+    def said(self, words: str) -> None:
+        """Keeps and shows what the user said."""
+        self._keep({"ref": self._next(), "from": "me", "at": _now(), "parts": [{"kind": "text", "body": words}]})
+
+    def show(self, parts: Sequence[Part], *, reference: str | None) -> str:
+        """Adds a message, or replaces one; a payment thread replaces the message that shows it and never goes back."""
+        thread = thread_of(parts)
+        ref = reference or (self._threads.get(thread.thread) if thread else None) or self._next()
+        old = self._messages.get(ref)
+        if thread is not None:
+            self._threads[thread.thread] = ref
+            if old is not None and _rank(old) > STAGE_ORDER.index(Stage(thread.stage)):
+                return ref
+        at = old["at"] if old else _now()
+        self._keep({"ref": ref, "from": "bot", "at": at, "parts": [_as_json(part) for part in parts]})
+        return ref
+
+    def speak(self, language: str | None) -> None:
+        """Changes the page's own words when the person changed their language."""
+        if language is not None and language != self.language:
+            self.language = language
+            self.push({"type": "language", "language": language})
+
+    def payable(self) -> frozenset[str]:
+        """The payment codes on show."""
+        shown = (part for message in self._messages.values() for part in message["parts"])
+        return frozenset(part["uri"] for part in shown if part["kind"] == "pay_qr")
+
+    def push(self, data: Mapping[str, Any]) -> None:
+        """Sends to every open page of this user."""
+        for link in self.links:
+            link.push(data)
+
+    def _next(self) -> str:
+        self._count += 1
+        return f"m{self._count}"
+
+    def _keep(self, message: Message) -> None:
+        kind = "edit" if message["ref"] in self._messages else "message"
+        self._messages[message["ref"]] = message
+        while len(self._messages) > KEPT:
+            gone, _ = self._messages.popitem(last=False)
+            self._threads = {thread: ref for thread, ref in self._threads.items() if ref != gone}
+        self.push({"type": kind, "message": message})
+
+
+def _as_json(part: Part) -> Message:
+    data = to_json(part)
+    return {**data, "svg": _qr_uri(part.uri)} if isinstance(part, PayQR) else data
+
+
+def _qr_uri(uri: str) -> str:
+    """The code as an SVG in a data URI, which an image shows without any script (error level m, border 4)."""
+    code = segno.make(uri, micro=False, error="m")
+    return cast("str", code.svg_data_uri(border=4, dark="#16202c", light="#ffffff", scale=4))
+
+
+def _rank(message: Message) -> int:
+    return max((STAGE_ORDER.index(Stage(p["stage"])) for p in message["parts"] if p["kind"] == "thread"), default=-1)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

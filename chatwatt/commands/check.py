@@ -1,0 +1,106 @@
+"""`chatwatt check`: are the settings right, and does everything answer? Changes nothing, moves no money."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from bot.texts import trouble_text
+from chatwatt.settings import Settings, load, load_wechat_pay
+from chatwatt.wiring import Runtime, open_runtime, real_providers
+from meters.profile import names
+from prepaid.domain.errors import Refused, Trouble
+
+REACH_S_MAX = 5.0
+
+Step = tuple[str, Callable[[], Awaitable[str]]]
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declares the command."""
+    parser = commands.add_parser("check", help="check settings and reachability")
+    parser.set_defaults(run=run)
+
+
+async def run(_arguments: argparse.Namespace) -> int:
+    """0 when every line says ok, else 1."""
+    settings = load()
+    async with open_runtime(settings) as runtime:
+        good = [await _say(name, step) for name, step in _steps(settings, runtime)]
+    return 0 if all(good) else 1
+
+
+def _steps(settings: Settings, runtime: Runtime) -> list[Step]:
+    steps: list[Step] = [
+        ("mongodb", lambda: _mongodb(runtime)),
+        ("redis", lambda: _redis(runtime)),
+        ("sites", lambda: _sites(runtime)),
+        ("payments", lambda: _payments(settings, runtime)),
+        ("profiles", _profiles),
+    ]
+    gateways = [("gateways", lambda: _gateways(runtime))]
+    telegram = [("telegram", lambda: _telegram(settings))] if settings.telegram_token else []
+    return [*steps, *gateways, *telegram]
+
+
+async def _say(name: str, step: Callable[[], Awaitable[str]]) -> bool:
+    try:
+        async with asyncio.timeout(REACH_S_MAX):
+            print(f"{name:<10} ok      {await step()}")
+    except Trouble as trouble:
+        print(f"{name:<10} FAILED  {trouble_text('en', trouble)}")
+        return False
+    except (OSError, TimeoutError, aiohttp.ClientError) as error:
+        print(f"{name:<10} FAILED  {type(error).__name__}")
+        return False
+    return True
+
+
+async def _mongodb(runtime: Runtime) -> str:
+    await runtime.database.ping()
+    return "embedded" if runtime.embedded else "by URI"
+
+
+async def _redis(runtime: Runtime) -> str:
+    await runtime.redis.ping()
+    return "embedded" if runtime.embedded else "by URI"
+
+
+async def _sites(runtime: Runtime) -> str:
+    sites = await runtime.store.sites.sites()
+    return f"{len(sites)} site(s)"
+
+
+async def _payments(settings: Settings, runtime: Runtime) -> str:
+    providers = real_providers(settings, load_wechat_pay(), runtime.clock)
+    for provider in providers.values():
+        await provider.aclose()
+    return ", ".join(providers) or "none set up"
+
+
+async def _profiles() -> str:
+    return ", ".join(names())
+
+
+async def _gateways(runtime: Runtime) -> str:
+    """A TCP connection to each gateway, and nothing is sent."""
+    gateways = await runtime.store.sites.gateways()
+    for gateway in gateways:
+        _, writer = await asyncio.open_connection(gateway.host, gateway.port)
+        writer.close()
+        await writer.wait_closed()
+    return f"{len(gateways)} reachable"
+
+
+async def _telegram(settings: Settings) -> str:
+    """Whether the Bot API knows the token. The URL carries the token, so no error of this call is shown whole."""
+    token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
+    url = f"{settings.telegram_api.rstrip('/')}/bot{token}/getMe"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        found = await answer.json(content_type=None)
+    if not found.get("ok"):
+        raise Refused("refused.telegram_token")
+    return f"bot {found['result']['username']}"

@@ -1,0 +1,160 @@
+"""Starts the whole product around a simulated house, and stops all of it again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import aiohttp
+
+from bot.channels.browser import BrowserChannel
+from bot.delivery import NoticeSender
+from chatwatt.demo.pace import Pace
+from chatwatt.demo.seed import ADMIN, CHANNEL, EMPTY_UNITS, FLATS, PROFILE, Flat, seed
+from chatwatt.embedded.ports import free_port
+from chatwatt.house import House, open_house, run_scheduler, run_web, run_worker
+from chatwatt.settings import Settings
+from chatwatt.wiring import Runtime, open_runtime
+from meters.profile import load
+from payments.providers import build
+from prepaid.domain.errors import TryAgain
+from prepaid.ports import Business
+from sandbox.meters import SandboxGateway
+from sandbox.meters_device import SandboxMeter
+from sandbox.wechat_pay import SandboxWeChatPay
+
+START_S_MAX: Final = 30.0
+PAY_S_MAX: Final = 10.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A running demonstration."""
+
+    runtime: Runtime
+    house: House
+    gateway: SandboxGateway
+    payments: SandboxWeChatPay
+    url: str
+    pay: Callable[[str], Any]
+
+    @property
+    def business(self) -> Business:
+        """What the use cases are given."""
+        return self.house.business
+
+    def meter(self, flat: Flat) -> SandboxMeter:
+        """The simulated meter of a flat: the truth about its light."""
+        return self.gateway.meter(flat.unit)
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, pace: Pace, say: Say) -> AsyncIterator[World]:
+    """Starts everything; `say` is told each step. On the way out everything ends, children included."""
+    say("stores")
+    async with open_runtime(settings) as runtime:
+        say("meters")
+        gateway = SandboxGateway(profile=load(PROFILE), units=_units(), speed=pace.speed)
+        await gateway.start()
+        try:
+            say("provider")
+            async with (
+                SandboxWeChatPay(keys_dir=settings.data / "sandbox") as payments,
+                _run(runtime, gateway, payments, pace, say) as world,
+            ):
+                yield world
+        finally:
+            await gateway.stop()
+
+
+@asynccontextmanager
+async def _run(
+    runtime: Runtime, gateway: SandboxGateway, payments: SandboxWeChatPay, pace: Pace, say: Say
+) -> AsyncIterator[World]:
+    port = runtime.settings.port or free_port()
+    url = f"http://127.0.0.1:{port}"
+    config = payments.merchant_config(f"{url}/notify/wechat_pay")
+    providers = {"wechat_pay": build("wechat_pay", config.model_dump(), runtime.clock)}
+    async with open_house(runtime, providers) as house, aiohttp.ClientSession() as session:
+        await seed(house.business, pace, port=gateway.port)
+        await _power_up(house.business, gateway)
+
+        async def pay(uri: str) -> bool:
+            return await _pay(session, payments, uri)
+
+        page = BrowserChannel(house.conversation, [*(f.user for f in FLATS), ADMIN], status=_status(house), pay=pay)
+        senders = {**house.senders, CHANNEL: NoticeSender(page)}
+        house = replace(house, routes=page.routes(), senders=senders)
+        say("parts")
+        async with _parts(house, page, port):
+            yield World(runtime=runtime, house=house, gateway=gateway, payments=payments, url=f"{url}/chat", pay=pay)
+
+
+@asynccontextmanager
+async def _parts(house: House, page: BrowserChannel, port: int) -> AsyncIterator[None]:
+    """Web, worker and scheduler, as `chatwatt all` runs them."""
+    stop = asyncio.Event()
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    async with asyncio.TaskGroup() as group:
+        web = group.create_task(run_web(house, stop, port=port, started=started))
+        group.create_task(run_worker(house, stop))
+        group.create_task(run_scheduler(house, stop))
+        await asyncio.wait({started, web}, return_when=asyncio.FIRST_COMPLETED, timeout=START_S_MAX)
+        try:
+            yield
+        finally:
+            await page.close()
+            stop.set()
+
+
+def _units() -> tuple[int, ...]:
+    return (*(flat.unit for flat in FLATS), *EMPTY_UNITS)
+
+
+async def _power_up(business: Business, gateway: SandboxGateway) -> None:
+    """Puts the simulated meters where the house stood when it was last seen."""
+    for flat in FLATS:
+        device = gateway.meter(flat.unit)
+        known = await business.store.meters.get(flat.meter_id)
+        supply = await business.store.supplies.get(flat.meter_id)
+        device.energy_wh = known.last.energy_wh if known and known.last else flat.energy_wh
+        device.load_w = flat.load_w
+        if supply is not None and supply.reported is not None:
+            device.flip(closed=supply.reported.on)
+    for unit in EMPTY_UNITS:
+        gateway.meter(unit).load_w = 0
+
+
+def _status(house: House) -> Callable[[str], Any]:
+    """What the lamp of a tenant's window shows: what the relay last said, never what is wished."""
+    flats = {flat.user.id: flat for flat in FLATS}
+
+    async def status(user: str) -> Mapping[str, Any]:
+        flat = flats.get(user)
+        if flat is None:
+            return {}
+        store = house.business.store
+        try:
+            supply = await store.supplies.get(flat.meter_id)
+            head = await store.ledger.head(flat.account_id)
+        except TryAgain:
+            return {}
+        on = supply.reported.on if supply is not None and supply.reported is not None else None
+        return {"on": on, "balance_micro": head.balance_micro}
+
+    return status
+
+
+async def _pay(session: aiohttp.ClientSession, payments: SandboxWeChatPay, uri: str) -> bool:
+    """What the payer's phone does, over HTTP."""
+    timeout = aiohttp.ClientTimeout(total=PAY_S_MAX)
+    try:
+        async with session.post(f"{payments.base_url}/sandbox/pay", json={"code_url": uri}, timeout=timeout) as answer:
+            return answer.status < 300  # noqa: PLR2004 - any success
+    except (aiohttp.ClientError, TimeoutError):
+        return False

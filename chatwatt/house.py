@@ -1,0 +1,132 @@
+"""The parts of the program and how they run: web, worker and scheduler, in one process or in many."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import web
+
+from bot.channels.telegram import WEBHOOK_PATH, Mode, TelegramChannel
+from bot.conversations.runner import Conversation
+from bot.delivery import NoticeSender
+from chatwatt import health
+from chatwatt.settings import Settings
+from chatwatt.web import serve
+from chatwatt.wiring import Runtime
+from meters.worker import Worker
+from payments import notifications
+from payments.providers import Provider
+from prepaid.domain.errors import Refused
+from prepaid.ports import Business, Sender
+from scheduler.jobs import audit, inbox, orders, outbox, supplies
+from scheduler.triggers import Job, run_jobs
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything that the parts share in one process."""
+
+    runtime: Runtime
+    business: Business
+    providers: Mapping[str, Provider]
+    conversation: Conversation
+    telegram: TelegramChannel | None = None
+    routes: Iterable[web.AbstractRouteDef] = ()
+    """Routes of a door that only some programs open, such as the demonstration's chat page."""
+    senders: Mapping[str, Sender] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def open_house(runtime: Runtime, providers: Mapping[str, Provider]) -> AsyncIterator[House]:
+    """The parts over a runtime; closes the providers on the way out."""
+    business = runtime.business(providers)
+    conversation = Conversation(business, runtime.sessions, provider=next(iter(providers), ""))
+    telegram = _telegram(runtime, conversation)
+    senders: dict[str, Sender] = {} if telegram is None else {"telegram": NoticeSender(telegram)}
+    async with AsyncExitStack() as stack:
+        for provider in providers.values():
+            stack.push_async_callback(provider.aclose)
+        yield House(
+            runtime=runtime,
+            business=business,
+            providers=providers,
+            conversation=conversation,
+            telegram=telegram,
+            senders=senders,
+        )
+
+
+async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyncio.Future[int] | None = None) -> None:
+    """HTTP doors, the inbox behind them, and the outbox before the channels."""
+    business, runtime = house.business, house.runtime
+    pings = {"mongodb": runtime.database.ping, "redis": runtime.redis.ping}
+    routes = [*health.routes(pings), *notifications.routes(business, house.providers), *house.routes]
+    routes += house.telegram.routes() if house.telegram else []
+    jobs = [inbox.job(business), outbox.job(business, house.senders)]
+    async with serve(routes, host=runtime.settings.host, port=port) as bound, asyncio.TaskGroup() as group:
+        log.info("web_open", host=runtime.settings.host, port=bound)
+        if started is not None:
+            started.set_result(bound)
+        group.create_task(run_jobs(business, jobs, stop))
+        if house.telegram is not None:
+            group.create_task(house.telegram.run(stop))
+
+
+async def run_worker(house: House, stop: asyncio.Event) -> None:
+    """The owner of buses."""
+    await Worker(house.business, owner=f"{house.runtime.owner}:worker").run(stop)
+
+
+async def run_scheduler(house: House, stop: asyncio.Event) -> None:
+    """What happens because time passed."""
+    await run_jobs(house.business, scheduled(house), stop)
+
+
+def scheduled(house: House) -> list[Job]:
+    """The scheduler's jobs."""
+    owner = f"{house.runtime.owner}:scheduler"
+    return [orders.job(house.business), supplies.job(house.business), audit.job(house.business, owner)]
+
+
+@asynccontextmanager
+async def until_signal() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGINT and SIGTERM set, so that work under way is finished before the end (F2)."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _telegram(runtime: Runtime, conversation: Conversation) -> TelegramChannel | None:
+    settings = runtime.settings
+    if settings.telegram_token is None:
+        return None
+    mode = Mode(settings.telegram_mode)
+    secret = settings.telegram_webhook_secret
+    if mode is Mode.WEBHOOK and not (secret and settings.public_url):
+        raise Refused("refused.public_url_missing")
+    return TelegramChannel(
+        conversation,
+        runtime.sessions,
+        token=settings.telegram_token.get_secret_value(),
+        api_base=settings.telegram_api,
+        mode=mode,
+        webhook_url=_webhook_url(settings) if mode is Mode.WEBHOOK else "",
+        webhook_secret=secret.get_secret_value() if secret else "",
+    )
+
+
+def _webhook_url(settings: Settings) -> str:
+    return settings.public_url.rstrip("/") + WEBHOOK_PATH
