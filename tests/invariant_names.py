@@ -73,7 +73,7 @@ def main() -> None:
     """Rewrites the page and says how many promises have a test."""
     found = holders()
     PAGE.write_text(rewrite(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
-    sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {len(found)} of {len(IDS)} invariants are held by tests\n")
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {len(found)} of {len(IDS)} invariants are named by tests\n")
 
 
 if __name__ == "__main__":
