@@ -1,8 +1,8 @@
-"""The one owner of a bus: everything that is said on it goes through here, one transaction at a time, most urgent first.
+"""The one owner of a bus: all that is said on it goes through here, one transaction at a time, most urgent first.
 
-Commands jump ahead of polls, dead meters get a small share and never starve their neighbours, an expired command is never
-written, and no write is ever repeated here (S5). One connection is kept open; when it is lost it is opened again from
-further and further away.
+Commands jump ahead of polls, dead meters get a small share and never starve their neighbours, an expired command is
+never written, and no write is ever repeated here (S5). One connection is kept open; when it is lost it is opened again
+from further and further away.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads the meters of a bus in turn: those that answer as often as asked, those that do not from a small share of time."""
+"""Reads the meters of a bus in turn: those that answer as often as asked, dead ones from a small share of time."""
 
 from __future__ import annotations
 

@@ -1,0 +1,35 @@
+"""The use cases that the field side calls, in one place, so that a bus can be tried without a business behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from prepaid.domain.metering import Sweep
+from prepaid.domain.supply import Reported
+from prepaid.ports import Business
+from prepaid.usecases.bus_plan import bus_plan
+from prepaid.usecases.gateway_link import gateway_found, gateway_lost
+from prepaid.usecases.may_switch import may_switch
+from prepaid.usecases.record_switch import record_switch
+from prepaid.usecases.settle_readings import settle_readings
+from prepaid.usecases.views import BusPlan
+
+
+class MaySwitch(Protocol):
+    """The last-moment check."""
+
+    def __call__(self, business: Business, meter_id: str, generation: int, *, on: bool) -> Awaitable[bool]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """What a bus owner asks of the business."""
+
+    bus_plan: Callable[[Business, str], Awaitable[BusPlan]] = bus_plan
+    settle_readings: Callable[[Business, Sweep], Awaitable[None]] = settle_readings
+    may_switch: MaySwitch = may_switch
+    record_switch: Callable[[Business, str, int, Reported | None], Awaitable[None]] = record_switch
+    gateway_lost: Callable[[Business, str], Awaitable[None]] = gateway_lost
+    gateway_found: Callable[[Business, str], Awaitable[None]] = gateway_found
