@@ -233,7 +233,7 @@ async def test_a_repeated_seal_header_is_refused(rig: Rig) -> None:
     """A4: a header that stands twice could be read in two ways."""
     order = await _pay(rig, {"no_notify": True})
     headers, body = _sealed(rig, order)
-    twice = CIMultiDict([*headers.items(), ("wechatpay-nonce", "other")])
+    twice = CIMultiDict([*headers.items(), ("Wechatpay-Nonce", "other")])
     async with rig.client.post(rig.notify_url, data=body, headers=twice) as response:
         assert response.status == 401
         assert (await response.json())["message"] == "malformed_signature"
