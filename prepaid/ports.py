@@ -121,8 +121,8 @@ class Meters(Protocol):
         """Moves it only if it still is `old`; False when somebody else moved it."""
         ...
 
-    async def saw(self, reading: Reading, *, fresh_run: int) -> None:
-        """Stores a plausible reading as the meter's last."""
+    async def saw(self, readings: Sequence[tuple[Reading, int]]) -> None:
+        """Stores plausible readings as their meters' last, each with the length of its run of fresh ones."""
         ...
 
     async def held(self, meter_id: str) -> None:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from bot.channels.terminal import chat
+
 from chatwatt.commands.demo import DEFAULT_PORT
 from chatwatt.demo.seed import FLATS
 

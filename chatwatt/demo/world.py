@@ -89,10 +89,10 @@ async def _run(
 
         page = BrowserChannel(house.conversation, [*(f.user for f in FLATS), ADMIN], status=_status(house), pay=pay)
         senders = {**house.senders, CHANNEL: NoticeSender(page)}
-        house = replace(house, routes=page.routes(), senders=senders)
+        opened = replace(house, routes=page.routes(), senders=senders)
         say("parts")
-        async with _parts(house, page, port):
-            yield World(runtime=runtime, house=house, gateway=gateway, payments=payments, url=f"{url}/chat", pay=pay)
+        async with _parts(opened, page, port):
+            yield World(runtime=runtime, house=opened, gateway=gateway, payments=payments, url=f"{url}/chat", pay=pay)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
+from pymongo import UpdateOne
 
 from prepaid.domain.metering import Meter, Reading, Watermark
 from prepaid.storage.driver import Database, Document
@@ -59,10 +60,13 @@ class MongoMeters:
         counts = await self._meters.update_one(query, {"$set": {"watermark": _WATERMARK.dump_python(new)}})
         return counts.matched_count == 1
 
-    async def saw(self, reading: Reading, *, fresh_run: int) -> None:
-        """The last plausible reading. It can be read again, so it does not wait for the journal."""
-        fields = {"last": _READING.dump_python(reading), "fresh_run": min(fresh_run, 1000), "held": 0}
-        await self._seen.update_one({"_id": reading.meter_id}, {"$set": fields})
+    async def saw(self, readings: Sequence[tuple[Reading, int]]) -> None:
+        """The last plausible readings. They can be read again, so they do not wait for the journal."""
+        operations = [
+            UpdateOne({"_id": reading.meter_id}, {"$set": _last_fields(reading, run)}) for reading, run in readings
+        ]
+        if operations:
+            await self._seen.bulk_write(operations, ordered=False)
 
     async def held(self, meter_id: str) -> None:
         """One more implausible reading."""
@@ -75,3 +79,7 @@ class MongoMeters:
             return
         query = {"_id": {"$in": list(meter_ids)}, "silent_since": None}
         await self._seen.update_many(query, {"$set": {"silent_since": at, "fresh_run": 0}})
+
+
+def _last_fields(reading: Reading, fresh_run: int) -> Document:
+    return {"last": _READING.dump_python(reading), "fresh_run": min(fresh_run, 1000), "held": 0}

@@ -7,7 +7,7 @@ by its key (`use:<meter>:<start>`), takes the interval that was stored, and goes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -16,7 +16,7 @@ from prepaid.domain.errors import InvariantBroken, Refused
 from prepaid.domain.ledger import Entry, Kind, Line, Posting, customer
 from prepaid.domain.metering import Doubt, Judged, Meter, Reading, Sweep, Watermark, judge
 from prepaid.domain.notices import NoticeKind, crossed_levels
-from prepaid.domain.supply import Reported
+from prepaid.domain.supply import Reported, Supply
 from prepaid.domain.tariffs import price
 from prepaid.ports import Business
 from prepaid.usecases.decide_supply import decide_supply
@@ -25,25 +25,38 @@ from prepaid.usecases.tell import Crossing, tell_account, tell_staff
 log = structlog.get_logger()
 
 REVENUE_ELECTRICITY = "revenue:electricity"
+REPORT_EVERY = timedelta(seconds=60)
 
 
 async def settle_readings(business: Business, sweep: Sweep) -> None:
     """Judges, keeps and bills the readings of a sweep, notes silent meters, decides the supply of who is touched."""
-    meters = {meter.id: meter for meter in await business.store.meters.on_gateway(sweep.gateway_id)}
+    store = business.store
+    meters = {meter.id: meter for meter in await store.meters.on_gateway(sweep.gateway_id)}
+    supplies = {supply.meter_id: supply for supply in await store.supplies.on_gateway(sweep.gateway_id)}
+    sites = {site.id: site for site in await store.sites.sites()}
     await _note_silence(business, meters, sweep)
-    known = [reading for reading in sweep.readings if reading.meter_id in meters]
-    judged = [judge(meters[reading.meter_id], reading) for reading in known]
-    good = [j.reading for j in judged if j.doubt is None]
-    sites = {site.id: site for site in await business.store.sites.sites()}
+    judged = [judge(meters[reading.meter_id], reading) for reading in sweep.readings if reading.meter_id in meters]
+    good = [each.reading for each in judged if each.doubt is None]
+    await store.meters.saw([(reading, meters[reading.meter_id].fresh_run + 1) for reading in good])
     await _keep(business, good, meters, sites)
-    touched: dict[str, None] = {}
+    undecided: dict[str, None] = {}
     for each in judged:
         meter = meters[each.reading.meter_id]
-        await _one(business, meter, sites[meter.site_id], each)
-        if meter.account_id is not None:
-            touched[meter.account_id] = None
-    for account_id in touched:
+        supply = supplies.get(meter.id)
+        await _one(business, meter, sites[meter.site_id], supply, each)
+        if meter.account_id is not None and await _matters(business, meter.account_id, supply):
+            undecided[meter.account_id] = None
+    for account_id in undecided:
         await decide_supply(business, account_id)
+
+
+async def _matters(business: Business, account_id: str, supply: Supply | None) -> bool:
+    """Whether a decision can change anything: a supply that is on, with credit, is left on by every rule."""
+    if supply is None or not supply.wanted.on or supply.hold is not None:
+        return supply is not None
+    account = await business.store.sites.account(account_id)
+    head = await business.store.ledger.head(account_id)
+    return account is not None and head.balance_micro <= account.floor_micro
 
 
 async def _keep(business: Business, good: Sequence[Reading], meters: dict[str, Meter], sites: dict[str, Site]) -> None:
@@ -64,15 +77,20 @@ async def _note_silence(business: Business, meters: dict[str, Meter], sweep: Swe
         await business.store.meters.silent(newly, business.clock.now())
 
 
-async def _one(business: Business, meter: Meter, site: Site, judged: Judged) -> None:
+async def _one(business: Business, meter: Meter, site: Site, supply: Supply | None, judged: Judged) -> None:
     reading = judged.reading
     if judged.doubt is not None:
         await _hold(business, meter, site, reading, judged.doubt)
         return
-    await business.store.meters.saw(reading, fresh_run=meter.fresh_run + 1)
-    if reading.relay_on is not None:
+    if reading.relay_on is not None and _is_news(supply, reading):
         await business.store.supplies.saw(meter.id, Reported(on=reading.relay_on, at=reading.at))
     await _bill(business, meter, site, reading)
+
+
+def _is_news(supply: Supply | None, reading: Reading) -> bool:
+    """A relay state that is known and not old is not written again with every poll."""
+    known = supply.reported if supply is not None else None
+    return known is None or known.on != reading.relay_on or reading.at - known.at >= REPORT_EVERY
 
 
 async def _hold(business: Business, meter: Meter, site: Site, reading: Reading, doubt: Doubt) -> None:
