@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from multidict import CIMultiDict
+from prometheus_client import REGISTRY
 
 from payments.problems import FormatProblem
 from prepaid.domain.errors import Trouble, TryAgain, Unknown
@@ -78,13 +79,16 @@ async def test_a_payment_is_kept_before_it_is_acknowledged(rig: Rig) -> None:
     ids=str,
 )
 async def test_what_is_not_proven_changes_nothing(rig: Rig, fault: dict[str, Any], reason: str) -> None:
-    """A4, F12, F14, F15: refused with a short reason and not kept; the genuine one that follows is taken."""
+    """A4, F12, F14, F15: refused with a short reason, counted apart and not kept; the genuine one that follows is taken."""
+    labels = {"provider": "wechat_pay", "outcome": reason}
+    counted = REGISTRY.get_sample_value("chatwatt_payment_notifications_total", labels) or 0
     await _pay(rig, {**fault, "content_times": 1})
     first, second = await rig.sandbox.wait_answers(2)
     assert first.status // 100 == 4
     assert first.body == f'{{"code": "FAIL", "message": "{reason}"}}'
     assert second.status == 204
     assert len(rig.inbox.rows) == 1
+    assert REGISTRY.get_sample_value("chatwatt_payment_notifications_total", labels) == counted + 1
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from aiohttp import web
 from payments.notifications import routes
 from payments.providers.wechat_pay import WeChatPay
 from prepaid.domain.orders import Order, new_order_id
+from prepaid.ports import Business, Clock
 from sandbox.keys import WeChatPayKeys, wechat_pay_keys, write_private
 from sandbox.wechat_pay import SandboxWeChatPay
 from tests.fakes.inbox import MemoryInbox, business_with
@@ -101,10 +102,18 @@ async def serve(route_defs: list[web.RouteDef]) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def payment_rig(keys_dir: Path, *, timeout_s: float = 8.0, **limits: Any) -> AsyncIterator[Rig]:
-    """The whole chain; `limits` go to the notification door."""
-    inbox, late, clock = MemoryInbox(), LateReceiver(), SteppedClock()
-    door = routes(business_with(inbox), {"wechat_pay": late}, **limits)
+async def payment_rig(
+    keys_dir: Path,
+    *,
+    timeout_s: float = 8.0,
+    business: Business | None = None,
+    clock: Clock | None = None,
+    **limits: Any,
+) -> AsyncIterator[Rig]:
+    """The whole chain, with a real business if one is given; `limits` go to the notification door."""
+    inbox, late, stepped = MemoryInbox(), LateReceiver(), SteppedClock()
+    clock = clock or stepped
+    door = routes(business or business_with(inbox), {"wechat_pay": late}, **limits)
     async with (
         serve(door) as base,
         SandboxWeChatPay(keys_dir=keys_dir, retry_scale=0.001, clock=clock) as sandbox,
@@ -114,6 +123,6 @@ async def payment_rig(keys_dir: Path, *, timeout_s: float = 8.0, **limits: Any) 
         provider = WeChatPay(sandbox.merchant_config(notify_url, timeout_s=timeout_s), clock)
         late.provider = provider
         try:
-            yield Rig(sandbox, provider, inbox, notify_url, client, clock)
+            yield Rig(sandbox, provider, inbox, notify_url, client, stepped)
         finally:
             await provider.aclose()
