@@ -53,7 +53,7 @@ def _site(language: str, site: SiteView) -> KeyValueTable:
             label=text(language, "row.arrears"), value=text(language, "figure.amount", amount_micro=site.arrears_micro)
         ),
     )
-    return KeyValueTable(title=site.name, rows=rows, tone=Tone.WARNING if site.silent else Tone.PLAIN)
+    return KeyValueTable(title=site.name, rows=rows)
 
 
 def _room(language: str, row: AccountRow) -> Item:

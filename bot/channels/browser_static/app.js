@@ -48,8 +48,10 @@ class Column {
     this.speak.addEventListener("click", () => this.send({ press: `language:${this.language === "zh" ? "en" : "zh"}`, label: this.words("language") }));
     const title = el("div", "title");
     title.append(this.dot, this.name);
-    over.append(title, this.figure, this.pill);
-    header.append(art, over, this.speak);
+    const under = el("div", "under");
+    under.append(this.pill, this.speak);
+    over.append(title, this.figure, under);
+    header.append(art, over);
     this.log = el("div", "log");
     this.log.setAttribute("role", "log");
     this.log.setAttribute("aria-live", "polite");
@@ -144,7 +146,7 @@ class Column {
     const on = { press: (action, label) => this.send({ press: action, label }), words: (key) => this.words(key), pay: this.payer() };
     const body = el("div", "body");
     body.append(...message.parts.map((part) => draw(part, on)));
-    node.append(body, el("time", "", new Date(message.at).toLocaleTimeString(this.language, { hour: "2-digit", minute: "2-digit" })));
+    node.append(body, el("time", "", new Date(message.at).toLocaleTimeString(this.language, { hour: "2-digit", minute: "2-digit", hour12: false })));
     if (old) {
       old.replaceWith(node);
       node.classList.add("changed");

@@ -18,7 +18,7 @@ function night(id) {
   const towers = SKYLINE.map(([x, y, w]) => `<rect x="${x}" y="${y}" width="${w}" height="90" fill="#1c2748"/>`).join("");
   const tiny = TINY.map(([x, y], i) => `<rect x="${x}" y="${y}" width="4" height="5" rx=".6" fill="#f2c879" opacity="${i % 2 ? .55 : .28}"/>`).join("");
   return `<rect width="400" height="180" fill="url(#${id}-sky)"/>${stars}
-    <circle cx="168" cy="42" r="22" fill="url(#${id}-moon)" opacity=".35"/><circle cx="168" cy="42" r="9" fill="#fbf1cf"/><circle cx="164" cy="39" r="8.2" fill="#2a3763" opacity=".32"/>
+    <circle cx="158" cy="76" r="24" fill="url(#${id}-moon)" opacity=".35"/><circle cx="158" cy="76" r="9.5" fill="#fbf1cf"/><circle cx="155" cy="74" r="2" fill="#e3d3a0"/><circle cx="161" cy="79" r="1.4" fill="#e3d3a0"/><circle cx="160" cy="72" r="1" fill="#e3d3a0"/>
     ${towers}${tiny}`;
 }
 
