@@ -49,7 +49,7 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
         import uvloop  # noqa: PLC0415 - optional at run time
     except ImportError:
         return asyncio.run(work)
-    return asyncio.run(work, loop_factory=uvloop.new_event_loop) if sys.version_info >= (3, 12) else uvloop.run(work)
+    return uvloop.run(work)
 
 
 def _language() -> str:

@@ -66,7 +66,7 @@ async def open_house(runtime: Runtime, providers: Mapping[str, Provider]) -> Asy
 async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyncio.Future[int] | None = None) -> None:
     """HTTP doors, the inbox behind them, and the outbox before the channels."""
     business, runtime = house.business, house.runtime
-    pings = {"mongodb": runtime.database.ping, "redis": runtime.redis.ping}
+    pings: dict[str, health.Ping] = {"mongodb": runtime.database.ping, "redis": runtime.ping_redis}
     routes = [*health.routes(pings), *notifications.routes(business, house.providers), *house.routes]
     routes += house.telegram.routes() if house.telegram else []
     jobs = [inbox.job(business), outbox.job(business, house.senders)]

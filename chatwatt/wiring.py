@@ -37,6 +37,10 @@ class Runtime:
     embedded: EmbeddedStores | None
     owner: str
 
+    async def ping_redis(self) -> None:
+        """Asks for a sign of life."""
+        await self.redis.ping()
+
     def business(self, providers: Mapping[str, Provider]) -> Business:
         """What the use cases are given."""
         return Business(store=self.store, clock=self.clock, wakeups=self.wakeups, providers=providers)

@@ -10,10 +10,10 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from meters.links.errors import GATEWAY_NO_ANSWER
 from meters.profile import Profile
-from prepaid.domain.errors import InvariantBroken
 from sandbox.meters_device import Faults, SandboxMeter, refuse
 from sandbox.meters_timing import frame_s, transaction_s
 from sandbox.meters_wire import Asked, Framing, cut_mbap, cut_rtu, put, spoil
@@ -184,9 +184,9 @@ class _Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise InvariantBroken("a server's transport can be written to")
+    def connection_made(self, base: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the methods of asyncio's, but are not of its classes.
+        transport = cast("asyncio.Transport", base)
         limit = self._gateway.faults.connection_limit
         if limit is not None and len(self._gateway.connections) >= limit:
             transport.abort()

@@ -11,7 +11,7 @@ import aiohttp
 from bot.texts import trouble_text
 from chatwatt.settings import Settings, load, load_wechat_pay
 from chatwatt.wiring import Runtime, open_runtime, real_providers
-from meters.profile import names
+from meters.profiles import profile_names
 from prepaid.domain.errors import Refused, Trouble
 
 REACH_S_MAX = 5.0
@@ -82,7 +82,7 @@ async def _payments(settings: Settings, runtime: Runtime) -> str:
 
 
 async def _profiles() -> str:
-    return ", ".join(names())
+    return ", ".join(profile_names())
 
 
 async def _gateways(runtime: Runtime) -> str:

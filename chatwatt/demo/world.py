@@ -18,7 +18,7 @@ from chatwatt.embedded.ports import free_port
 from chatwatt.house import House, open_house, run_scheduler, run_web, run_worker
 from chatwatt.settings import Settings
 from chatwatt.wiring import Runtime, open_runtime
-from meters.profile import load
+from meters.profiles import load_profile
 from payments.providers import build
 from prepaid.domain.errors import TryAgain
 from prepaid.ports import Business
@@ -59,7 +59,7 @@ async def open_world(settings: Settings, pace: Pace, say: Say) -> AsyncIterator[
     say("stores")
     async with open_runtime(settings) as runtime:
         say("meters")
-        gateway = SandboxGateway(profile=load(PROFILE), units=_units(), speed=pace.speed)
+        gateway = SandboxGateway(profile=load_profile(PROFILE), units=_units(), speed=pace.speed)
         await gateway.start()
         try:
             say("provider")
@@ -101,10 +101,11 @@ async def _parts(house: House, page: BrowserChannel, port: int) -> AsyncIterator
     stop = asyncio.Event()
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:
-        web = group.create_task(run_web(house, stop, port=port, started=started))
+        group.create_task(run_web(house, stop, port=port, started=started))
         group.create_task(run_worker(house, stop))
         group.create_task(run_scheduler(house, stop))
-        await asyncio.wait({started, web}, return_when=asyncio.FIRST_COMPLETED, timeout=START_S_MAX)
+        async with asyncio.timeout(START_S_MAX):
+            await started
         try:
             yield
         finally:

@@ -12,6 +12,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from meters.links.errors import ExceptionReply, LinkDown, NoReply, WriteUnanswered
 from meters.links.requests import EXCEPTION_BIT, Request
@@ -75,9 +76,8 @@ class Link(asyncio.Protocol, ABC):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The stream is open."""
-        if not isinstance(transport, asyncio.Transport):
-            raise InvariantBroken("a link needs a stream that can be written to")
-        self._transport = transport
+        # uvloop's transports have the methods of asyncio's, but are not of its classes.
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The stream is gone; whoever waits learns it at once."""
