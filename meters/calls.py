@@ -20,7 +20,7 @@ from prepaid.usecases.views import BusPlan
 class MaySwitch(Protocol):
     """The last-moment check."""
 
-    def __call__(self, business: Business, meter_id: str, generation: int, *, on: bool) -> Awaitable[bool]: ...
+    def __call__(self, business: Business, meter_id: str, generation: int, /, *, on: bool) -> Awaitable[bool]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ class Owner:
         self.sweeps = Sweeps(gateway.id, lambda sweep: calls.settle_readings(business, sweep))
         self._away = asyncio.Event()
         self._near = asyncio.Event()
+        self._store_away = False
         self._without_profile: set[str] = set()
 
     async def run(self) -> None:
@@ -85,14 +86,21 @@ class Owner:
             plan = await self._calls.bus_plan(self._business, self._gateway.id)
         except TryAgain as away:
             # Reading goes on by the old plan; switching asks the store in the last moment and waits for it.
-            log.warning("plan_waits", gateway=self._gateway.id, why=away.key)
+            self._tell_store(away.key)
             return
         except Refused as refused:
             log.warning("plan_refused", gateway=self._gateway.id, why=refused.key)
             return
+        self._tell_store("")
         usable = replace(plan, meters=tuple(meter for meter in plan.meters if self._has_profile(meter)))
         self.bus.set_meters(usable.meters)
         self.reconciler.update(usable)
+
+    def _tell_store(self, trouble: str) -> None:
+        """Logs when the store goes away and when it is back, not all the while."""
+        if bool(trouble) != self._store_away:
+            self._store_away = bool(trouble)
+            log.warning("plan_stale" if trouble else "plan_fresh", gateway=self._gateway.id, why=trouble)
 
     def _has_profile(self, meter: Meter) -> bool:
         """A meter of a model that nobody knows must not stop its neighbours."""

@@ -34,6 +34,11 @@ READ_BACK_TRIES = 2
 """A relay that does not show the new state at once is read once more: some meters lag."""
 
 
+def told(trouble: Trouble) -> dict[str, object]:
+    """A trouble as fields of a log line."""
+    return {"trouble": trouble.key, "of": trouble.params}
+
+
 class Switchboard(Protocol):
     """The business as the reconciler sees it."""
 
@@ -165,7 +170,7 @@ class Reconciler:
         except (Refused, Unknown) as trouble:
             await self._unconfirmed(case, wanted, trouble)
         except TryAgain as held:
-            log.info("switch_waits", meter=case.meter.id, generation=wanted.generation, why=held.key, **held.params)
+            log.info("switch_waits", meter=case.meter.id, generation=wanted.generation, **told(held))
             self._later(case, wanted)
         finally:
             case.busy = False
@@ -243,8 +248,7 @@ class Reconciler:
 
     async def _unconfirmed(self, case: Case, wanted: Wanted, trouble: Trouble) -> None:
         seen = None if case.doubtful else case.seen
-        why = {"why": trouble.key, **trouble.params}
-        log.warning("switch_unconfirmed", meter=case.meter.id, generation=wanted.generation, **why)
+        log.warning("switch_unconfirmed", meter=case.meter.id, generation=wanted.generation, **told(trouble))
         self._later(case, wanted)
         try:
             await self._switchboard.record_switch(case.meter.id, wanted.generation, seen)

@@ -55,7 +55,7 @@ class Sweeps:
         self._silent[meter_id] = None
 
     def forget_relay(self, meter_id: str, before: datetime) -> None:
-        """Drops what polls saw of a relay before it was switched: it is true no more and must not undo the newer word."""
+        """Drops what polls saw of a relay before it was switched: it is true no more and must undo nothing."""
         reading = self._readings.get(meter_id)
         if reading is not None and reading.at < before:
             self._readings[meter_id] = replace(reading, relay_on=None)
@@ -88,7 +88,8 @@ class Sweeps:
                 await self._settle(sweep)
             except (TryAgain, Unknown) as away:
                 # Settling the same sweep again changes nothing, so an unknown end is tried again as well.
-                log.warning("sweep_waits", gateway=self._gateway_id, why=away.key, kept=len(self._full) + 1)
+                if pause_s == RETRY_FIRST_S:
+                    log.warning("sweeps_wait", gateway=self._gateway_id, why=away.key, kept=len(self._full) + 1)
                 self._full.appendleft(sweep)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, RETRY_MOST_S)
