@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bot.channels.terminal import chat
 from chatwatt.commands.demo import DEFAULT_PORT
 from chatwatt.demo.seed import FLATS
 
@@ -20,6 +21,4 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     """The terminal's exit code."""
-    from bot.channels.terminal import chat  # noqa: PLC0415
-
     return await chat(arguments.url, arguments.user, script=arguments.script)

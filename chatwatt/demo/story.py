@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -183,7 +185,7 @@ async def _delivered(world: World, flat: Flat, kind: NoticeKind) -> bool:
 
 def _kill(world: World, telling: Telling) -> None:
     if world.runtime.embedded is not None:
-        world.runtime.embedded.kill_mongodb()
+        os.kill(world.runtime.embedded.pids()["mongodb"], signal.SIGKILL)
         telling.held("kill -9 of the database")
 
 

@@ -23,6 +23,8 @@ SILENCE_S: Final = 5.0
 _START_TIMEOUT_S: Final = 1.0
 _BACK_OFF_FIRST_S: Final = 0.1
 _BACK_OFF_MAX_S: Final = 3.0
+_CANCEL_TRIES: Final = 10
+_CANCEL_TIMEOUT_S: Final = 0.3
 
 
 class EventWaiter:
@@ -108,9 +110,12 @@ class RedisWakeups(LocalWakeups):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # The library can swallow a cancellation that meets a timeout of its own, so one may not be enough.
+        for _ in range(_CANCEL_TRIES):
+            if pending := [task for task in self._tasks if not task.done()]:
+                for task in pending:
+                    task.cancel()
+                await asyncio.wait(pending, timeout=_CANCEL_TIMEOUT_S)
 
     async def wake(self, topic: str) -> None:
         self._deliver(topic)

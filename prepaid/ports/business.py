@@ -1,0 +1,40 @@
+"""Everything together: what a use case is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prepaid.ports.leases import Leases
+from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
+from prepaid.ports.people import AuditTrail, Notices, People
+from prepaid.ports.places import Meters, Readings, Sites, Supplies
+from prepaid.ports.time import Clock
+from prepaid.ports.wakeups import Wakeups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Everything that is kept."""
+
+    ledger: Ledger
+    sites: Sites
+    meters: Meters
+    readings: Readings
+    supplies: Supplies
+    orders: Orders
+    inbox: Inbox
+    notices: Notices
+    people: People
+    audit: AuditTrail
+    leases: Leases
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Business:
+    """What every use case is given."""
+
+    store: Store
+    clock: Clock
+    wakeups: Wakeups
+    providers: Mapping[str, PaymentProvider]

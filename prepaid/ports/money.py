@@ -1,0 +1,125 @@
+"""The journal, orders, the inbox of notifications, and providers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from prepaid.domain.ledger import Entry, Head, Posting
+from prepaid.domain.orders import Merchant, Order, OrderState, Payment
+
+
+class Ledger(Protocol):
+    """The journal. The insert of an entry is the commit."""
+
+    async def post(self, posting: Posting) -> Entry:
+        """Commits once per `idem`; a repeat returns the stored entry. `Refused` below the floor or for another body."""
+        ...
+
+    async def head(self, account_id: str) -> Head:
+        """The end of the account's chain, from committed entries (M16)."""
+        ...
+
+    async def by_idem(self, account_id: str, idem: str) -> Entry | None:
+        """The entry with that key."""
+        ...
+
+    async def latest(self, account_id: str, limit: int) -> Sequence[Entry]:
+        """The newest entries, newest first; at most `limit` (<= 100)."""
+        ...
+
+    def replay(self) -> AsyncIterator[Entry]:
+        """Every entry, ordered by (account, seq)."""
+        ...
+
+    def cached_heads(self) -> AsyncIterator[tuple[str, Head]]:
+        """The account rows, for the audit."""
+        ...
+
+
+class Orders(Protocol):
+    """Top-up orders."""
+
+    async def add(self, order: Order) -> None: ...
+    async def get(self, order_id: str) -> Order | None: ...
+    async def move(self, order_id: str, old: OrderState, new: OrderState, **changes: object) -> bool:
+        """Takes an allowed edge and sets fields with it, only if the order still is in `old`."""
+        ...
+
+    async def asked(self, order_id: str, at: datetime) -> None:
+        """Counts a question to the provider."""
+        ...
+
+    async def in_states(self, states: frozenset[OrderState], limit: int) -> Sequence[Order]:
+        """Oldest first."""
+        ...
+
+    async def of_account(self, account_id: str, limit: int) -> Sequence[Order]:
+        """Newest first."""
+        ...
+
+    async def unsettled(self, account_id: str) -> bool:
+        """Whether money may be on its way: any order paid or unknown (S3)."""
+        ...
+
+    async def claim(self, payment: Payment) -> str:
+        """Binds a provider transaction to its order, once for ever; returns the order id that holds the claim (M4)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """A verified notification, kept before it is answered (M7). `raw` is the body as received."""
+
+    id: str
+    provider: str
+    kind: str
+    raw: bytes
+    headers: Mapping[str, str]
+    payment: Payment | None
+    received_at: datetime
+    done: bool = False
+    attempts: int = 0
+
+
+class Inbox(Protocol):
+    """Verified notifications."""
+
+    async def keep(self, row: InboxRow) -> bool:
+        """Journals a row; False when its id was there already."""
+        ...
+
+    async def waiting(self, limit: int) -> Sequence[InboxRow]:
+        """Rows not worked yet, oldest first."""
+        ...
+
+    async def waiting_for_account(self, account_id: str) -> bool:
+        """Whether any unworked row names an order of the account (S3)."""
+        ...
+
+    async def worked(self, row_id: str) -> None: ...
+    async def failed(self, row_id: str) -> None:
+        """Counts a failed attempt."""
+        ...
+
+
+class PaymentProvider(Protocol):
+    """One way to pay. Raises `Refused` (the provider said no), `TryAgain` (nothing happened) or `Unknown` (ask)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def merchant(self) -> Merchant: ...
+    async def create(self, order: Order, description: str) -> str:
+        """Asks for the payment; returns the URI to scan or open. The same order number may be asked again."""
+        ...
+
+    async def query(self, order: Order) -> Payment | None:
+        """The payment if the provider has one, None while it is unpaid."""
+        ...
+
+    async def close(self, order: Order) -> bool:
+        """Closes an unpaid order; False when it turned out to be paid."""
+        ...

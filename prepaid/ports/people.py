@@ -1,0 +1,116 @@
+"""Persons, notices and how they are carried, chat sessions, the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from prepaid.domain.notices import Notice
+from prepaid.domain.people import Address, BindCode, Person
+
+
+class Notices(Protocol):
+    """The outbox."""
+
+    async def queue(self, notice: Notice) -> bool:
+        """Inserts the row if its id is new."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Notice]:
+        """Queued rows whose time has come, oldest first."""
+        ...
+
+    async def claim(self, notice: Notice, until: datetime) -> bool:
+        """Leases a due row to this process until `until`; False when another has it."""
+        ...
+
+    async def done(self, notice_id: str, at: datetime, *, delivered: bool) -> None:
+        """Ends a row: delivered, or exhausted."""
+        ...
+
+    async def later(self, notice_id: str, next_at: datetime) -> None:
+        """Counts a failure and sets the next try."""
+        ...
+
+    async def find(self, prefix: str) -> Sequence[Notice]:
+        """Rows whose id starts with `prefix` (at most 100)."""
+        ...
+
+    async def of_account(self, account_id: str, limit: int) -> Sequence[Notice]:
+        """The newest rows about an account, newest first."""
+        ...
+
+    async def thread_message(self, order_id: str, person_id: str) -> tuple[str, str] | None:
+        """(message reference, last stage shown) of a payment thread."""
+        ...
+
+    async def set_thread_message(self, order_id: str, person_id: str, reference: str, stage: str) -> None: ...
+
+
+class People(Protocol):
+    """Persons, their bindings and addresses."""
+
+    async def get(self, person_id: str) -> Person | None: ...
+    async def at(self, channel: str, user: str, *, language: str) -> Person:
+        """The person with that address; made on first contact."""
+        ...
+
+    async def save(self, person: Person) -> None: ...
+    async def bind(self, person_id: str, account_id: str) -> None: ...
+    async def unbind(self, person_id: str, account_id: str) -> None: ...
+    async def set_language(self, person_id: str, language: str) -> None: ...
+    async def of_account(self, account_id: str) -> Sequence[Person]: ...
+    async def staff_over(self, path: str) -> Sequence[Person]:
+        """Persons who hold any role on a subtree that contains `path`."""
+        ...
+
+    async def add_code(self, code: BindCode) -> None: ...
+    async def code(self, code_hash: str) -> BindCode | None: ...
+    async def use_code(self, code_hash: str, person_id: str) -> bool:
+        """Takes the code for this person; False when it was taken (the same person taking it again is True)."""
+        ...
+
+    async def count_try(self, key: str, at: datetime, window_s: int) -> int:
+        """Counts a binding attempt of `key` in the current window; returns the count (A5)."""
+        ...
+
+
+class Sender(Protocol):
+    """Carries notices on one channel. Raises `TryAgain` (later, same row), `Refused` (this address takes none)."""
+
+    async def send(self, address: Address, notice: Notice, person: Person, *, reference: str | None) -> str:
+        """Delivers, or edits the message `reference`; returns the reference of the message now shown."""
+        ...
+
+
+class Sessions(Protocol):
+    """Conversation state, in Redis so that any process continues it. Losing one costs a question, never truth (Y2)."""
+
+    async def load(self, key: str) -> Mapping[str, object]:
+        """The stored state, or an empty mapping."""
+        ...
+
+    async def save(self, key: str, state: Mapping[str, object], *, ttl_s: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """Who did what to what and why (A3). `refused` holds the text key when it was not allowed."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str = ""
+    before: str = ""
+    after: str = ""
+    refused: str = ""
+
+
+class AuditTrail(Protocol):
+    """Append-only."""
+
+    async def add(self, record: AuditRecord) -> None: ...
+    async def latest(self, scope: str, limit: int) -> Sequence[AuditRecord]: ...

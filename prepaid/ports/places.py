@@ -1,0 +1,106 @@
+"""Sites, meters, readings and supplies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from prepaid.domain.accounts import Account, Site
+from prepaid.domain.metering import Gateway, Meter, Reading, Usage, Watermark
+from prepaid.domain.supply import Hold, Outcome, Reported, Supply, Wanted
+
+
+class Sites(Protocol):
+    """Sites, accounts, gateways and meters as they were set up."""
+
+    async def site(self, site_id: str) -> Site | None: ...
+    async def save_site(self, site: Site) -> None: ...
+    async def sites(self) -> Sequence[Site]: ...
+    async def account(self, account_id: str) -> Account | None: ...
+    async def accounts_below(self, scope: str) -> Sequence[Account]:
+        """Accounts whose path lies in the subtree `scope`, ordered by path."""
+        ...
+
+    async def save_account(self, account: Account) -> None: ...
+    async def gateway(self, gateway_id: str) -> Gateway | None: ...
+    async def gateways(self) -> Sequence[Gateway]: ...
+    async def save_gateway(self, gateway: Gateway) -> None: ...
+
+
+class Meters(Protocol):
+    """Meters with their watermark and last reading."""
+
+    async def get(self, meter_id: str) -> Meter | None: ...
+    async def on_gateway(self, gateway_id: str) -> Sequence[Meter]: ...
+    async def of_account(self, account_id: str) -> Sequence[Meter]: ...
+    async def add(self, meter: Meter) -> None:
+        """Creates or re-describes a meter; never touches watermark or readings of an existing one."""
+        ...
+
+    async def move_watermark(self, meter_id: str, old: Watermark | None, new: Watermark) -> bool:
+        """Moves it only if it still is `old`; False when somebody else moved it."""
+        ...
+
+    async def saw(self, readings: Sequence[tuple[Reading, int]]) -> None:
+        """Stores plausible readings as their meters' last, each with the length of its run of fresh ones."""
+        ...
+
+    async def held(self, meter_id: str) -> None:
+        """Counts one more implausible reading and resets the run of fresh ones."""
+        ...
+
+    async def silent(self, meter_ids: Sequence[str], at: datetime | None) -> None:
+        """Marks meters silent since `at` (kept if already silent), or answering again for None."""
+        ...
+
+
+class Readings(Protocol):
+    """Readings at scale: day buckets with slot-keyed writes."""
+
+    async def keep(self, readings: Sequence[Reading], site_time_zone: str) -> None:
+        """Stores each reading in its quarter-hour slot; the first of a slot wins. Repeats are harmless."""
+        ...
+
+    async def usage_by_hour(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
+        """Energy per hour that has readings, oldest first."""
+        ...
+
+
+class Supplies(Protocol):
+    """Wanted against reported."""
+
+    async def get(self, meter_id: str) -> Supply | None: ...
+    async def add(self, supply: Supply) -> None:
+        """Creates the row of a meter if there is none."""
+        ...
+
+    async def on_gateway(self, gateway_id: str) -> Sequence[Supply]: ...
+    async def of_account(self, account_id: str) -> Sequence[Supply]: ...
+    async def on_site(self, site_id: str) -> Sequence[Supply]: ...
+    async def want(self, meter_id: str, old_generation: int, wanted: Wanted) -> bool:
+        """Sets a wanted state with generation `old_generation + 1`; False when the generation has moved on."""
+        ...
+
+    async def record(
+        self, meter_id: str, generation: int, reported: Reported, outcome: Outcome, *, operated: bool, day: str
+    ) -> bool:
+        """Stores what the relay said under `generation`; older generations change nothing (S6). Counts operations."""
+        ...
+
+    async def attempt(self, meter_id: str, generation: int, outcome: Outcome) -> None:
+        """Counts one try that did not end confirmed."""
+        ...
+
+    async def saw(self, meter_id: str, reported: Reported) -> None:
+        """Stores the relay state seen in a poll."""
+        ...
+
+    async def hold(self, meter_id: str, hold: Hold | None) -> None: ...
+    async def wanted_off(self, limit: int) -> Sequence[Supply]:
+        """Supplies that are off by rule, not by hand; longest first."""
+        ...
+
+    async def cuts_since(self, site_id: str, since: datetime) -> int:
+        """How many supplies of the site are wanted off since `since`."""
+        ...
