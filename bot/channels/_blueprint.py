@@ -40,7 +40,7 @@ class Hears(Protocol):
 
 
 class WebhookChannel:
-    """Hears `{"id", "user", "text"}` signed with HMAC-SHA256 over the body, and answers by posting `{"user", "text"}`."""
+    """Hears `{"id", "user", "text"}` signed with HMAC-SHA256 over the body, answers with `{"user", "text"}`."""
 
     def __init__(self, conversation: Hears, *, secret: bytes, post_to: str, session: aiohttp.ClientSession) -> None:
         self._conversation = conversation
@@ -54,7 +54,7 @@ class WebhookChannel:
         return [web.post(f"/{NAME}", self._receive)]
 
     async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
-        """Posts the rendered parts. Raises `TryAgain` when the other side is away, `Refused` when it knows no such user."""
+        """Posts the rendered parts. Raises `TryAgain` when the other side is away, `Refused` for an unknown user."""
         del reference  # This network cannot edit, so a thread's next stage is simply a new message.
         body = json.dumps({"user": user, "text": render(parts)}, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", "X-Signature": self._sign(body)}
@@ -71,9 +71,10 @@ class WebhookChannel:
         return ""
 
     async def _receive(self, request: web.Request) -> web.Response:
-        body = await request.content.read(MAX_BODY_BYTES + 1)
-        if len(body) > MAX_BODY_BYTES:
-            raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, len(body))
+        length = request.content_length
+        if length is None or length > MAX_BODY_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, length or 0)
+        body = await request.read()
         # The signature is over the bytes as they came, before anything parses them (A4).
         if not hmac.compare_digest(self._sign(body), request.headers.get("X-Signature", "")):
             raise web.HTTPUnauthorized

@@ -1,4 +1,4 @@
-"""The chat in a terminal: a WebSocket client of the chat page's endpoint, for people without a browser and for transcripts.
+"""The chat in a terminal: a WebSocket client of the chat page's endpoint, also for transcripts.
 
 A script is a text file: `> words` says something, `! label` presses the newest button with that label, `< words` waits
 until a new message holds those words, `#` and empty lines are for the reader. The first line that fails ends it.
@@ -99,12 +99,12 @@ class Talk:
 async def chat(url: str, user: str, *, script: Path | None = None) -> int:
     """Talks as `user` to the chat page at `url` ("http://127.0.0.1:8080"). Returns the exit code.
 
-    0: the person left or the whole script held; 1: a line of the script did not hold; 2: the server could not be reached.
+    0: the person left or the whole script held; 1: a line of the script did not hold; 2: no server there.
     """
     try:
         async with _talk(url, user) as talk:
             if script is not None:
-                return await play(talk, script.read_text(encoding="utf-8"))
+                return await play(talk, await asyncio.to_thread(script.read_text, encoding="utf-8"))
             await _by_hand(talk)
             return 0
     except (aiohttp.ClientError, Lost, TimeoutError) as trouble:
@@ -129,7 +129,7 @@ async def _line(talk: Talk, sign: str, words: str) -> bool:
         await talk.say(words)
         return True
     if sign == "!":
-        return await talk.press(words)
+        return await _until_pressed(talk, words)
     return sign == "<" and await _expect(talk, words)
 
 
@@ -145,6 +145,18 @@ async def _expect(talk: Talk, words: str) -> bool:
                     return True
     except TimeoutError:
         return False
+
+
+async def _until_pressed(talk: Talk, label: str) -> bool:
+    """Presses the button as soon as it was shown, if it is in time."""
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not await talk.press(label):
+                if await talk.heard.get() is None:
+                    return False
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _by_hand(talk: Talk) -> None:

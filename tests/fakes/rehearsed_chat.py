@@ -212,6 +212,7 @@ class RehearsedChat:
             kind=kind,
             lines=(),
             delta_micro=delta_micro,
+            credit_seq=1,
             balance_micro=self.rooms[account_id].balance_micro,
             at=at,
             effective_at=at,
