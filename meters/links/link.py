@@ -104,6 +104,7 @@ class Link(asyncio.Protocol, ABC):
         waiting = self._waiting if self._waiting is not None and not self._waiting.reply.done() else None
         pdu = self.take(waiting)
         if pdu is not None and waiting is not None:
+            self.skip(len(self._buffer))
             self._answer(waiting, pdu)
 
     def skip(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Profiles and the codec: published frames byte for byte, exact figures, and slips that are found when a file is loaded."""
+"""Profiles and the codec: published frames byte for byte, exact figures, and slips found when a file is loaded."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_slip_in_a_file_is_found_when_it_is_loaded(slip: str) -> None:
 
 
 def test_coils_are_read_and_written_too() -> None:
-    """Function 5 and function 1, the commonest relay of other models, byte for byte as the Modbus specification has them."""
+    """Functions 5 and 1, the commonest relay of other models, byte for byte as the Modbus specification has them."""
     assert requests.write(requests.WRITE_COIL, 0xAC, [1]).pdu == bytes.fromhex("05 00 AC FF 00")
     assert requests.read(requests.READ_COILS, 0x13, 0x13).pdu == bytes.fromhex("01 00 13 00 13")
     assert requests.bits(bytes.fromhex("01 03 CD 6B 05"), 19)[:4] == (1, 0, 1, 1)
