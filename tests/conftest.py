@@ -26,6 +26,10 @@ _REDIS_DATABASES: Final = 16
 _SYSTEM_REDIS: Final = Path("/usr/bin/redis-server")
 
 
+# pytest-asyncio keeps the loop that it finds; without one set, asyncio would make a hidden one that nobody closes.
+asyncio.set_event_loop(None)
+
+
 @pytest.fixture(scope="session")
 def store_uris(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreUris]:
     """Both stores, started at most once for each test process."""
