@@ -158,7 +158,9 @@ def _help(turn: Turn, session: Session, argument: str) -> Reply:
     language, actor = turn.actor.language, turn.actor
     intents = offered(tenant=bool(actor.accounts), staff=actor.is_staff)
     items = tuple(Item(label=text(language, f"help.{intent.name}")) for intent in intents)
-    listing = List(title=text(language, "help.title"), items=items, note=text(language, "help.note"))
+    listing = List(
+        title=text(language, "help.title"), items=items, note=text(language, "help.note") if actor.accounts else ""
+    )
     quick = ["balance", "recharge", "usage"] * bool(actor.accounts) + ["overview"] * actor.is_staff
     if not quick:
         return Reply(session=session, parts=(listing, *how_to_bind(turn)))
