@@ -79,7 +79,7 @@ async def test_a_payment_is_kept_before_it_is_acknowledged(rig: Rig) -> None:
     ids=str,
 )
 async def test_what_is_not_proven_changes_nothing(rig: Rig, fault: dict[str, Any], reason: str) -> None:
-    """A4, F12, F14, F15: refused with a short reason, counted apart and not kept; the genuine one that follows is taken."""
+    """A4, F12, F14, F15: refused for a short reason, counted apart, not kept; the genuine one after it is taken."""
     labels = {"provider": "wechat_pay", "outcome": reason}
     counted = REGISTRY.get_sample_value("chatwatt_payment_notifications_total", labels) or 0
     await _pay(rig, {**fault, "content_times": 1})
