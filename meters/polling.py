@@ -106,10 +106,13 @@ class Polling:
         """The healthy meter that has waited longest; a dead one only from the share that dead ones have."""
         due = [line for line in self._lines.values() if line.due <= now and not link.tainted(line.unit)]
         healthy = [line for line in due if not line.offline]
+        dead = [line for line in due if line.offline]
+        # On an idle bus any credit will do. On a busy one a whole probe must have been saved up for, or the dead would
+        # never be asked again; then it goes first.
         credit_s = self._probe_credit(now)
-        if healthy:
-            return min(healthy, key=lambda line: line.due)
-        return min(due, key=lambda line: line.due) if due and credit_s > 0 else None
+        if dead and (credit_s >= self._settings.reply_timeout_s or (credit_s > 0 and not healthy)):
+            return min(dead, key=lambda line: line.due)
+        return min(healthy, key=lambda line: line.due, default=None)
 
     def _probe_credit(self, now: float) -> float:
         settings = self._settings

@@ -61,6 +61,7 @@ class Worker:
         calls: Calls | None = None,
         settings: Callable[[Gateway], BusSettings] = bus_settings,
         lease_s: float = LEASE_S,
+        margin_s: float = LEASE_MARGIN_S,
         seconds: Callable[[], float] = seconds_awake_or_not,
     ) -> None:
         self._business = business
@@ -68,6 +69,7 @@ class Worker:
         self._calls = calls or Calls()
         self._settings = settings
         self._lease_s = lease_s
+        self._margin_s = margin_s
         self._seconds = seconds
         self._held: dict[str, _Held] = {}
 
@@ -111,7 +113,7 @@ class Worker:
             if lease is None:
                 return
             held = None
-        deadline = asked_at + self._lease_s - LEASE_MARGIN_S
+        deadline = asked_at + self._lease_s - self._margin_s
         if held is None:
             held = self._held[gateway.id] = _Held(gateway, lease, deadline)
         held.lease, held.deadline = lease, deadline

@@ -8,6 +8,8 @@ from typing import get_args
 import pytest
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
 
 from meters.links.link import Link
 from meters.links.opening import opener
@@ -80,3 +82,28 @@ async def test_pymodbus_agrees_with_the_simulated_gateway(framing: Framing) -> N
     finally:
         client.close()
         await sandbox.stop()
+
+
+@pytest.mark.parametrize("framer", [FramerType.SOCKET, FramerType.RTU])
+async def test_our_link_agrees_with_the_server_of_pymodbus(framer: FramerType) -> None:
+    """An independent server is read and switched by our link, on both framings."""
+    profile = load_profile("hiking_dds238_2_zn_sr")
+    registers = SimData(address=0, values=[0] * 10 + [0, 7] + [2301] + [0] * 13 + [1], datatype=DataType.REGISTERS)
+    server = ModbusTcpServer(SimDevice(id=UNIT, simdata=[registers]), framer=framer, address=("127.0.0.1", 0))
+    await server.serve_forever(background=True)
+    assert isinstance(server.transport, asyncio.Server)
+    port = server.transport.sockets[0].getsockname()[1]
+    transport = "tcp" if framer is FramerType.SOCKET else "rtu_tcp"
+    gateway = Gateway(id="g", site_id="s", transport=transport, host="127.0.0.1", port=port)
+    link = await opener(gateway, timeout_s=2)()
+    try:
+        values = profile.values(await read_all(link, profile), UNIT)
+        assert (values.measured[Measures.ENERGY_WH], values.relay_on) == (70, True)
+        assert profile.relay is not None
+        await link.ask(UNIT, profile.relay.request(on=False), timeout_s=2)
+        reply = await link.ask(UNIT, profile.relay.read_back.request, timeout_s=2)
+        assert profile.relay.read_back.state_in(reply) is False
+    finally:
+        link.close()
+        await asyncio.wait_for(link.closed.wait(), 2)
+        await server.shutdown()  # type: ignore[no-untyped-call]
