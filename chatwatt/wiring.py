@@ -7,11 +7,13 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from chatwatt.clock import SystemClock
 from chatwatt.embedded import EmbeddedStores
 from chatwatt.settings import Settings, WeChatPaySettings
 from payments.providers import Provider, build
+from payments.providers.wechat_pay_config import LOOPBACK
 from prepaid.domain.errors import Refused
 from prepaid.ports import Business, Clock, Store
 from prepaid.storage.driver import Database, connect
@@ -93,6 +95,8 @@ def real_providers(settings: Settings, wechat_pay: WeChatPaySettings, clock: Clo
     if wechat_pay.given:
         if not settings.public_url.startswith("https://"):
             raise Refused("refused.public_url_missing")
+        if (urlsplit(wechat_pay.base_url).hostname or "") in LOOPBACK:
+            raise Refused("refused.sandbox_gateway")
         notify_url = f"{settings.public_url.rstrip('/')}/notify/wechat_pay"
         providers["wechat_pay"] = build("wechat_pay", wechat_pay.fields(notify_url), clock)
     return providers

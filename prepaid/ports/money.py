@@ -121,5 +121,5 @@ class PaymentProvider(Protocol):
         ...
 
     async def close(self, order: Order) -> bool:
-        """Closes an unpaid order; False when it turned out to be paid."""
+        """Closes an unpaid order, or finds that there is nothing to close; False when it turned out to be paid."""
         ...

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from prepaid.domain.errors import Refused, Trouble
+from prepaid.domain.errors import Trouble
 from prepaid.domain.notices import Stage
 from prepaid.domain.orders import ALLOWED, OPEN, Order, OrderState, question_due_s
 from prepaid.ports import Business
@@ -58,10 +58,7 @@ async def _one(business: Business, order: Order) -> None:
 
 
 async def _expire(business: Business, order: Order) -> None:
-    try:
-        closed = await business.providers[order.provider].close(order)
-    except Refused:
-        closed = True  # The provider knows no such order: there is nothing that could still be paid.
+    closed = await business.providers[order.provider].close(order)
     if not closed or OrderState.EXPIRED not in ALLOWED[order.state]:
         return  # Paid in the last moment: the next question finds the payment.
     if await business.store.orders.move(order.id, order.state, OrderState.EXPIRED):

@@ -6,8 +6,10 @@ import asyncio
 
 import structlog
 
+from prepaid.domain.access import CLOCK
 from prepaid.domain.errors import Trouble
 from prepaid.ports import Business, InboxRow
+from prepaid.usecases.authorize import record
 from prepaid.usecases.credit_payment import credit_payment
 
 log = structlog.get_logger()
@@ -26,6 +28,8 @@ async def _one(business: Business, row: InboxRow) -> bool:
     try:
         if row.payment is not None and row.payment.success:
             await credit_payment(business, row.payment)
+        elif row.payment is not None:
+            await record(business, CLOCK, "note_unpaid", row.payment.order_id, reason=row.kind)
         await business.store.inbox.worked(row.id)
     except Trouble as trouble:
         log.warning("inbox_row_waits", row=row.id, kind=type(trouble).__name__, key=trouble.key)

@@ -18,7 +18,7 @@ from prepaid.domain.notices import NoticeKind
 ROOT = Path(__file__).parents[2]
 KEY = re.compile(r'"((?:refused|rule|doubt|dispute|try_again|unknown)\.[a-z_]+)"')
 OWN = re.compile(r'(?:text|say|press)\(\s*[\w.]+,\s*"([a-z_]+(?:\.[a-z_]+)*)"')
-SOURCES = ("prepaid", "payments", "meters", "bot", "scheduler", "miniprogram_api")
+SOURCES = ("prepaid", "payments", "meters", "bot", "scheduler", "miniprogram_api", "chatwatt")
 
 
 def keys_in_sources() -> dict[str, str]:
