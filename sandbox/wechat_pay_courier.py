@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ class MerchantAnswer:
     attempt: int
     status: int
     body: str
+    took_s: float = 0.0
+    """How long we waited for it."""
 
 
 class Courier:
@@ -113,6 +116,7 @@ class Courier:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
         status, text = 0, ""
+        asked_at = time.monotonic()
         try:
             async with self._session.post(order.notify_url, data=body, headers=headers) as response:
                 status, text = response.status, (await response.content.read(1024)).decode(errors="replace")
@@ -124,4 +128,5 @@ class Courier:
             attempt=attempt,
             status=status,
             body=text,
+            took_s=time.monotonic() - asked_at,
         )
