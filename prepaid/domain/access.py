@@ -30,25 +30,56 @@ class Action(StrEnum):
     HOLD_SUPPLY = "hold_supply"
     ISSUE_BIND_CODE = "issue_bind_code"
     AUDIT = "audit"
+    CASH_TOP_UP = "cash_top_up"
+    ADJUST = "adjust"
+    REFUND = "refund"
+    FORCE_CUT = "force_cut"
+    BULK_CUT = "bulk_cut"
+    OPEN_ACCOUNT = "open_account"
+    CLOSE_ACCOUNT = "close_account"
+    ASSIGN_METER = "assign_meter"
+    CHANGE_TARIFF = "change_tariff"
+    DISPUTE = "dispute"
+    SETTLE_DISPUTE = "settle_dispute"
+    GRANT_ROLE = "grant_role"
     RUN = "run"
     """The clock's, a meter's or a provider's own work: settling, deciding, confirming."""
 
 
-_OPERATOR = {
-    Action.SEE_ACCOUNT,
-    Action.SEE_SITE,
+_SEE = {Action.SEE_ACCOUNT, Action.SEE_SITE}
+_OPERATOR = _SEE | {
     Action.SWITCH_SUPPLY,
     Action.HOLD_SUPPLY,
     Action.ISSUE_BIND_CODE,
+    Action.FORCE_CUT,
+    Action.BULK_CUT,
+    Action.OPEN_ACCOUNT,
+    Action.ASSIGN_METER,
+    Action.DISPUTE,
 }
+_FINANCE = _SEE | {
+    Action.AUDIT,
+    Action.CASH_TOP_UP,
+    Action.ADJUST,
+    Action.REFUND,
+    Action.DISPUTE,
+    Action.SETTLE_DISPUTE,
+}
+_MANAGER = _OPERATOR | _FINANCE | {Action.CLOSE_ACCOUNT, Action.CHANGE_TARIFF, Action.GRANT_ROLE}
 ROLE_ACTIONS: dict[Role, frozenset[Action]] = {
-    Role.OWNER: frozenset(_OPERATOR | {Action.AUDIT}),
-    Role.MANAGER: frozenset(_OPERATOR | {Action.AUDIT}),
+    Role.OWNER: frozenset(_MANAGER),
+    Role.MANAGER: frozenset(_MANAGER),
     Role.OPERATOR: frozenset(_OPERATOR),
-    Role.FINANCE: frozenset({Action.SEE_ACCOUNT, Action.SEE_SITE, Action.AUDIT}),
-    Role.VIEWER: frozenset({Action.SEE_ACCOUNT, Action.SEE_SITE}),
+    Role.FINANCE: frozenset(_FINANCE),
+    Role.VIEWER: frozenset(_SEE),
 }
-TENANT_ACTIONS = frozenset({Action.SEE_ACCOUNT, Action.TOP_UP})
+"""Nobody but the system itself may `RUN`. Owner and manager differ in whom they may appoint."""
+TENANT_ACTIONS = frozenset({Action.SEE_ACCOUNT, Action.TOP_UP, Action.DISPUTE})
+_ABOVE: dict[Role, frozenset[Role]] = {
+    Role.OWNER: frozenset(Role),
+    Role.MANAGER: frozenset(set(Role) - {Role.OWNER}),
+}
+"""Which roles a role may give and take (never one above itself)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +130,8 @@ def may(actor: Actor, action: Action, subject: Subject) -> bool:
     if action in TENANT_ACTIONS and subject.account_id is not None and subject.account_id in actor.accounts:
         return True
     return any(action in ROLE_ACTIONS[grant.role] and covers(grant.scope, subject.path) for grant in actor.grants)
+
+
+def may_appoint(actor: Actor, grant: Grant) -> bool:
+    """Whether the actor may give or take this role there: only from an enclosing subtree, never above their own."""
+    return any(grant.role in _ABOVE.get(own.role, ()) and covers(own.scope, grant.scope) for own in actor.grants)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 
+from prepaid.domain.approvals import Limits
 from prepaid.domain.calendar import SiteCalendar
+from prepaid.domain.credit import CreditRules
 from prepaid.domain.supply import SupplyPolicy
 from prepaid.domain.tariffs import FlatTariff
 
@@ -28,6 +32,10 @@ class Site:
     currency: str = "CNY"
     calendar: SiteCalendar = field(default_factory=SiteCalendar)
     policy: SupplyPolicy = field(default_factory=SupplyPolicy)
+    credit: CreditRules = field(default_factory=CreditRules)
+    mass_cut_until: datetime | None = None
+    """Until then a second person has agreed to cut off more than the policy's share of the site (S8, A6)."""
+    limits: Limits = field(default_factory=Limits)
     tariff: FlatTariff
 
 
@@ -41,10 +49,21 @@ class Account:
     label: str
     status: AccountStatus = AccountStatus.OPEN
     overdraft_micro: int = 0
+    emergency_micro: int = 0
+    """Emergency credit in force: a lower floor until a top-up has lifted the balance above zero again; 0 for none."""
+    emergency_at: datetime | None = None
+    """When it was taken, which tells one taking from another."""
+    opened_on: date | None = None
+    """First local day for which fixed fees are due; None for an account as old as its site."""
+    utility: str = ""
+    """What the account pays for where each utility has its own wallet ("electricity", "water"); "" for everything."""
     protected: bool = False
     """A protected customer is never cut off (medical need, small children, ...)."""
+    lease_from: datetime | None = None
+    lease_to: datetime | None = None
+    """Each tenancy is an account of its own: who lived there before or lives there after sees nothing of it (A1)."""
 
     @property
     def floor_micro(self) -> int:
-        """The balance at which credit has run out."""
-        return -self.overdraft_micro
+        """The balance at which credit has run out, emergency credit included."""
+        return -(self.overdraft_micro + self.emergency_micro)

@@ -41,7 +41,7 @@ ALLOWED: dict[OrderState, frozenset[OrderState]] = {
     _S.PAID: frozenset({_S.CREDITED}),
     _S.CREDITED: frozenset({_S.REFUNDING}),
     _S.DISPUTED: frozenset({_S.PAID, _S.REFUNDING}),
-    _S.REFUNDING: frozenset({_S.REFUNDED, _S.CREDITED}),
+    _S.REFUNDING: frozenset({_S.REFUNDED, _S.CREDITED, _S.DISPUTED}),
     _S.REFUNDED: frozenset(),
 }
 UNSETTLED = frozenset({_S.UNKNOWN, _S.PAID})
@@ -73,6 +73,11 @@ class Order:
     asked_at: datetime | None = None
     """When the provider was last asked."""
     questions: int = 0
+    paid_fen: int | None = None
+    """What a disputed payment was really worth."""
+    refunded_fen: int = 0
+    refund_id: str | None = None
+    """The refund under way: one at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,18 +7,21 @@ Times are aware UTC, money is micro-yuan unless the name says fen, energy is Wh.
 from prepaid.ports.business import Business, Store
 from prepaid.ports.leases import Lease, Leases
 from prepaid.ports.money import Inbox, InboxRow, Ledger, Orders, PaymentProvider
+from prepaid.ports.office import Approvals, Closings, Receipts, RefundingProvider, Refunds, Tickets
 from prepaid.ports.people import AuditRecord, AuditTrail, Notices, People, Sender, Sessions
-from prepaid.ports.places import Meters, Readings, Sites, Supplies
+from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.time import Clock
 from prepaid.ports.wakeups import TOPIC_INBOX, TOPIC_OUTBOX, Waiter, Wakeups, topic_gateway
 
 __all__ = [
     "TOPIC_INBOX",
     "TOPIC_OUTBOX",
+    "Approvals",
     "AuditRecord",
     "AuditTrail",
     "Business",
     "Clock",
+    "Closings",
     "Inbox",
     "InboxRow",
     "Lease",
@@ -30,11 +33,16 @@ __all__ = [
     "PaymentProvider",
     "People",
     "Readings",
+    "Receipts",
+    "RefundingProvider",
+    "Refunds",
+    "Registers",
     "Sender",
     "Sessions",
     "Sites",
     "Store",
     "Supplies",
+    "Tickets",
     "Waiter",
     "Wakeups",
     "topic_gateway",

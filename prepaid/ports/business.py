@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from prepaid.ports.leases import Leases
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
+from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
 from prepaid.ports.people import AuditTrail, Notices, People
-from prepaid.ports.places import Meters, Readings, Sites, Supplies
+from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.time import Clock
 from prepaid.ports.wakeups import Wakeups
 
@@ -21,6 +22,7 @@ class Store:
     sites: Sites
     meters: Meters
     readings: Readings
+    registers: Registers
     supplies: Supplies
     orders: Orders
     inbox: Inbox
@@ -28,6 +30,11 @@ class Store:
     people: People
     audit: AuditTrail
     leases: Leases
+    approvals: Approvals
+    receipts: Receipts
+    refunds: Refunds
+    closings: Closings
+    tickets: Tickets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from prepaid.domain.errors import Refused
 from prepaid.domain.ledger import Entry, Head, Posting
 from prepaid.domain.orders import Merchant, Order, OrderState, Payment
 
@@ -18,8 +19,16 @@ class Ledger(Protocol):
         """Commits once per `idem`; a repeat returns the stored entry. `Refused` below the floor or for another body."""
         ...
 
+    async def post_many(self, postings: Sequence[Posting]) -> Sequence[Entry | Refused]:
+        """Commits each as `post` does, in one go: its entry or why it was refused, in order. One for an account."""
+        ...
+
     async def head(self, account_id: str) -> Head:
         """The end of the account's chain, from committed entries (M16)."""
+        ...
+
+    async def heads(self, account_ids: Sequence[str]) -> Mapping[str, Head]:
+        """The ends of many chains, as `head` gives them."""
         ...
 
     async def by_idem(self, account_id: str, idem: str) -> Entry | None:
@@ -62,6 +71,14 @@ class Orders(Protocol):
 
     async def unsettled(self, account_id: str) -> bool:
         """Whether money may be on its way: any order paid or unknown (S3)."""
+        ...
+
+    async def begin_refund(self, order: Order, refund_id: str) -> bool:
+        """Reserves the order for one refund, only if it still stands as it was read."""
+        ...
+
+    async def end_refund(self, order_id: str, refund_id: str, state: OrderState, refunded_fen: int) -> bool:
+        """Ends the refund under way, only if it is this one."""
         ...
 
     async def claim(self, payment: Payment) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from prepaid.domain.access import Grant
 from prepaid.domain.notices import Notice
 from prepaid.domain.people import Address, BindCode, Person
 
@@ -60,6 +61,14 @@ class People(Protocol):
     async def save(self, person: Person) -> None: ...
     async def bind(self, person_id: str, account_id: str) -> None: ...
     async def unbind(self, person_id: str, account_id: str) -> None: ...
+    async def grant(self, person_id: str, grant: Grant) -> bool:
+        """Adds a role; False for an unknown person."""
+        ...
+
+    async def revoke(self, person_id: str, grant: Grant) -> bool:
+        """Takes a role away; False when the person did not hold it."""
+        ...
+
     async def set_language(self, person_id: str, language: str) -> None: ...
     async def of_account(self, account_id: str) -> Sequence[Person]: ...
     async def staff_over(self, path: str) -> Sequence[Person]:
@@ -107,10 +116,20 @@ class AuditRecord:
     before: str = ""
     after: str = ""
     refused: str = ""
+    done: bool = True
+    """False: written before the change, which was then not seen to end. Its subject says what became of it."""
 
 
 class AuditTrail(Protocol):
-    """Append-only."""
+    """Append-only; only how an intent ended is written afterwards."""
 
     async def add(self, record: AuditRecord) -> None: ...
+    async def begin(self, record: AuditRecord) -> str:
+        """Writes an intent before its change; returns its id."""
+        ...
+
+    async def end(self, record_id: str, *, refused: str = "") -> None:
+        """The change was made, or refused for this reason. An intent ends once."""
+        ...
+
     async def latest(self, scope: str, limit: int) -> Sequence[AuditRecord]: ...

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from prepaid.ports import Clock, Store
+from prepaid.storage.approvals import MongoApprovals
 from prepaid.storage.driver import Database
 from prepaid.storage.inbox import MongoInbox
 from prepaid.storage.leases import MongoLeases
 from prepaid.storage.ledger import MongoLedger
 from prepaid.storage.meters import MongoMeters
 from prepaid.storage.notices import MongoNotices
+from prepaid.storage.office import MongoClosings, MongoReceipts, MongoRefunds, MongoTickets
 from prepaid.storage.orders import MongoOrders
 from prepaid.storage.people import MongoPeople
 from prepaid.storage.readings import MongoReadings
@@ -25,6 +27,10 @@ async def open_store(database: Database, clock: Clock) -> Store:
     notices, people, audit = MongoNotices(database), MongoPeople(database), MongoAuditTrail(database)
     for each in (ledger, leases, sites, meters, readings, supplies, orders, inbox, notices, people, audit):
         await each.migrate()
+    approvals, receipts, refunds = MongoApprovals(database), MongoReceipts(database), MongoRefunds(database)
+    closings, tickets = MongoClosings(database), MongoTickets(database)
+    for row in (approvals, receipts, refunds, closings, tickets):
+        await row.migrate()
     return Store(
         ledger=ledger,
         sites=sites,
@@ -37,4 +43,9 @@ async def open_store(database: Database, clock: Clock) -> Store:
         people=people,
         audit=audit,
         leases=leases,
+        approvals=approvals,
+        receipts=receipts,
+        refunds=refunds,
+        closings=closings,
+        tickets=tickets,
     )

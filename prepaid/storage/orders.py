@@ -60,6 +60,21 @@ class MongoOrders:
         query = {"account_id": account_id, "state": {"$in": sorted(UNSETTLED)}}
         return await self._orders.count_documents(query, limit=1) > 0
 
+    async def begin_refund(self, order: Order, refund_id: str) -> bool:
+        """From the very state and amount that were read, so that two refunds never count on the same money (M10)."""
+        check_edge(order.state, OrderState.REFUNDING)
+        gone = {"$in": [None, 0]} if order.refunded_fen == 0 else order.refunded_fen
+        query = {"_id": order.id, "state": order.state, "refunded_fen": gone}
+        changes = {"state": OrderState.REFUNDING, "refund_id": refund_id}
+        return (await self._orders.update_one(query, {"$set": changes})).matched_count == 1
+
+    async def end_refund(self, order_id: str, refund_id: str, state: OrderState, refunded_fen: int) -> bool:
+        """Only the refund under way ends it, once."""
+        check_edge(OrderState.REFUNDING, state)
+        query = {"_id": order_id, "state": OrderState.REFUNDING, "refund_id": refund_id}
+        changes = {"state": state, "refunded_fen": refunded_fen, "refund_id": None}
+        return (await self._orders.update_one(query, {"$set": changes})).matched_count == 1
+
     async def claim(self, payment: Payment) -> str:
         """The `_id` of the claim is the transaction: the first order to claim it holds it for ever (M4)."""
         key = f"{payment.provider}:{payment.merchant_id}:{payment.txn_id}"

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
+from prepaid.domain.access import Grant
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.people import Address, BindCode, Person
 from prepaid.storage.driver import Database, Document, DuplicateKey
@@ -66,6 +67,17 @@ class MongoPeople:
     async def unbind(self, person_id: str, account_id: str) -> None:
         """Takes an account away."""
         await self._people.update_one({"_id": person_id}, {"$pull": {"accounts": account_id}})
+
+    async def grant(self, person_id: str, grant: Grant) -> bool:
+        """Adds a role."""
+        update = {"$addToSet": {"grants": {"role": grant.role, "scope": grant.scope}}}
+        return (await self._people.update_one({"_id": person_id}, update)).matched_count == 1
+
+    async def revoke(self, person_id: str, grant: Grant) -> bool:
+        """Takes a role away; in force with the person's next message."""
+        held = {"role": grant.role, "scope": grant.scope}
+        query = {"_id": person_id, "grants": {"$elemMatch": held}}
+        return (await self._people.update_one(query, {"$pull": {"grants": held}})).matched_count == 1
 
     async def set_language(self, person_id: str, language: str) -> None:
         """Stores a choice."""

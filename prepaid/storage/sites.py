@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prepaid.domain.accounts import Account, Site
+from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.metering import Gateway
-from prepaid.storage.driver import Database
+from prepaid.storage.driver import Database, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
 MOST = 10_000
@@ -45,6 +45,11 @@ class MongoSites:
         """One account."""
         return _ACCOUNTS.optional(await self._accounts.find_one({"_id": account_id}))
 
+    async def accounts(self, account_ids: Sequence[str]) -> Sequence[Account]:
+        """Many accounts in one query."""
+        found = self._accounts.find({"_id": {"$in": list(account_ids)}}) if account_ids else None
+        return [] if found is None else [_ACCOUNTS.from_doc(document) async for document in found]
+
     async def accounts_below(self, scope: str) -> Sequence[Account]:
         """The subtree of `scope`, whole path segments only."""
         below = {"path": {"$gte": f"{scope}/", "$lt": f"{scope}0"}}  # "0" is the character after "/".
@@ -55,6 +60,19 @@ class MongoSites:
     async def save_account(self, account: Account) -> None:
         """Creates or replaces an account's description; its money lives in the journal."""
         await self._accounts.update_one({"_id": account.id}, {"$set": _ACCOUNTS.to_doc(account)}, upsert=True)
+
+    async def add_account(self, account: Account) -> bool:
+        """Creates it; an id is given once."""
+        try:
+            await self._accounts.insert_one(_ACCOUNTS.to_doc(account))
+        except DuplicateKey:
+            return False
+        return True
+
+    async def move_account(self, account_id: str, old: AccountStatus, new: AccountStatus, **changes: object) -> bool:
+        """A status is left only from where it was read."""
+        query = {"_id": account_id, "status": old}
+        return (await self._accounts.update_one(query, {"$set": {"status": new, **changes}})).matched_count == 1
 
     async def gateway(self, gateway_id: str) -> Gateway | None:
         """One communication unit."""

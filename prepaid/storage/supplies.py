@@ -93,6 +93,10 @@ class MongoSupplies:
         value = None if hold is None else _HOLD.dump_python(hold)
         await self._supplies.update_one({"_id": meter_id}, {"$set": {"hold": value}})
 
+    async def assign(self, meter_id: str, account_id: str | None) -> None:
+        """Whose supply it is."""
+        await self._supplies.update_one({"_id": meter_id}, {"$set": {"account_id": account_id}})
+
     async def wanted_off(self, limit: int) -> Sequence[Supply]:
         """Off by rule, longest first."""
         query = {"wanted.on": False, "wanted.by_hand": False}

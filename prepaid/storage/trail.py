@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic import TypeAdapter
 
@@ -25,7 +26,20 @@ class MongoAuditTrail:
 
     async def add(self, record: AuditRecord) -> None:
         """One more line."""
-        await self._records.insert_one({"_id": secrets.token_hex(12), **_RECORD.dump_python(record)})
+        await self._insert(record)
+
+    async def begin(self, record: AuditRecord) -> str:
+        """An intent, on disk before its change begins."""
+        return await self._insert(replace(record, done=False))
+
+    async def end(self, record_id: str, *, refused: str = "") -> None:
+        """How it ended, once."""
+        await self._records.update_one({"_id": record_id, "done": False}, {"$set": {"done": True, "refused": refused}})
+
+    async def _insert(self, record: AuditRecord) -> str:
+        record_id = secrets.token_hex(12)
+        await self._records.insert_one({"_id": record_id, **_RECORD.dump_python(record)})
+        return record_id
 
     async def latest(self, scope: str, limit: int) -> Sequence[AuditRecord]:
         """The newest records about a place or anything in it, newest first."""

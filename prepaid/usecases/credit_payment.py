@@ -102,7 +102,13 @@ async def _dispute(business: Business, order: Order, payment: Payment, why: str)
     """Kept and shown to the staff, never credited, never dropped (M6)."""
     if OrderState.DISPUTED in ALLOWED[order.state]:
         await business.store.orders.move(
-            order.id, order.state, OrderState.DISPUTED, txn_id=payment.txn_id, paid_at=payment.paid_at, dispute=why
+            order.id,
+            order.state,
+            OrderState.DISPUTED,
+            txn_id=payment.txn_id,
+            paid_at=payment.paid_at,
+            paid_fen=payment.amount_fen,
+            dispute=why,
         )
     log.warning("payment_disputed", order=order.id, why=why)
     await record(business, CLOCK, "dispute_payment", order.id, reason=why)

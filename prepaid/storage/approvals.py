@@ -1,0 +1,62 @@
+"""Approvals: asked for, used once. The condition of use stands in the write itself (A6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from prepaid.domain.approvals import Approval, ApprovalState
+from prepaid.storage.driver import Database, Document
+from prepaid.storage.mapping import Mapper
+
+_APPROVALS = Mapper(Approval)
+
+
+class MongoApprovals:
+    """Implements `prepaid.ports.Approvals`."""
+
+    def __init__(self, database: Database) -> None:
+        self._approvals = database.collection("approvals", durable=True)
+
+    async def migrate(self) -> None:
+        """Creates the indexes."""
+        await self._approvals.create_index([("state", 1), ("asked_at", 1)])
+        await self._approvals.create_index([("path", 1)])
+
+    async def add(self, approval: Approval) -> None:
+        """A new request."""
+        await self._approvals.insert_one(_APPROVALS.to_doc(approval))
+
+    async def get(self, approval_id: str) -> Approval | None:
+        """One approval."""
+        return _APPROVALS.optional(await self._approvals.find_one({"_id": approval_id}))
+
+    async def move(self, approval_id: str, old: ApprovalState, new: ApprovalState, **changes: object) -> bool:
+        """A step taken only from `old`."""
+        query = {"_id": approval_id, "state": old}
+        return (await self._approvals.update_one(query, {"$set": {"state": new, **changes}})).matched_count == 1
+
+    async def use(self, approval_id: str, digest: str, by: str, now: datetime) -> bool:
+        """Once, by another person, in time, for this content."""
+        query = {
+            "_id": approval_id,
+            "state": ApprovalState.ASKED,
+            "digest": digest,
+            "asked_by": {"$ne": by},
+            "expires_at": {"$gt": now},
+        }
+        changes = {"state": ApprovalState.APPROVED, "decided_by": by, "decided_at": now}
+        return (await self._approvals.update_one(query, {"$set": changes})).matched_count == 1
+
+    async def below(self, scope: str, state: ApprovalState, limit: int) -> Sequence[Approval]:
+        """The subtree of `scope`, oldest first."""
+        inside = {"path": {"$gte": f"{scope}/", "$lt": f"{scope}0"}}  # "0" is the character after "/".
+        return await self._some({"state": state, "$or": [{"path": scope}, inside]}, limit)
+
+    async def in_state(self, state: ApprovalState, limit: int) -> Sequence[Approval]:
+        """Oldest first."""
+        return await self._some({"state": state}, limit)
+
+    async def _some(self, query: Document, limit: int) -> Sequence[Approval]:
+        found = self._approvals.find(query, sort=[("asked_at", 1)], limit=limit)
+        return [_APPROVALS.from_doc(document) async for document in found]
