@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from prepaid.domain.credit import NOTHING_ASIDE, Aside, Recovery, share_of
 from prepaid.domain.errors import InvariantBroken, Refused
 
 GENESIS = "0" * 64
@@ -23,12 +24,23 @@ MAX_MICRO = 2**62
 
 CLEARING = "clearing:"
 REVENUE = "revenue:"
-SYSTEM_PREFIXES = (CLEARING, REVENUE, "cash:", "adjustments:", "rounding:", "fees:", "refunds:")
+FEES = "fees:"
+SYSTEM_PREFIXES = (CLEARING, REVENUE, "cash:", "adjustments:", "rounding:", FEES, "refunds:")
 
 
 def customer(account_id: str) -> str:
     """The ledger name of a customer's account."""
     return f"customer:{account_id}"
+
+
+def arrears(account_id: str) -> str:
+    """The ledger name of a customer's debt that is recovered in shares: never above zero."""
+    return f"arrears:{account_id}"
+
+
+def deposits(account_id: str) -> str:
+    """The ledger name of a customer's deposit: never below zero."""
+    return f"deposits:{account_id}"
 
 
 class Kind(StrEnum):
@@ -39,6 +51,9 @@ class Kind(StrEnum):
     REFUND = "refund"
     ADJUSTMENT = "adjustment"
     REVERSAL = "reversal"
+    FEE = "fee"
+    ARREARS = "arrears"
+    DEPOSIT = "deposit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,10 @@ class Posting:
     ref: Mapping[str, str | int] = field(default_factory=dict)
     floor_micro: int | None = None
     """A debit may not take the balance below this. None: no floor (consumption is billed whatever is left)."""
+    ceiling_micro: int | None = None
+    """A credit may not take the balance above this: debt that is moved away never becomes credit (M5)."""
+    recovery: Recovery | None = None
+    """The share of a top-up that repays arrears. It is taken when the entry is chained, from what is owed just then."""
 
     def __post_init__(self) -> None:
         """Checks what every posting promises (M1); raises `InvariantBroken`."""
@@ -75,13 +94,16 @@ class Posting:
         for line in self.lines:
             if type(line.amount_micro) is not int or abs(line.amount_micro) > MAX_MICRO:
                 raise InvariantBroken(f"posting {self.idem} has an amount that is no integer in range")
-            if line is not own[0] and not line.account.startswith(SYSTEM_PREFIXES):
+            if line is not own[0] and not self._may_name(line.account):
                 raise InvariantBroken(f"posting {self.idem} names an unknown account {line.account}")
+
+    def _may_name(self, account: str) -> bool:
+        return account.startswith(SYSTEM_PREFIXES) or account in (arrears(self.account_id), deposits(self.account_id))
 
     @property
     def delta_micro(self) -> int:
-        """What the customer's balance changes by."""
-        return next(line.amount_micro for line in self.lines if line.account == customer(self.account_id))
+        """What the customer's balance changes by, before a share of it repays arrears."""
+        return _amount(self.lines, customer(self.account_id))
 
     @property
     def request_hash(self) -> str:
@@ -99,6 +121,8 @@ class Head:
     hash: str = GENESIS
     credit_seq: int = 0
     """The latest entry that raised the balance: warnings are given once for each such epoch."""
+    aside: Aside = NOTHING_ASIDE
+    """Debt, deposit and recovery beside the balance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,26 +146,35 @@ class Entry:
     credit_seq: int
     prev_hash: str
     hash: str
+    aside: Aside = NOTHING_ASIDE
 
     @property
     def head(self) -> Head:
         """The end of the chain once this entry is its last."""
-        return Head(seq=self.seq, balance_micro=self.balance_micro, hash=self.hash, credit_seq=self.credit_seq)
+        return Head(self.seq, self.balance_micro, self.hash, self.credit_seq, self.aside)
 
 
 def chain(posting: Posting, head: Head, at: datetime) -> Entry:
-    """The entry that `posting` becomes right after `head`. Raises `Refused("refused.not_enough")` below the floor."""
-    balance = head.balance_micro + posting.delta_micro
-    if posting.floor_micro is not None and posting.delta_micro < 0 and balance < posting.floor_micro:
-        raise Refused("refused.not_enough")
+    """The entry that `posting` becomes right after `head`.
+
+    Raises `Refused`: "refused.not_enough" below the floor, "refused.no_debt" above the ceiling, and for more debt or
+    deposit than there is.
+    """
+    lines = _with_share(posting, head)
+    delta = _amount(lines, customer(posting.account_id))
+    balance = head.balance_micro + delta
+    _check_limits(posting, delta, balance)
+    period = posting.recovery.period if posting.recovery is not None else head.aside.period
+    aside = _aside_after(head.aside, posting.account_id, posting.kind, lines, period)
+    _check_aside(aside)
     entry = Entry(
         account_id=posting.account_id,
         seq=head.seq + 1,
         idem=posting.idem,
         request_hash=posting.request_hash,
         kind=posting.kind,
-        lines=posting.lines,
-        delta_micro=posting.delta_micro,
+        lines=lines,
+        delta_micro=delta,
         balance_micro=balance,
         at=at,
         effective_at=posting.effective_at,
@@ -149,11 +182,48 @@ def chain(posting: Posting, head: Head, at: datetime) -> Entry:
         reason=posting.reason,
         currency=posting.currency,
         ref=posting.ref,
-        credit_seq=head.seq + 1 if posting.delta_micro > 0 else head.credit_seq,
+        credit_seq=head.seq + 1 if delta > 0 else head.credit_seq,
         prev_hash=head.hash,
         hash="",
+        aside=aside,
     )
     return _with_hash(entry)
+
+
+def _with_share(posting: Posting, head: Head) -> tuple[Line, ...]:
+    """The lines once a share of the customer's is turned to arrears. The request's hash knows nothing of it (M15)."""
+    share = share_of(posting.delta_micro, balance_micro=head.balance_micro, aside=head.aside, recovery=posting.recovery)
+    if share == 0:
+        return posting.lines
+    own = customer(posting.account_id)
+    less = [Line(own, line.amount_micro - share) if line.account == own else line for line in posting.lines]
+    return (*less, Line(arrears(posting.account_id), share))
+
+
+def _check_limits(posting: Posting, delta: int, balance: int) -> None:
+    if posting.floor_micro is not None and delta < 0 and balance < posting.floor_micro:
+        raise Refused("refused.not_enough")
+    if posting.ceiling_micro is not None and delta > 0 and balance > posting.ceiling_micro:
+        raise Refused("refused.no_debt")
+
+
+def _check_aside(aside: Aside) -> None:
+    if aside.arrears_micro < 0:
+        raise Refused("refused.arrears_exceeded")
+    if aside.deposit_micro < 0:
+        raise Refused("refused.deposit_exceeded")
+
+
+def _aside_after(aside: Aside, account_id: str, kind: Kind, lines: tuple[Line, ...], period: str) -> Aside:
+    """What lies beside the balance after those lines; `period` is the month in which a top-up's share counts."""
+    repaid, deposited = _amount(lines, arrears(account_id)), _amount(lines, deposits(account_id))
+    if kind is Kind.TOP_UP and repaid > 0:
+        return aside.recover(repaid, period).move(deposit_micro=deposited)
+    return aside.move(arrears_micro=-repaid, deposit_micro=deposited)
+
+
+def _amount(lines: Iterable[Line], account: str) -> int:
+    return sum(line.amount_micro for line in lines if line.account == account)
 
 
 def same_request(entry: Entry, posting: Posting) -> Entry:
@@ -164,7 +234,10 @@ def same_request(entry: Entry, posting: Posting) -> Entry:
 
 
 def hash_of(entry: Entry) -> str:
-    """SHA-256 over the canonical JSON of everything but the hash itself."""
+    """SHA-256 over the canonical JSON of everything but the hash itself.
+
+    What lies aside is covered where there is any, so that chains from before it existed still verify (F7).
+    """
     return _sha256(
         [
             entry.account_id,
@@ -183,6 +256,7 @@ def hash_of(entry: Entry) -> str:
             sorted(entry.ref.items()),
             entry.credit_seq,
             entry.prev_hash,
+            *_aside_hashed(entry.aside),
         ]
     )
 
@@ -236,9 +310,11 @@ class Audit:
         self.entries += 1
         total = sum(line.amount_micro for line in entry.lines)
         self.total_micro += total
-        own = sum(line.amount_micro for line in entry.lines if line.account == customer(entry.account_id))
+        own = _amount(entry.lines, customer(entry.account_id))
         balance = self._head.balance_micro + own
-        if total != 0 or own != entry.delta_micro or balance != entry.balance_micro:
+        aside = _aside_after(self._head.aside, entry.account_id, entry.kind, entry.lines, entry.aside.period)
+        wrong_aside = aside != entry.aside or aside.arrears_micro < 0 or aside.deposit_micro < 0
+        if total != 0 or own != entry.delta_micro or balance != entry.balance_micro or wrong_aside:
             self.mismatches += 1
         credit_seq = entry.seq if entry.delta_micro > 0 else self._head.credit_seq
         broken = (
@@ -249,6 +325,12 @@ class Audit:
         )
         self.chain_breaks += broken
         self._head = entry.head
+
+
+def _aside_hashed(aside: Aside) -> list[list[int | str]]:
+    if aside == NOTHING_ASIDE:
+        return []
+    return [[aside.arrears_micro, aside.deposit_micro, aside.period, aside.recovered_micro]]
 
 
 def _with_hash(entry: Entry) -> Entry:
