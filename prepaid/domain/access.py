@@ -29,6 +29,8 @@ class Action(StrEnum):
     SWITCH_SUPPLY = "switch_supply"
     HOLD_SUPPLY = "hold_supply"
     ISSUE_BIND_CODE = "issue_bind_code"
+    DECIDE_READING = "decide_reading"
+    REPLACE_METER = "replace_meter"
     AUDIT = "audit"
     CASH_TOP_UP = "cash_top_up"
     ADJUST = "adjust"
@@ -51,6 +53,8 @@ _OPERATOR = _SEE | {
     Action.SWITCH_SUPPLY,
     Action.HOLD_SUPPLY,
     Action.ISSUE_BIND_CODE,
+    Action.DECIDE_READING,
+    Action.REPLACE_METER,
     Action.FORCE_CUT,
     Action.BULK_CUT,
     Action.OPEN_ACCOUNT,

@@ -6,7 +6,7 @@ contiguous and never overlap (M11).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,6 +14,10 @@ SLACK_WH = 50
 """A register step and a late clock may make one interval look this much too large."""
 OVERLOAD_FACTOR = 1.5
 """A meter passes more than its rated current for a while before its fuse trips."""
+DECIMALS_FROM = 10
+"""Changed decimals are recognised once the register shows this many times what could have passed meanwhile."""
+DECIMALS_MOST = 3
+"""Places by which a decimal point moves in the field."""
 
 
 class Doubt(StrEnum):
@@ -23,11 +27,19 @@ class Doubt(StrEnum):
     TOO_FAST = "doubt.too_fast"
     OUT_OF_ORDER = "doubt.out_of_order"
     WRONG_METER = "doubt.wrong_meter"
+    """Another serial number answered: the meter at this place was replaced."""
+    ROLLED_OVER = "doubt.rolled_over"
+    RESET = "doubt.reset"
+    DECIMALS = "doubt.decimals"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one meter said at one instant (server's receive time, UTC)."""
+    """What one meter said at one instant (server's receive time, UTC).
+
+    `energy_wh` is the meter's own register until the reading is judged; from then on it is the supply's total, which
+    goes on across roll-over, reset and replacement.
+    """
 
     meter_id: str
     at: datetime
@@ -36,6 +48,8 @@ class Reading:
     power_w: int | None = None
     voltage_mv: int | None = None
     current_ma: int | None = None
+    serial: str | None = None
+    """The number that the device itself gave, where the model tells one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +101,18 @@ class Meter:
     """Plausible readings in a row, for the rule that two consistent ones precede a cut."""
     poll_every_s: int = 60
     silent_since: datetime | None = None
+    register_wraps_wh: int | None = None
+    """The register shows 0 again when this many Wh are reached; None where it is not known."""
+    register_epoch: int = 0
+    """How many times an admin decided how the register goes on. Effects of an older epoch change nothing."""
+    offset_wh: int = 0
+    """The supply's total is the register and this: it makes one line of what several registers counted."""
+    register_exponent: int = 0
+    """The register counts ten to this power of what its profile says: decimals changed in the field."""
+    doubt: Doubt | None = None
+    """Why the latest readings are held."""
+    doubted: Reading | None = None
+    """The latest of them, as the register said it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,24 +126,82 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A reading and what is wrong with it, if anything."""
+    """A reading and what is wrong with it, if anything. `again`: it goes on from the one that is held already."""
 
     reading: Reading
     doubt: Doubt | None = None
+    again: bool = False
+
+
+def total_wh(meter: Meter, register_wh: int) -> int:
+    """The supply's total when the meter's register shows this."""
+    return rescaled(register_wh, meter.register_exponent) + meter.offset_wh
+
+
+def rescaled(register_wh: int, exponent: int) -> int:
+    """A register times ten to the power of `exponent`, rounded down."""
+    power = int(10 ** abs(exponent))
+    return register_wh * power if exponent >= 0 else register_wh // power
 
 
 def judge(meter: Meter, reading: Reading) -> Judged:
-    """Whether `reading` can follow the last one: not older, not backwards, not faster than its rating allows."""
+    """Whether `reading` can follow the last one; if it can, as the supply's total, else as it came.
+
+    While readings are held, one that goes on from them is held too: time alone never makes a jump plausible, because
+    it is for an admin to say what the register did (S10).
+    """
     last = meter.last
-    if last is None:
-        return Judged(reading)
-    if reading.at < last.at:
+    if last is not None and reading.at < last.at:
         return Judged(reading, Doubt.OUT_OF_ORDER)
-    if reading.energy_wh < last.energy_wh:
-        return Judged(reading, Doubt.BACKWARDS)
-    if reading.energy_wh - last.energy_wh > most_wh(meter, last.at, reading.at):
-        return Judged(reading, Doubt.TOO_FAST)
-    return Judged(reading)
+    if meter.doubt is not None and _goes_on_in_doubt(meter, reading):
+        return Judged(reading, meter.doubt, again=True)
+    if meter.serial and reading.serial and meter.serial != reading.serial:
+        return Judged(reading, Doubt.WRONG_METER)
+    total = total_wh(meter, reading.energy_wh)
+    doubt = None if last is None else _doubt(meter, last, total, reading.at)
+    return Judged(replace(reading, energy_wh=total) if doubt is None else reading, doubt)
+
+
+def _goes_on_in_doubt(meter: Meter, reading: Reading) -> bool:
+    held = meter.doubted
+    if held is None:
+        return False
+    if meter.doubt is Doubt.WRONG_METER:
+        return reading.serial in {None, held.serial}  # Only the bound serial number itself ends this doubt.
+    grown = rescaled(reading.energy_wh - held.energy_wh, meter.register_exponent)
+    in_doubt = 10**DECIMALS_MOST if meter.doubt is Doubt.DECIMALS else 1
+    return 0 <= grown <= most_wh(meter, held.at, reading.at) * in_doubt
+
+
+def _doubt(meter: Meter, last: Reading, total: int, at: datetime) -> Doubt | None:
+    most = most_wh(meter, last.at, at)
+    grown = total - last.energy_wh
+    if 0 <= grown <= most:
+        return None
+    if decimals_moved(meter, last, total, most):
+        return Doubt.DECIMALS
+    if grown > most:
+        return Doubt.TOO_FAST
+    if meter.register_wraps_wh and 0 <= grown + meter.register_wraps_wh <= most:
+        return Doubt.ROLLED_OVER
+    return Doubt.RESET if total - meter.offset_wh <= most else Doubt.BACKWARDS
+
+
+def decimals_moved(meter: Meter, last: Reading, total: int, most: int) -> int:
+    """The power of ten that makes `total` follow `last`, if there is one; 0 if not.
+
+    Of a register that is nearly zero anything could be said, so nothing is.
+    """
+    register, shown = last.energy_wh - meter.offset_wh, total - meter.offset_wh
+    if register <= DECIMALS_FROM * most:
+        return 0
+    exponents: tuple[int, ...] = (*range(1, DECIMALS_MOST + 1), *range(-1, -DECIMALS_MOST - 1, -1))
+    for exponent in exponents:
+        # A register that lost digits says less than it did: up to one of its new steps is rounded away.
+        lost = rescaled(1, exponent) - 1 if exponent > 0 else 0
+        if -lost <= rescaled(shown, exponent) - register <= most:
+            return exponent
+    return 0
 
 
 def most_wh(meter: Meter, since: datetime, until: datetime) -> int:

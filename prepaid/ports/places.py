@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from prepaid.domain.accounts import Account, Site
-from prepaid.domain.metering import Gateway, Meter, Reading, Usage, Watermark
+from prepaid.domain.accounts import Account, AccountStatus, Site
+from prepaid.domain.metering import Doubt, Gateway, Meter, Reading, Usage, Watermark
+from prepaid.domain.registers import HeldReading, RegisterChange
 from prepaid.domain.supply import Hold, Outcome, Reported, Supply, Wanted
 
 
@@ -18,11 +19,23 @@ class Sites(Protocol):
     async def save_site(self, site: Site) -> None: ...
     async def sites(self) -> Sequence[Site]: ...
     async def account(self, account_id: str) -> Account | None: ...
+    async def accounts(self, account_ids: Sequence[str]) -> Sequence[Account]:
+        """Those of the accounts that exist."""
+        ...
+
     async def accounts_below(self, scope: str) -> Sequence[Account]:
         """Accounts whose path lies in the subtree `scope`, ordered by path."""
         ...
 
     async def save_account(self, account: Account) -> None: ...
+    async def add_account(self, account: Account) -> bool:
+        """Creates it; False when the id is taken."""
+        ...
+
+    async def move_account(self, account_id: str, old: AccountStatus, new: AccountStatus, **changes: object) -> bool:
+        """Changes the status and sets fields with it, only if it still is `old`."""
+        ...
+
     async def gateway(self, gateway_id: str) -> Gateway | None: ...
     async def gateways(self) -> Sequence[Gateway]: ...
     async def save_gateway(self, gateway: Gateway) -> None: ...
@@ -42,12 +55,27 @@ class Meters(Protocol):
         """Moves it only if it still is `old`; False when somebody else moved it."""
         ...
 
-    async def saw(self, readings: Sequence[tuple[Reading, int]]) -> None:
-        """Stores plausible readings as their meters' last, each with the length of its run of fresh ones."""
+    async def move_watermarks(self, moves: Sequence[tuple[str, Watermark | None, Watermark]]) -> None:
+        """Moves many (meter, old, new), each only if it still is as it was."""
         ...
 
-    async def held(self, meter_id: str) -> None:
-        """Counts one more implausible reading and resets the run of fresh ones."""
+    async def assign(self, meter_id: str, old: str | None, new: str | None, watermark: Watermark | None) -> bool:
+        """Gives the meter to another account (or none) with a fresh watermark, only if it still is with `old`."""
+        ...
+
+    async def saw(self, readings: Sequence[tuple[Reading, int]]) -> None:
+        """Stores plausible readings as their meters' last, each with the length of its run of fresh ones.
+
+        A reading older than the last one changes nothing.
+        """
+        ...
+
+    async def held(self, meter_id: str, epoch: int, doubt: Doubt, reading: Reading) -> None:
+        """Counts one more implausible reading and resets the run of fresh ones, unless an admin decided meanwhile."""
+        ...
+
+    async def change_register(self, change: RegisterChange) -> bool:
+        """Goes on as the change says, if the meter still is in the epoch before; False when it had been applied."""
         ...
 
     async def silent(self, meter_ids: Sequence[str], at: datetime | None) -> None:
@@ -65,6 +93,48 @@ class Readings(Protocol):
     async def usage_by_hour(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
         """Energy per hour that has readings, oldest first."""
         ...
+
+
+class Registers(Protocol):
+    """Held readings as cases for an admin, and what was decided: one change for each epoch of a meter."""
+
+    async def hold(self, case: HeldReading) -> None:
+        """Opens a case, or begins the one that is open anew with this reading."""
+        ...
+
+    async def held_again(self, meter_id: str, reading: Reading) -> None:
+        """Counts one more reading of the open case."""
+        ...
+
+    async def passed(self, meter_id: str, at: datetime) -> None:
+        """The meter goes on from its last good reading: an open case ends without a decision."""
+        ...
+
+    async def case(self, meter_id: str) -> HeldReading | None:
+        """The case to decide: the open one, or else the one rejected last."""
+        ...
+
+    async def open_below(self, scope: str, limit: int) -> Sequence[HeldReading]:
+        """Open cases in a subtree."""
+        ...
+
+    async def decided(self, change: RegisterChange) -> None:
+        """Closes the case of a change."""
+        ...
+
+    async def change(self, change: RegisterChange) -> RegisterChange:
+        """Commits a change once for its epoch; returns the one that stands."""
+        ...
+
+    async def changes(self, meter_id: str) -> Sequence[RegisterChange]:
+        """Everything that happened to a meter's register, oldest first."""
+        ...
+
+    async def unapplied(self, limit: int) -> Sequence[RegisterChange]:
+        """Changes that a crash may have left half done."""
+        ...
+
+    async def applied(self, change: RegisterChange) -> None: ...
 
 
 class Supplies(Protocol):
@@ -97,6 +167,10 @@ class Supplies(Protocol):
         ...
 
     async def hold(self, meter_id: str, hold: Hold | None) -> None: ...
+    async def assign(self, meter_id: str, account_id: str | None) -> None:
+        """Whose supply it is."""
+        ...
+
     async def wanted_off(self, limit: int) -> Sequence[Supply]:
         """Supplies that are off by rule, not by hand; longest first."""
         ...

@@ -14,6 +14,7 @@ from prepaid.storage.office import MongoClosings, MongoReceipts, MongoRefunds, M
 from prepaid.storage.orders import MongoOrders
 from prepaid.storage.people import MongoPeople
 from prepaid.storage.readings import MongoReadings
+from prepaid.storage.registers import MongoRegisters
 from prepaid.storage.sites import MongoSites
 from prepaid.storage.supplies import MongoSupplies
 from prepaid.storage.trail import MongoAuditTrail
@@ -24,8 +25,9 @@ async def open_store(database: Database, clock: Clock) -> Store:
     ledger, leases = MongoLedger(database, clock), MongoLeases(database, clock)
     sites, meters, readings = MongoSites(database), MongoMeters(database), MongoReadings(database)
     supplies, orders, inbox = MongoSupplies(database), MongoOrders(database), MongoInbox(database)
+    registers = MongoRegisters(database)
     notices, people, audit = MongoNotices(database), MongoPeople(database), MongoAuditTrail(database)
-    for each in (ledger, leases, sites, meters, readings, supplies, orders, inbox, notices, people, audit):
+    for each in (ledger, leases, sites, meters, readings, registers, supplies, orders, inbox, notices, people, audit):
         await each.migrate()
     approvals, receipts, refunds = MongoApprovals(database), MongoReceipts(database), MongoRefunds(database)
     closings, tickets = MongoClosings(database), MongoTickets(database)
@@ -36,6 +38,7 @@ async def open_store(database: Database, clock: Clock) -> Store:
         sites=sites,
         meters=meters,
         readings=readings,
+        registers=registers,
         supplies=supplies,
         orders=orders,
         inbox=inbox,

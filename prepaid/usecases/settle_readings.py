@@ -16,6 +16,7 @@ from prepaid.domain.errors import InvariantBroken, Refused
 from prepaid.domain.ledger import Entry, Kind, Line, Posting, customer
 from prepaid.domain.metering import Doubt, Judged, Meter, Reading, Sweep, Watermark, judge
 from prepaid.domain.notices import NoticeKind, crossed_levels
+from prepaid.domain.registers import HeldReading, case_id
 from prepaid.domain.supply import Reported, Supply
 from prepaid.domain.tariffs import price
 from prepaid.ports import Business
@@ -80,8 +81,10 @@ async def _note_silence(business: Business, meters: dict[str, Meter], sweep: Swe
 async def _one(business: Business, meter: Meter, site: Site, supply: Supply | None, judged: Judged) -> None:
     reading = judged.reading
     if judged.doubt is not None:
-        await _hold(business, meter, site, reading, judged.doubt)
+        await _hold(business, meter, site, judged, judged.doubt)
         return
+    if meter.held > 0:
+        await business.store.registers.passed(meter.id, business.clock.now())
     if reading.relay_on is not None and _is_news(supply, reading):
         await business.store.supplies.saw(meter.id, Reported(on=reading.relay_on, at=reading.at))
     await _bill(business, meter, site, reading)
@@ -93,15 +96,33 @@ def _is_news(supply: Supply | None, reading: Reading) -> bool:
     return known is None or known.on != reading.relay_on or reading.at - known.at >= REPORT_EVERY
 
 
-async def _hold(business: Business, meter: Meter, site: Site, reading: Reading, doubt: Doubt) -> None:
-    """Implausible: not billed, no reason to cut, and an admin sees it (S10)."""
+async def _hold(business: Business, meter: Meter, site: Site, judged: Judged, doubt: Doubt) -> None:
+    """Implausible: not billed, no reason to cut, and an admin decides what the register did (S10)."""
+    reading = judged.reading
     if doubt is Doubt.OUT_OF_ORDER:
         return  # A late answer of an earlier sweep is no news.
-    await business.store.meters.held(meter.id)
+    if judged.again:
+        await business.store.registers.held_again(meter.id, reading)
+    else:
+        await business.store.registers.hold(_case(meter, doubt, reading))
+    await business.store.meters.held(meter.id, meter.register_epoch, doubt, reading)
     if meter.held == 0:
         log.warning("reading_held", meter=meter.id, doubt=doubt)
         crossing = Crossing(NoticeKind.READING_HELD, f"{meter.id}:{reading.at.isoformat()}")
         await tell_staff(business, site, crossing, {"meter_id": meter.id, "doubt": doubt})
+
+
+def _case(meter: Meter, doubt: Doubt, reading: Reading) -> HeldReading:
+    return HeldReading(
+        id=case_id(meter.id, reading),
+        meter_id=meter.id,
+        site_id=meter.site_id,
+        path=meter.path,
+        doubt=doubt,
+        before=meter.last,
+        first=reading,
+        latest=reading,
+    )
 
 
 async def _bill(business: Business, meter: Meter, site: Site, reading: Reading) -> None:
