@@ -52,12 +52,14 @@ async def finish_paid(business: Business, order: Order) -> None:
         raise InvariantBroken(f"order {order.id} has no account")
     site = await site_of(business, account)
     entry = await business.store.ledger.post(_posting(order, site))
-    await business.store.orders.move(order.id, OrderState.PAID, OrderState.CREDITED)
     log.info("payment_credited", order=order.id, account=account.id, seq=entry.seq)
     await _tell_and_restore(business, account, order, entry)
+    # Last, so that an order that says credited has nothing left to be done, whenever we died.
+    await business.store.orders.move(order.id, OrderState.PAID, OrderState.CREDITED)
 
 
 async def _to_paid(business: Business, order: Order, payment: Payment) -> Order:
+    await tell_thread(business, order, Stage.PAID, {})
     moved = await business.store.orders.move(
         order.id, order.state, OrderState.PAID, txn_id=payment.txn_id, paid_at=payment.paid_at
     )
@@ -66,8 +68,6 @@ async def _to_paid(business: Business, order: Order, payment: Payment) -> Order:
         raise InvariantBroken(f"order {order.id} vanished")
     if not moved and OrderState.PAID in ALLOWED[fresh.state]:
         return await _to_paid(business, fresh, payment)  # It took another edge meanwhile; edges are few and acyclic.
-    if moved:
-        await tell_thread(business, fresh, Stage.PAID, {})
     return fresh
 
 

@@ -41,9 +41,9 @@ async def _one(business: Business, account: Account, site: Site, meter: Meter, s
         await _want(business, supply, verdict, on=False, cause="")
     elif verdict.verb is Verb.RESTORE:
         order = await _paying_order(business, account)
-        await _want(business, supply, verdict, on=True, cause=order.id if order else "")
         if order is not None:
             await tell_thread(business, order, Stage.SWITCHING, {"balance_micro": facts.balance_micro})
+        await _want(business, supply, verdict, on=True, cause=order.id if order else "")
     return verdict
 
 

@@ -33,14 +33,14 @@ async def _confirmed(business: Business, supply: Supply, reported: Reported) -> 
     account, site = await _whose(business, supply)
     operated = supply.reported is None or supply.reported.on != reported.on
     day = day_of(site, reported.at) if site else f"{reported.at:%Y-%m-%d}"
+    if account is not None and site is not None and supply.wanted.generation > 0:
+        # Told before it is recorded: dying in between repeats the recording, and the words are keyed.
+        await _tell_done(business, account, site, supply, reported)
     stored = await business.store.supplies.record(
         supply.meter_id, supply.wanted.generation, reported, Outcome.CONFIRMED, operated=operated, day=day
     )
-    if not stored:
-        return
-    log.info("supply_switched", meter=supply.meter_id, on=reported.on, generation=supply.wanted.generation)
-    if account is not None and site is not None and supply.wanted.generation > 0:
-        await _tell_done(business, account, site, supply, reported)
+    if stored:
+        log.info("supply_switched", meter=supply.meter_id, on=reported.on, generation=supply.wanted.generation)
 
 
 async def _tell_done(business: Business, account: Account, site: Site, supply: Supply, reported: Reported) -> None:
@@ -57,8 +57,8 @@ async def _unconfirmed(business: Business, supply: Supply, reported: Reported | 
     await business.store.supplies.attempt(supply.meter_id, supply.wanted.generation, Outcome.UNCONFIRMED)
     if reported is not None:
         await business.store.supplies.saw(supply.meter_id, reported)
-    if supply.attempts + 1 != STUCK_AFTER:
-        return
+    if supply.attempts + 1 < STUCK_AFTER:
+        return  # From then on it is told with every try; the key makes it one.
     account, site = await _whose(business, supply)
     if account is None or site is None:
         return

@@ -1,0 +1,186 @@
+"""What happens to one flat, and how everything left undone is finished: by the product's own sweepers, nothing else.
+
+The relay of the flat is a document, so that it survives the death of the program as a real relay does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from prepaid.domain.access import CLOCK
+from prepaid.domain.metering import Reading, Sweep
+from prepaid.domain.orders import Order, OrderState
+from prepaid.domain.supply import Outcome, Reported
+from prepaid.ports import Business
+from prepaid.storage.driver import Database
+from prepaid.usecases.audit_ledger import audit_ledger
+from prepaid.usecases.chase_orders import chase_orders
+from prepaid.usecases.deliver_notices import deliver_notices
+from prepaid.usecases.may_switch import may_switch
+from prepaid.usecases.record_switch import record_switch
+from prepaid.usecases.review_supplies import review_supplies
+from prepaid.usecases.settle_readings import settle_readings
+from prepaid.usecases.take_notification import take_notification
+from prepaid.usecases.work_inbox import work_inbox
+from tests.crash.points import Fuse, watched
+from tests.fakes.building import GATEWAY, SITE, Building, RecordingSender, build
+from tests.fakes.clock import EPOCH, ManualClock
+
+ORDER = Order(
+    id="cwcrash0000000001",
+    account_id="acc-1",
+    site_id=SITE,
+    person_id="",
+    provider="testpay",
+    amount_fen=5_000,
+    created_at=EPOCH,
+    expires_at=EPOCH + timedelta(hours=2),
+    state=OrderState.PENDING,
+)
+METER = "met-1"
+DRY_WH = 1_300
+
+
+@dataclass
+class Stage:
+    """The flat and the hands that move it, in this process."""
+
+    building: Building
+    business: Business
+    fuse: Fuse
+    database: Database
+
+    async def read(self, energy_wh: int, *, minute: int) -> None:
+        """The bus reports the register at a given minute of the story."""
+        self.building.clock.set(EPOCH + timedelta(minutes=minute))
+        on = await self.relay_on()
+        reading = Reading(meter_id=METER, at=self.building.clock.now(), energy_wh=energy_wh, relay_on=on)
+        await settle_readings(self.business, Sweep(gateway_id=GATEWAY, readings=(reading,)))
+
+    async def relay_on(self) -> bool:
+        """The truth about the contact."""
+        row = await self.database.collection("sim").find_one({"_id": "relay"})
+        return row is None or bool(row["on"])
+
+    async def switch(self) -> None:
+        """What the owner of the bus does whenever wanted and reported differ: ask, write, read back, report."""
+        supply = await self.business.store.supplies.get(METER)
+        assert supply is not None
+        settled = supply.outcome is Outcome.CONFIRMED and supply.reported and supply.reported.on == supply.wanted.on
+        wanted = supply.wanted
+        if settled or not await may_switch(self.business, METER, wanted.generation, on=wanted.on):
+            return
+        self.fuse.point("before the relay")
+        change = {"$set": {"on": wanted.on}}
+        await self.database.collection("sim").update_one({"_id": "relay"}, change, upsert=True)
+        self.fuse.point("after the relay")
+        reported = Reported(on=await self.relay_on(), at=self.building.clock.now())
+        await record_switch(self.business, METER, wanted.generation, reported)
+
+    async def deliver(self) -> None:
+        """The outbox, until it is empty."""
+        sender = RecordingSender()
+        while await deliver_notices(self.business, {"chat": sender}):
+            pass
+
+    async def pay(self) -> None:
+        """The provider tells us, and the inbox is worked."""
+        payment = self.building.payment(ORDER, paid_at=EPOCH + timedelta(minutes=60))
+        await take_notification(self.business, self.building.row(payment))
+        await work_inbox(self.business)
+
+
+Act = Callable[[Stage], Awaitable[None]]
+
+
+async def _use_up(stage: Stage) -> None:
+    """From some credit through the low level to none, warned."""
+    for minute, register in ((0, 1_000), (1, 1_100), (2, 1_200), (3, DRY_WH)):
+        await stage.read(register, minute=minute)
+    await stage.deliver()
+
+
+async def _cut(stage: Stage) -> None:
+    """The warning has had its lead; two fresh readings; the relay opens."""
+    for minute, register in ((20, DRY_WH + 5), (21, DRY_WH + 10)):
+        await stage.read(register, minute=minute)
+    await stage.switch()
+    await stage.deliver()
+
+
+async def _top_up(stage: Stage) -> None:
+    """Paid in the dark; the light comes back."""
+    stage.building.clock.set(EPOCH + timedelta(minutes=60))
+    await stage.pay()
+    await stage.switch()
+    await stage.deliver()
+
+
+async def _nothing(stage: Stage) -> None:
+    """Nothing has happened before."""
+
+
+async def _dry(stage: Stage) -> None:
+    await _use_up(stage)
+
+
+async def _dark(stage: Stage) -> None:
+    await _use_up(stage)
+    await _cut(stage)
+
+
+SCENARIOS: Mapping[str, tuple[Act, Act]] = {
+    "settlement": (_nothing, _use_up),
+    "cut": (_dry, _cut),
+    "top_up": (_dark, _top_up),
+}
+"""What went before, undisturbed, and what is disturbed."""
+
+
+async def open_stage(database: Database, fuse: Fuse, *, fresh: bool) -> Stage:
+    """The building in this process; `fresh` furnishes it first."""
+    clock = ManualClock()
+    building = await build(database, clock)
+    if fresh:
+        tenant = await building.flat(1, balance_micro=5_100_000 - 5_000_000)
+        await building.business.store.orders.add(replace(ORDER, person_id=tenant.id))
+    return Stage(building=building, business=watched(building.business, fuse), fuse=fuse, database=database)
+
+
+async def recover(stage: Stage, act: Act) -> None:
+    """A restart: the world goes on telling us what it told before, and the sweepers finish what was left."""
+    stage.building.clock.set(EPOCH + timedelta(minutes=61))
+    await act(stage)
+    for _ in range(3):
+        await work_inbox(stage.business)
+        await chase_orders(stage.business)
+        await review_supplies(stage.business)
+        await stage.switch()
+        stage.building.clock.advance(minutes=2)
+        await stage.deliver()
+
+
+async def digest(stage: Stage) -> dict[str, Any]:
+    """Everything that matters, without what differs for good reasons (instants of retries)."""
+    store = stage.building.business.store
+    entries = await store.ledger.latest("acc-1", 100)
+    order = await store.orders.get(ORDER.id)
+    supply = await store.supplies.get(METER)
+    notices = await store.notices.of_account("acc-1", limit=200)
+    audit = await audit_ledger(stage.building.business, CLOCK)
+    assert order is not None
+    assert supply is not None
+    return {
+        "balance": (await store.ledger.head("acc-1")).balance_micro,
+        "entries": sorted([str(e.kind), e.delta_micro] for e in entries if e.kind != "consumption"),
+        "used_micro": sum(e.delta_micro for e in entries if e.kind == "consumption"),
+        "order": str(order.state),
+        "wanted_on": supply.wanted.on,
+        "relay_on": await stage.relay_on(),
+        "outcome": str(supply.outcome),
+        "told": sorted({f"{n.kind}:{n.stage or ''}:{n.state}" for n in notices}),
+        "audit": audit.as_json() | {"entries": 0},
+    }

@@ -1,0 +1,30 @@
+"""The program dies at every write of the main job, is started again, and ends where an undisturbed one ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import pytest
+
+from chatwatt.embedded import StoreUris
+from tests.crash.scenarios import SCENARIOS
+
+RUN_S_MAX = 110.0
+LEAST_POINTS = {"settlement": 40, "cut": 20, "top_up": 30}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_dying_at_any_write_ends_as_not_dying(store_uris: StoreUris, scenario: str) -> None:
+    """Y1, M2, M4, M11, S13, N1 (F1): SIGKILL at each write, first and second passage; money, light and words agree."""
+    command = (sys.executable, "-m", "tests.crash.driver", scenario, store_uris.mongodb_uri)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(RUN_S_MAX):
+        out, _ = await process.communicate()
+    report = json.loads(out.decode().splitlines()[-1])
+    assert report["differing"] == []
+    assert process.returncode == 0
+    assert report["points"] >= LEAST_POINTS.get(scenario, 1)
+    assert report["expected"]["audit"]["sum"] == 0
