@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from datetime import datetime
 from enum import StrEnum
 
@@ -53,8 +52,6 @@ class Account:
     """Emergency credit in force: a lower floor until a top-up has lifted the balance above zero again; 0 for none."""
     emergency_at: datetime | None = None
     """When it was taken, which tells one taking from another."""
-    opened_on: date | None = None
-    """First local day for which fixed fees are due; None for an account as old as its site."""
     utility: str = ""
     """What the account pays for where each utility has its own wallet ("electricity", "water"); "" for everything."""
     protected: bool = False

@@ -65,7 +65,7 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aside:
-    """What lies beside a balance after an entry: debt still to be recovered, deposit held, and this month's recovery."""
+    """What lies beside a balance after an entry: debt to be recovered, deposit held, and this month's recovery."""
 
     arrears_micro: int = 0
     deposit_micro: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from prepaid.domain.clock_trust import ClockTrust
 from prepaid.ports.leases import Leases
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
@@ -45,3 +46,5 @@ class Business:
     clock: Clock
     wakeups: Wakeups
     providers: Mapping[str, PaymentProvider]
+    trust: ClockTrust | None = None
+    """Doubts the wall clock after a jump (Y4); None where time is not real."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from prepaid.domain.accounts import Account, AccountStatus, Site
+from prepaid.domain.holidays import HolidayTable
 from prepaid.domain.metering import Doubt, Gateway, Meter, Reading, Usage, Watermark
 from prepaid.domain.registers import HeldReading, RegisterChange
 from prepaid.domain.supply import Hold, Outcome, Reported, Supply, Wanted
@@ -17,6 +18,18 @@ class Sites(Protocol):
 
     async def site(self, site_id: str) -> Site | None: ...
     async def save_site(self, site: Site) -> None: ...
+    async def set_weather_hold(self, site_id: str, until: datetime | None) -> None:
+        """Changes nothing else of the site, whoever edits it at the same time."""
+        ...
+
+    async def set_mass_cut(self, site_id: str, until: datetime | None) -> None:
+        """Until when a second person has agreed to cut off much of the site; nothing else of it changes."""
+        ...
+
+    async def set_holidays(self, site_id: str, table: HolidayTable) -> None:
+        """Replaces the published holidays and worked days; what people set beside them stays."""
+        ...
+
     async def sites(self) -> Sequence[Site]: ...
     async def account(self, account_id: str) -> Account | None: ...
     async def accounts(self, account_ids: Sequence[str]) -> Sequence[Account]:
@@ -27,7 +40,22 @@ class Sites(Protocol):
         """Accounts whose path lies in the subtree `scope`, ordered by path."""
         ...
 
-    async def save_account(self, account: Account) -> None: ...
+    async def save_account(self, account: Account) -> None:
+        """Creates or re-describes an account; never touches the emergency credit of an existing one."""
+        ...
+
+    async def take_emergency(self, account_id: str, amount_micro: int, at: datetime) -> bool:
+        """Puts emergency credit in force if none is; False when some is already."""
+        ...
+
+    async def clear_emergency(self, account_id: str, taken_at: datetime) -> bool:
+        """Ends the emergency credit taken at that instant, and no later one."""
+        ...
+
+    async def in_emergency(self, limit: int) -> Sequence[Account]:
+        """Accounts with emergency credit in force."""
+        ...
+
     async def add_account(self, account: Account) -> bool:
         """Creates it; False when the id is taken."""
         ...
@@ -173,6 +201,10 @@ class Supplies(Protocol):
 
     async def wanted_off(self, limit: int) -> Sequence[Supply]:
         """Supplies that are off by rule, not by hand; longest first."""
+        ...
+
+    async def count_on_site(self, site_id: str) -> int:
+        """How many supplies the site has."""
         ...
 
     async def cuts_since(self, site_id: str, since: datetime) -> int:

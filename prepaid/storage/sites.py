@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+
+from bson import Int64
 
 from prepaid.domain.accounts import Account, AccountStatus, Site
+from prepaid.domain.holidays import HolidayTable
 from prepaid.domain.metering import Gateway
 from prepaid.storage.driver import Database, DuplicateKey
 from prepaid.storage.mapping import Mapper
@@ -27,6 +31,7 @@ class MongoSites:
     async def migrate(self) -> None:
         """Creates the indexes."""
         await self._accounts.create_index([("path", 1)])
+        await self._accounts.create_index([("emergency_micro", 1)])
 
     async def site(self, site_id: str) -> Site | None:
         """One site."""
@@ -36,6 +41,24 @@ class MongoSites:
         """Creates or replaces a site's description."""
         document = _SITES.to_json_doc(site)
         await self._sites.update_one({"_id": site.id}, {"$set": document}, upsert=True)
+
+    async def set_weather_hold(self, site_id: str, until: datetime | None) -> None:
+        """One field of the calendar."""
+        value = None if until is None else until.isoformat()
+        await self._sites.update_one({"_id": site_id}, {"$set": {"calendar.weather_hold_until": value}})
+
+    async def set_mass_cut(self, site_id: str, until: datetime | None) -> None:
+        """One field of the site."""
+        value = None if until is None else until.isoformat()
+        await self._sites.update_one({"_id": site_id}, {"$set": {"mass_cut_until": value}})
+
+    async def set_holidays(self, site_id: str, table: HolidayTable) -> None:
+        """Two fields of the calendar."""
+        days = {
+            "calendar.holidays": [day.isoformat() for day in table.holidays],
+            "calendar.working_days": [day.isoformat() for day in table.working_days],
+        }
+        await self._sites.update_one({"_id": site_id}, {"$set": days})
 
     async def sites(self) -> Sequence[Site]:
         """All of them."""
@@ -58,8 +81,28 @@ class MongoSites:
         return sorted(found, key=lambda account: account.path)
 
     async def save_account(self, account: Account) -> None:
-        """Creates or replaces an account's description; its money lives in the journal."""
-        await self._accounts.update_one({"_id": account.id}, {"$set": _ACCOUNTS.to_doc(account)}, upsert=True)
+        """Creates or replaces an account's description; its money lives in the journal, its emergency credit stays."""
+        document = _ACCOUNTS.to_doc(account)
+        emergency = {key: document.pop(key) for key in ("emergency_micro", "emergency_at")}
+        change = {"$set": document, "$setOnInsert": emergency}
+        await self._accounts.update_one({"_id": account.id}, change, upsert=True)
+
+    async def take_emergency(self, account_id: str, amount_micro: int, at: datetime) -> bool:
+        """The filter carries the condition that none is in force; accounts from before there was any have no field."""
+        none = {"_id": account_id, "emergency_micro": {"$in": [0, None]}}
+        change = {"$set": {"emergency_micro": Int64(amount_micro), "emergency_at": at}}
+        return (await self._accounts.update_one(none, change)).matched_count == 1
+
+    async def clear_emergency(self, account_id: str, taken_at: datetime) -> bool:
+        """Only the one that was taken then."""
+        query = {"_id": account_id, "emergency_at": taken_at, "emergency_micro": {"$gt": 0}}
+        change = {"$set": {"emergency_micro": 0, "emergency_at": None}}
+        return (await self._accounts.update_one(query, change)).matched_count == 1
+
+    async def in_emergency(self, limit: int) -> Sequence[Account]:
+        """Few at any time, and indexed."""
+        found = self._accounts.find({"emergency_micro": {"$gt": 0}}, limit=limit)
+        return [_ACCOUNTS.from_doc(document) async for document in found]
 
     async def add_account(self, account: Account) -> bool:
         """Creates it; an id is given once."""

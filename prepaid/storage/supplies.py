@@ -103,6 +103,10 @@ class MongoSupplies:
         found = self._supplies.find(query, sort=[("wanted.at", 1)], limit=limit)
         return [_SUPPLIES.from_doc(document) async for document in found]
 
+    async def count_on_site(self, site_id: str) -> int:
+        """How many there are."""
+        return await self._supplies.count_documents({"site_id": site_id})
+
     async def cuts_since(self, site_id: str, since: datetime) -> int:
         """Supplies wanted off since then."""
         query = {"site_id": site_id, "wanted.at": {"$gte": since}, "wanted.on": False}

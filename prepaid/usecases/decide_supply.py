@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -36,7 +36,7 @@ async def _one(business: Business, account: Account, site: Site, meter: Meter, s
     facts = await gather_facts(business, account, site, meter, supply)
     verdict = decide(facts, site.policy, site.calendar, business.clock.now())
     if verdict.verb is Verb.WARN:
-        await _warn(business, account, site, facts)
+        await _warn(business, account, site, facts, verdict)
     elif verdict.verb is Verb.CUT:
         await _want(business, supply, verdict, on=False, cause="")
     elif verdict.verb is Verb.RESTORE:
@@ -47,19 +47,15 @@ async def _one(business: Business, account: Account, site: Site, meter: Meter, s
     return verdict
 
 
-async def _warn(business: Business, account: Account, site: Site, facts: Facts) -> None:
+async def _warn(business: Business, account: Account, site: Site, facts: Facts, verdict: Verdict) -> None:
+    """Gives the rung of the notice ladder that is due."""
     head = await business.store.ledger.head(account.id)
-    cut_at = _earliest_cut(site, business.clock.now())
-    params: Params = {"balance_micro": facts.balance_micro, "cut_at": cut_at.isoformat()}
-    await tell_account(business, account, site, Crossing(NoticeKind.BALANCE_GONE, warning_crossing(head)), params)
-
-
-def _earliest_cut(site: Site, now: datetime) -> datetime:
-    """When the supply will go off if nothing is paid: after the lead, and outside protected hours."""
-    ripe = now + timedelta(seconds=site.policy.warning_lead_s)
-    if site.calendar.protection(ripe) is None:
-        return ripe
-    return site.calendar.protected_until(ripe) or ripe
+    params: Params = {
+        "balance_micro": facts.balance_micro,
+        "cut_at": verdict.cut_at.isoformat() if verdict.cut_at else None,
+    }
+    crossing = Crossing(NoticeKind.BALANCE_GONE, warning_crossing(head, account, verdict.rung))
+    await tell_account(business, account, site, crossing, params)
 
 
 async def _want(business: Business, supply: Supply, verdict: Verdict, *, on: bool, cause: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from prepaid.domain.accounts import Account, Site
 from prepaid.domain.ledger import Head
@@ -17,7 +18,7 @@ async def gather_facts(business: Business, account: Account, site: Site, meter: 
     """The facts about one meter's supply now. Raises `TryAgain` when the store cannot be read (then nothing is cut)."""
     store, now = business.store, business.clock.now()
     head = await store.ledger.head(account.id)
-    warned_at, queued = await _warning(business, account, head)
+    warned_at, queued = await _notice(business, account, warning_crossing(head, account))
     orders_open = await store.orders.unsettled(account.id)
     return Facts(
         balance_micro=head.balance_micro,
@@ -29,11 +30,20 @@ async def gather_facts(business: Business, account: Account, site: Site, meter: 
         money_on_its_way=orders_open or await store.inbox.waiting_for_account(account.id),
         warned_at=warned_at,
         warning_queued=queued,
+        reminded_at=await _reminders(business, account, site, head) if warned_at is not None else (),
         protected_customer=account.protected,
         gateway_down=meter.silent_since is not None,
-        cuts_last_hour=await _cuts(business, site, supply, now),
+        store_or_clock_doubtful=clock_doubtful(business),
         operations_today=supply.operations if supply.operations_day == day_of(site, now) else 0,
+        mass_cut_until=site.mass_cut_until,
+        **(await _blast(business, site, supply, now) if head.balance_micro <= account.floor_micro else {}),
     )
+
+
+def clock_doubtful(business: Business) -> bool:
+    """Whether the wall clock jumped lately, so that nobody knows which hours are protected (Y4)."""
+    trust, clock = business.trust, business.clock
+    return trust is not None and trust.doubtful(clock.now(), clock.monotonic())
 
 
 def day_of(site: Site, at: datetime) -> str:
@@ -41,14 +51,26 @@ def day_of(site: Site, at: datetime) -> str:
     return f"{site.calendar.local(at):%Y-%m-%d}"
 
 
-def warning_crossing(head: Head) -> str:
-    """One balance-gone warning for each time that credit was last added."""
-    return f"c{head.credit_seq}"
+def warning_crossing(head: Head, account: Account, rung: int = 0) -> str:
+    """One ladder of balance-gone notices for each time that credit was last added, or emergency credit taken."""
+    emergency = f"e{account.emergency_at:%Y%m%d%H%M%S}" if account.emergency_at is not None else ""
+    return f"c{head.credit_seq}{emergency}" + (f"r{rung}" if rung else "")
 
 
-async def _warning(business: Business, account: Account, head: Head) -> tuple[datetime | None, bool]:
-    """(when the warning was delivered or its ladder exhausted, whether it is in the outbox at all)."""
-    prefix = f"{NoticeKind.BALANCE_GONE}:{account.id}:{warning_crossing(head)}:"
+async def _reminders(business: Business, account: Account, site: Site, head: Head) -> tuple[datetime | None, ...]:
+    """When each reminder in the outbox was delivered or exhausted, in order of the ladder."""
+    done: list[datetime | None] = []
+    for rung, _ in enumerate(site.policy.reminder_leads_s, start=1):
+        at, queued = await _notice(business, account, warning_crossing(head, account, rung))
+        if not queued:
+            break
+        done.append(at)
+    return tuple(done)
+
+
+async def _notice(business: Business, account: Account, crossing: str) -> tuple[datetime | None, bool]:
+    """(when the notice was delivered or its ways exhausted, whether it is in the outbox at all)."""
+    prefix = f"{NoticeKind.BALANCE_GONE}:{account.id}:{crossing}:"
     rows = await business.store.notices.find(prefix)
     if not rows:
         return None, False
@@ -64,8 +86,23 @@ def _exhausted(rows: Sequence[Notice]) -> datetime | None:
     return max(ends) if len(ends) == len(rows) else None
 
 
-async def _cuts(business: Business, site: Site, supply: Supply, now: datetime) -> int:
-    """Other supplies of the site cut in the last hour; the one in question does not count against itself."""
-    since = now - timedelta(hours=1)
+class _Blast(TypedDict, total=False):
+    cuts_last_hour: int
+    cuts_last_day: int
+    site_supplies: int
+
+
+async def _blast(business: Business, site: Site, supply: Supply, now: datetime) -> _Blast:
+    """What the limits on cutting off many at once look at; only asked for whoever is out of credit."""
+    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+    return _Blast(
+        cuts_last_hour=await _cuts(business, site, supply, hour),
+        cuts_last_day=await _cuts(business, site, supply, day),
+        site_supplies=await business.store.supplies.count_on_site(site.id),
+    )
+
+
+async def _cuts(business: Business, site: Site, supply: Supply, since: datetime) -> int:
+    """Other supplies of the site cut since then; the one in question does not count against itself."""
     own = not supply.wanted.on and supply.wanted.at >= since
     return await business.store.supplies.cuts_since(site.id, since) - own
