@@ -74,7 +74,10 @@ def as_json(benchmark: Benchmark, figures: Figures) -> str:
 
 def as_table(benchmark: Benchmark, figures: Figures) -> str:
     """A table for people."""
-    rows = [f"  {key:<{_width(figures)}}  {shown(value):>12}{_verdict(benchmark, key, value)}" for key, value in figures.items()]
+    rows = [
+        f"  {key:<{_width(figures)}}  {shown(value):>12}{_verdict(benchmark, key, value)}"
+        for key, value in figures.items()
+    ]
     return "\n".join([f"{benchmark.name}: {benchmark.about}", *rows])
 
 
@@ -82,7 +85,7 @@ def shown(value: float) -> str:
     """A figure with as many digits as it deserves."""
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.3g}"  # noqa: PLR2004 - four digits say enough
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.3g}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

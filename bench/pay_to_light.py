@@ -7,12 +7,10 @@ at the pace of 9600 baud whose meters are polled and billed all the while.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from bench._estate import CHANNEL, PROFILE, Flat, QuietSender, add_flat, add_gateways, add_site, flats, scratch_runtime
@@ -203,12 +201,8 @@ async def _orders(house: House, homes: Sequence[Flat]) -> dict[str, str]:
 
     async def one(flat: Flat) -> tuple[str, str]:
         async with room:
-            person = await add_flat(
-                house.business, flat, balance_micro=OWED_MICRO, on=False, poll_every_s=POLL_EVERY_S
-            )
-            order = await start_topup(
-                house.business, person.actor(), flat.account_id, PAID_FEN, provider="wechat_pay"
-            )
+            person = await add_flat(house.business, flat, balance_micro=OWED_MICRO, on=False, poll_every_s=POLL_EVERY_S)
+            order = await start_topup(house.business, person.actor(), flat.account_id, PAID_FEN, provider="wechat_pay")
         if order.pay_uri is None:
             raise InvariantBroken(f"order {order.id} cannot be paid")
         return flat.meter_id, order.pay_uri

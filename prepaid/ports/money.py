@@ -27,8 +27,8 @@ class Ledger(Protocol):
         """The end of the account's chain, from committed entries (M16)."""
         ...
 
-    async def heads(self, account_ids: Sequence[str]) -> Mapping[str, Head]:
-        """The ends of many chains, as `head` gives them."""
+    async def cached(self, account_ids: Sequence[str]) -> Mapping[str, Head]:
+        """The account rows: never ahead of the chain, perhaps behind it. Good for choosing whom to look at closely."""
         ...
 
     async def by_idem(self, account_id: str, idem: str) -> Entry | None:

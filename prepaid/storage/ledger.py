@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from bson import Int64
+from pymongo import UpdateOne
 
 from prepaid.domain.errors import Refused, Unknown
 from prepaid.domain.ledger import Entry, Head, Kind, Line, Posting, chain, same_request
@@ -75,6 +77,53 @@ class MongoLedger:
                 await asyncio.sleep(random.random() * min(0.2, 0.002 * 1.4**attempt))  # noqa: S311 - jitter
         raise Unknown("unknown.store")
 
+    async def post_many(self, postings: Sequence[Posting]) -> Sequence[Entry | Refused]:
+        """One bulk for what goes well; whatever met another's entry, or lost its answer, is posted one by one."""
+        entries = await self._chained(postings)
+        committed = await self._insert(list(entries.values()))
+        await self._remember_many(committed)
+        done = {(entry.account_id, entry.idem): entry for entry in committed}
+        return [done.get((each.account_id, each.idem)) or await self._refusable(each) for each in postings]
+
+    async def _chained(self, postings: Sequence[Posting]) -> dict[str, Entry]:
+        """What each would become. A posting that is refused for now is left to `post`, which looks more closely."""
+        unknown = [posting.account_id for posting in postings if posting.account_id not in self._known]
+        heads = {**self._known, **await self.cached(unknown)} if unknown else self._known
+        now = self._clock.now()
+        entries: dict[str, Entry] = {}
+        for posting in postings:
+            if posting.account_id not in entries:
+                with suppress(Refused):
+                    entries[posting.account_id] = chain(posting, heads.get(posting.account_id, Head()), now)
+        return entries
+
+    async def _insert(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Those that were committed for certain."""
+        if not entries:
+            return []
+        lost: Sequence[int] = range(len(entries))
+        with suppress(Unknown):
+            counts = await self._entries.insert_many([_to_doc(entry) for entry in entries], ordered=False)
+            lost = counts.duplicates
+        for place in lost:
+            self._known.pop(entries[place].account_id, None)
+        return [entry for place, entry in enumerate(entries) if place not in lost]
+
+    async def _refusable(self, posting: Posting) -> Entry | Refused:
+        try:
+            return await self.post(posting)
+        except Refused as refused:
+            return refused
+
+    async def _remember_many(self, entries: Sequence[Entry]) -> None:
+        """As `_remember`, in one bulk."""
+        if len(self._known) + len(entries) > HEADS_KEPT:
+            self._known.clear()
+        self._known |= {entry.account_id: entry.head for entry in entries}
+        if entries:
+            with suppress(Unknown):
+                await self._heads.bulk_write([UpdateOne(*_newer(entry), upsert=True) for entry in entries])
+
     async def _attempt(self, posting: Posting, attempt: int) -> Entry | None:
         """The committed entry, or None when somebody else took our place in the chain."""
         acc = posting.account_id
@@ -102,9 +151,7 @@ class MongoLedger:
             self._known.clear()
         self._known[entry.account_id] = entry.head
         try:
-            await self._heads.update_one(
-                {"_id": entry.account_id, "seq": {"$lt": entry.seq}}, {"$set": _head_doc(entry.head)}, upsert=True
-            )
+            await self._heads.update_one(*_newer(entry), upsert=True)
         except (DuplicateKey, Unknown):
             return  # Somebody's newer head is there, or the cache lags: the entries behind it are read anyway.
 
@@ -114,10 +161,18 @@ class MongoLedger:
 
     async def _read_head(self, account_id: str) -> Head:
         row = await self._heads.find_one({"_id": account_id})
-        head = Head(row["seq"], row["bal"], row["hash"], row["credit_seq"]) if row else Head()
+        head = _head_from(row) if row else Head()
         query = {"acc": account_id, "seq": {"$gt": head.seq}}
         behind = [document async for document in self._entries.find(query)]
         return _from_doc(max(behind, key=_seq)).head if behind else head
+
+    async def cached(self, account_ids: Sequence[str]) -> Mapping[str, Head]:
+        """The cached rows in one query. Reading what lies behind them would cost a query for each account."""
+        if not account_ids:
+            return {}
+        rows = self._heads.find({"_id": {"$in": list(account_ids)}})
+        found = {row["_id"]: _head_from(row) async for row in rows}
+        return {account_id: found.get(account_id, Head()) for account_id in account_ids}
 
     async def by_idem(self, account_id: str, idem: str) -> Entry | None:
         """The entry with that key."""
@@ -142,11 +197,20 @@ class MongoLedger:
     async def cached_heads(self) -> AsyncIterator[tuple[str, Head]]:
         """The cached rows."""
         async for row in self._heads.find({}):
-            yield row["_id"], Head(row["seq"], row["bal"], row["hash"], row["credit_seq"])
+            yield row["_id"], _head_from(row)
+
+
+def _newer(entry: Entry) -> tuple[Document, Document]:
+    """The condition and the change that move the cached row of an account on, never back."""
+    return {"_id": entry.account_id, "seq": {"$lt": entry.seq}}, {"$set": _head_doc(entry.head)}
 
 
 def _seq(document: Document) -> int:
     return int(document["seq"])
+
+
+def _head_from(row: Document) -> Head:
+    return Head(row["seq"], row["bal"], row["hash"], row["credit_seq"])
 
 
 def _head_doc(head: Head) -> Document:

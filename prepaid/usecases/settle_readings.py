@@ -1,12 +1,15 @@
 """Turns one sweep of a bus into history, money and supply decisions. Resumable: the same sweep again changes nothing.
 
 Order matters for a crash between any two steps: entry, then its notices, then the watermark. A restart meets the entry
-by its key (`use:<meter>:<start>`), takes the interval that was stored, and goes on from there (M11, M12).
+by its key (`use:<meter>:<start>`), takes the interval that was stored, and goes on from there (M11, M12). Each step is
+taken for the whole sweep at once, because a store has more time for one bulk than for many small writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -29,47 +32,105 @@ REVENUE_ELECTRICITY = "revenue:electricity"
 REPORT_EVERY = timedelta(seconds=60)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a sweep is judged against, read once for all its readings."""
+
+    meters: Mapping[str, Meter]
+    supplies: Mapping[str, Supply]
+    sites: Mapping[str, Site]
+    accounts: Mapping[str, Account]
+
+    def site(self, meter: Meter) -> Site:
+        """Where the meter is."""
+        return self.sites[meter.site_id]
+
+    def account(self, meter: Meter) -> Account | None:
+        """Who pays for it, if anybody. Somebody who is named must exist."""
+        if meter.account_id is None:
+            return None
+        account = self.accounts.get(meter.account_id)
+        if account is None:
+            raise InvariantBroken(f"meter {meter.id} has no account")
+        return account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """One interval of one meter that is due."""
+
+    meter: Meter
+    site: Site
+    account: Account
+    posting: Posting
+
+
 async def settle_readings(business: Business, sweep: Sweep) -> None:
     """Judges, keeps and bills the readings of a sweep, notes silent meters, decides the supply of who is touched."""
     store = business.store
-    meters = {meter.id: meter for meter in await store.meters.on_gateway(sweep.gateway_id)}
-    supplies = {supply.meter_id: supply for supply in await store.supplies.on_gateway(sweep.gateway_id)}
-    sites = {site.id: site for site in await store.sites.sites()}
-    await _note_silence(business, meters, sweep)
-    judged = [judge(meters[reading.meter_id], reading) for reading in sweep.readings if reading.meter_id in meters]
+    scene = await _scene(business, sweep)
+    await _note_silence(business, scene.meters, sweep)
+    judged = [
+        judge(scene.meters[reading.meter_id], reading) for reading in sweep.readings if reading.meter_id in scene.meters
+    ]
     good = [each.reading for each in judged if each.doubt is None]
-    await store.meters.saw([(reading, meters[reading.meter_id].fresh_run + 1) for reading in good])
-    await _keep(business, good, meters, sites)
-    undecided: dict[str, None] = {}
-    for each in judged:
-        meter = meters[each.reading.meter_id]
-        supply = supplies.get(meter.id)
-        await _one(business, meter, sites[meter.site_id], supply, each)
-        if meter.account_id is not None and await _matters(business, meter.account_id, supply):
-            undecided[meter.account_id] = None
-    for account_id in undecided:
+    await store.meters.saw([(reading, scene.meters[reading.meter_id].fresh_run + 1) for reading in good])
+    await _keep(business, scene, good)
+    await _hold_doubtful(business, scene, judged)
+    await _end_doubts(business, scene, good)
+    await _report_relays(business, scene, good)
+    await _bill(business, scene, good)
+    for account_id in await _undecided(business, scene, [each.reading.meter_id for each in judged]):
         await decide_supply(business, account_id)
 
 
-async def _matters(business: Business, account_id: str, supply: Supply | None) -> bool:
-    """Whether a decision can change anything: a supply that is on, with credit, is left on by every rule."""
-    if supply is None or not supply.wanted.on or supply.hold is not None:
-        return supply is not None
-    account = await business.store.sites.account(account_id)
-    head = await business.store.ledger.head(account_id)
-    return account is not None and head.balance_micro <= account.floor_micro
+async def _scene(business: Business, sweep: Sweep) -> Scene:
+    store = business.store
+    found, supplies = await asyncio.gather(
+        store.meters.on_gateway(sweep.gateway_id), store.supplies.on_gateway(sweep.gateway_id)
+    )
+    read = {reading.meter_id for reading in sweep.readings}
+    payers = sorted({meter.account_id for meter in found if meter.account_id is not None and meter.id in read})
+    names = sorted({meter.site_id for meter in found})
+    accounts, sites = await asyncio.gather(
+        store.sites.accounts(payers), asyncio.gather(*(store.sites.site(name) for name in names))
+    )
+    return Scene(
+        meters={meter.id: meter for meter in found},
+        supplies={supply.meter_id: supply for supply in supplies},
+        sites={site.id: site for site in sites if site is not None},
+        accounts={account.id: account for account in accounts},
+    )
 
 
-async def _keep(business: Business, good: Sequence[Reading], meters: dict[str, Meter], sites: dict[str, Site]) -> None:
+async def _undecided(business: Business, scene: Scene, meter_ids: Sequence[str]) -> Iterable[str]:
+    """Accounts for whom a decision may change something, by the balance that the account rows know.
+
+    A row that lags behind its chain is put right by the next entry; whoever it hides is found by the review of
+    supplies until then. What is decided, is decided from the chain itself.
+    """
+    supplies = [supply for meter_id in meter_ids if (supply := scene.supplies.get(meter_id)) is not None]
+    touched = [supply for supply in supplies if supply.account_id in scene.accounts]
+    heads = await business.store.ledger.cached(sorted({supply.account_id for supply in touched if supply.account_id}))
+    undecided: dict[str, None] = {}
+    for supply in touched:
+        account = scene.accounts[supply.account_id or ""]
+        credit = heads[account.id].balance_micro > account.floor_micro
+        if supply.hold is not None or supply.wanted.on != credit:
+            undecided[account.id] = None
+    return undecided
+
+
+async def _keep(business: Business, scene: Scene, good: Sequence[Reading]) -> None:
     by_zone: dict[str, list[Reading]] = {}
     for reading in good:
-        zone = sites[meters[reading.meter_id].site_id].calendar.time_zone
+        zone = scene.site(scene.meters[reading.meter_id]).calendar.time_zone
         by_zone.setdefault(zone, []).append(reading)
     for zone, readings in by_zone.items():
         await business.store.readings.keep(readings, zone)
 
 
-async def _note_silence(business: Business, meters: dict[str, Meter], sweep: Sweep) -> None:
+async def _note_silence(business: Business, meters: Mapping[str, Meter], sweep: Sweep) -> None:
     answered = [r.meter_id for r in sweep.readings if r.meter_id in meters and meters[r.meter_id].silent_since]
     if answered:
         await business.store.meters.silent(answered, None)
@@ -78,22 +139,29 @@ async def _note_silence(business: Business, meters: dict[str, Meter], sweep: Swe
         await business.store.meters.silent(newly, business.clock.now())
 
 
-async def _one(business: Business, meter: Meter, site: Site, supply: Supply | None, judged: Judged) -> None:
-    reading = judged.reading
-    if judged.doubt is not None:
-        await _hold(business, meter, site, judged, judged.doubt)
-        return
-    if meter.held > 0:
-        await business.store.registers.passed(meter.id, business.clock.now())
-    if reading.relay_on is not None and _is_news(supply, reading):
-        await business.store.supplies.saw(meter.id, Reported(on=reading.relay_on, at=reading.at))
-    await _bill(business, meter, site, reading)
+async def _report_relays(business: Business, scene: Scene, good: Sequence[Reading]) -> None:
+    for reading in good:
+        if reading.relay_on is not None and _is_news(scene.supplies.get(reading.meter_id), reading):
+            await business.store.supplies.saw(reading.meter_id, Reported(on=reading.relay_on, at=reading.at))
 
 
 def _is_news(supply: Supply | None, reading: Reading) -> bool:
     """A relay state that is known and not old is not written again with every poll."""
     known = supply.reported if supply is not None else None
     return known is None or known.on != reading.relay_on or reading.at - known.at >= REPORT_EVERY
+
+
+async def _hold_doubtful(business: Business, scene: Scene, judged: Sequence[Judged]) -> None:
+    for each in judged:
+        meter = scene.meters[each.reading.meter_id]
+        if each.doubt is not None:
+            await _hold(business, meter, scene.site(meter), each, each.doubt)
+
+
+async def _end_doubts(business: Business, scene: Scene, good: Sequence[Reading]) -> None:
+    for meter in (scene.meters[reading.meter_id] for reading in good):
+        if meter.held > 0:
+            await business.store.registers.passed(meter.id, business.clock.now())
 
 
 async def _hold(business: Business, meter: Meter, site: Site, judged: Judged, doubt: Doubt) -> None:
@@ -125,30 +193,40 @@ def _case(meter: Meter, doubt: Doubt, reading: Reading) -> HeldReading:
     )
 
 
-async def _bill(business: Business, meter: Meter, site: Site, reading: Reading) -> None:
-    mark = meter.watermark
-    if meter.account_id is None:
-        return
-    if mark is None:
-        first = Watermark(at=reading.at, energy_wh=reading.energy_wh, period=site.calendar.month(reading.at))
-        await business.store.meters.move_watermark(meter.id, None, first)
-        return
-    account = await business.store.sites.account(meter.account_id)
-    if account is None:
-        raise InvariantBroken(f"meter {meter.id} has no account")
-    if not _due(site, mark, reading):
-        return
+async def _bill(business: Business, scene: Scene, good: Sequence[Reading]) -> None:
+    """First readings open a watermark; what is due is posted, told, and only then moves its watermark on."""
+    metered = [(scene.meters[reading.meter_id], reading) for reading in good]
+    opened = [(m.id, None, _first_mark(scene.site(m), r)) for m, r in metered if m.account_id and m.watermark is None]
+    await business.store.meters.move_watermarks(opened)
+    bills = [bill for meter, reading in metered if (bill := _due(scene, meter, reading)) is not None]
+    while bills:
+        # An account with several meters is billed for one after the other: a bulk holds one entry of a chain.
+        turn = {bill.account.id: bill for bill in reversed(bills)}
+        await _settle(business, list(turn.values()))
+        bills = [bill for bill in bills if turn[bill.account.id] is not bill]
+
+
+async def _settle(business: Business, bills: Sequence[Bill]) -> None:
+    entries = await _post(business, [bill.posting for bill in bills])
+    for bill, entry in zip(bills, entries, strict=True):
+        await _warn_low(business, bill.account, bill.site, entry)
+    moves = [(b.meter.id, b.meter.watermark, _mark_after(b.site, e)) for b, e in zip(bills, entries, strict=True)]
+    await business.store.meters.move_watermarks(moves)
+
+
+def _first_mark(site: Site, reading: Reading) -> Watermark:
+    return Watermark(at=reading.at, energy_wh=reading.energy_wh, period=site.calendar.month(reading.at))
+
+
+def _due(scene: Scene, meter: Meter, reading: Reading) -> Bill | None:
+    """The bill of the interval up to `reading`, or None when it is too short or not worth a micro-yuan."""
+    account, mark, site = scene.account(meter), meter.watermark, scene.site(meter)
+    if account is None or mark is None or reading.energy_wh <= mark.energy_wh:
+        return None
+    if (reading.at - mark.at).total_seconds() < site.policy.settle_every_s:
+        return None
     posting = _posting(meter, site, mark, reading)
-    if posting is None:
-        return
-    entry = await _post_once(business, posting)
-    await _warn_low(business, account, site, entry)
-    await business.store.meters.move_watermark(meter.id, mark, _mark_after(site, entry))
-
-
-def _due(site: Site, mark: Watermark, reading: Reading) -> bool:
-    waited = (reading.at - mark.at).total_seconds()
-    return reading.energy_wh > mark.energy_wh and waited >= site.policy.settle_every_s
+    return None if posting is None else Bill(meter=meter, site=site, account=account, posting=posting)
 
 
 def _posting(meter: Meter, site: Site, mark: Watermark, reading: Reading) -> Posting | None:
@@ -180,15 +258,20 @@ def _posting(meter: Meter, site: Site, mark: Watermark, reading: Reading) -> Pos
     )
 
 
-async def _post_once(business: Business, posting: Posting) -> Entry:
+async def _post(business: Business, postings: Sequence[Posting]) -> Sequence[Entry]:
     """Posts, or takes the entry that an earlier run stored for the same start with another end."""
-    try:
-        return await business.store.ledger.post(posting)
-    except Refused as refused:
-        stored = await business.store.ledger.by_idem(posting.account_id, posting.idem)
-        if refused.key != "refused.idempotency_conflict" or stored is None:
-            raise
-        return stored
+    outcomes = await business.store.ledger.post_many(postings)
+    return [
+        outcome if isinstance(outcome, Entry) else await _stored(business, posting, outcome)
+        for posting, outcome in zip(postings, outcomes, strict=True)
+    ]
+
+
+async def _stored(business: Business, posting: Posting, refused: Refused) -> Entry:
+    stored = await business.store.ledger.by_idem(posting.account_id, posting.idem)
+    if refused.key != "refused.idempotency_conflict" or stored is None:
+        raise refused
+    return stored
 
 
 def _mark_after(site: Site, entry: Entry) -> Watermark:
