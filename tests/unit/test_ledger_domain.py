@@ -132,7 +132,7 @@ def test_the_chart_of_accounts_is_open_to_postings(account: str) -> None:
         (Line(customer("a"), 1), Line(arrears("b"), -1)),
         (Line(customer("a"), 1), Line(deposits("b"), -1)),
         (Line(customer("a"), 1.0), Line("clearing:x", -1.0)),  # type: ignore[arg-type]
-        (Line(customer("a"), True), Line("clearing:x", -1)),
+        (Line(customer("a"), True), Line("clearing:x", -1)),  # noqa: FBT003 - a bool is the case
         (Line(customer("a"), MAX_MICRO + 1), Line("clearing:x", -MAX_MICRO - 1)),
     ],
 )
