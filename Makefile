@@ -49,6 +49,10 @@ types: $(VENV)/.installed-dev ## Types, strict
 bench: $(VENV)/.installed-dev ## Measure the figures of docs/benchmarks.md
 	$(BIN)/python -m bench $(ARGS)
 
+.PHONY: mutants
+mutants: $(VENV)/.installed-dev ## Change the rules about money, supply and meters, and count what the tests notice
+	$(BIN)/python tools/mutants.py
+
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## Check the documents: links, anchors, settings, commands, named tests
 	$(BIN)/python -m pytest -q tests/unit/test_house_docs.py tests/unit/test_house_reference.py tests/unit/test_house_invariants.py
