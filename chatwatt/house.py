@@ -23,7 +23,8 @@ from payments import notifications
 from payments.providers import Provider
 from prepaid.domain.errors import Refused
 from prepaid.ports import Business, Sender
-from scheduler.jobs import audit, inbox, orders, outbox, supplies
+from prepaid.storage.holiday_tables import holiday_table
+from scheduler.jobs import audit, emergencies, fees, holidays, inbox, orders, outbox, supplies
 from scheduler.triggers import Job, run_jobs
 
 log = structlog.get_logger()
@@ -92,7 +93,14 @@ async def run_scheduler(house: House, stop: asyncio.Event) -> None:
 def scheduled(house: House) -> list[Job]:
     """The scheduler's jobs."""
     owner = f"{house.runtime.owner}:scheduler"
-    return [orders.job(house.business), supplies.job(house.business), audit.job(house.business, owner)]
+    return [
+        orders.job(house.business),
+        supplies.job(house.business),
+        fees.job(house.business),
+        emergencies.job(house.business),
+        holidays.job(house.business, holiday_table),
+        audit.job(house.business, owner),
+    ]
 
 
 @asynccontextmanager

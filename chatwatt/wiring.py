@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from chatwatt.clock import SystemClock
@@ -14,6 +14,7 @@ from chatwatt.embedded import EmbeddedStores
 from chatwatt.settings import Settings, WeChatPaySettings
 from payments.providers import Provider, build
 from payments.providers.wechat_pay_config import LOOPBACK
+from prepaid.domain.clock_trust import ClockTrust
 from prepaid.domain.errors import Refused
 from prepaid.ports import Business, Clock, Store
 from prepaid.storage.driver import Database, connect
@@ -38,6 +39,7 @@ class Runtime:
     limiter: RedisLimiter
     embedded: EmbeddedStores | None
     owner: str
+    trust: ClockTrust = field(default_factory=ClockTrust)
 
     async def ping_redis(self) -> None:
         """Asks for a sign of life."""
@@ -45,7 +47,7 @@ class Runtime:
 
     def business(self, providers: Mapping[str, Provider]) -> Business:
         """What the use cases are given."""
-        return Business(store=self.store, clock=self.clock, wakeups=self.wakeups, providers=providers)
+        return Business(store=self.store, clock=self.clock, wakeups=self.wakeups, providers=providers, trust=self.trust)
 
 
 @asynccontextmanager

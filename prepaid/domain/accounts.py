@@ -9,6 +9,7 @@ from enum import StrEnum
 from prepaid.domain.approvals import Limits
 from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.credit import CreditRules
+from prepaid.domain.ledger import Head
 from prepaid.domain.supply import SupplyPolicy
 from prepaid.domain.tariffs import FlatTariff
 
@@ -52,6 +53,8 @@ class Account:
     """Emergency credit in force: a lower floor until a top-up has lifted the balance above zero again; 0 for none."""
     emergency_at: datetime | None = None
     """When it was taken, which tells one taking from another."""
+    emergency_seq: int = 0
+    """The account's newest entry when it was taken: only a credit after it repays."""
     utility: str = ""
     """What the account pays for where each utility has its own wallet ("electricity", "water"); "" for everything."""
     protected: bool = False
@@ -59,6 +62,10 @@ class Account:
     lease_from: datetime | None = None
     lease_to: datetime | None = None
     """Each tenancy is an account of its own: who lived there before or lives there after sees nothing of it (A1)."""
+
+    def has_repaid(self, head: Head) -> bool:
+        """Whether emergency credit is in force that a credit since its taking has lifted above zero."""
+        return self.emergency_micro > 0 and head.balance_micro > 0 and head.credit_seq > self.emergency_seq
 
     @property
     def floor_micro(self) -> int:

@@ -44,8 +44,8 @@ class Sites(Protocol):
         """Creates or re-describes an account; never touches the emergency credit of an existing one."""
         ...
 
-    async def take_emergency(self, account_id: str, amount_micro: int, at: datetime) -> bool:
-        """Puts emergency credit in force if none is; False when some is already."""
+    async def take_emergency(self, account_id: str, amount_micro: int, at: datetime, *, after_seq: int) -> bool:
+        """Puts emergency credit in force if none is; False when some is already. `after_seq`: the newest entry."""
         ...
 
     async def clear_emergency(self, account_id: str, taken_at: datetime) -> bool:
@@ -197,6 +197,10 @@ class Supplies(Protocol):
     async def hold(self, meter_id: str, hold: Hold | None) -> None: ...
     async def assign(self, meter_id: str, account_id: str | None) -> None:
         """Whose supply it is."""
+        ...
+
+    async def without_account(self, limit: int) -> Sequence[Supply]:
+        """Supplies that nobody pays for."""
         ...
 
     async def wanted_off(self, limit: int) -> Sequence[Supply]:

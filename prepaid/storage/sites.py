@@ -83,14 +83,15 @@ class MongoSites:
     async def save_account(self, account: Account) -> None:
         """Creates or replaces an account's description; its money lives in the journal, its emergency credit stays."""
         document = _ACCOUNTS.to_doc(account)
-        emergency = {key: document.pop(key) for key in ("emergency_micro", "emergency_at")}
+        emergency = {key: document.pop(key) for key in ("emergency_micro", "emergency_at", "emergency_seq")}
         change = {"$set": document, "$setOnInsert": emergency}
         await self._accounts.update_one({"_id": account.id}, change, upsert=True)
 
-    async def take_emergency(self, account_id: str, amount_micro: int, at: datetime) -> bool:
+    async def take_emergency(self, account_id: str, amount_micro: int, at: datetime, *, after_seq: int) -> bool:
         """The filter carries the condition that none is in force; accounts from before there was any have no field."""
         none = {"_id": account_id, "emergency_micro": {"$in": [0, None]}}
-        change = {"$set": {"emergency_micro": Int64(amount_micro), "emergency_at": at}}
+        values = {"emergency_micro": Int64(amount_micro), "emergency_at": at, "emergency_seq": Int64(after_seq)}
+        change = {"$set": values}
         return (await self._accounts.update_one(none, change)).matched_count == 1
 
     async def clear_emergency(self, account_id: str, taken_at: datetime) -> bool:

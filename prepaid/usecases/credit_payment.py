@@ -85,6 +85,7 @@ def _posting(order: Order, site: Site) -> Posting:
         reason="reason.top_up",
         currency=site.currency,
         ref={"order": order.id, "txn": order.txn_id},
+        recovery=site.credit.recovery(site.calendar.month(order.paid_at)),
     )
 
 

@@ -16,6 +16,7 @@ from prepaid.domain.supply import Facts, Supply, Verb, Verdict, Wanted, decide
 from prepaid.ports import Business, topic_gateway
 from prepaid.usecases.authorize import record, site_of
 from prepaid.usecases.gather_facts import gather_facts, warning_crossing
+from prepaid.usecases.settle_emergency import settle_emergency
 from prepaid.usecases.tell import Crossing, Params, tell_account, tell_thread
 
 log = structlog.get_logger()
@@ -26,6 +27,8 @@ async def decide_supply(business: Business, account_id: str) -> tuple[Verdict, .
     account = await business.store.sites.account(account_id)
     if account is None:
         raise InvariantBroken(f"no account {account_id}")
+    if account.emergency_micro > 0:
+        await settle_emergency(business, account, await business.store.ledger.head(account.id))
     site = await site_of(business, account)
     meters = {meter.id: meter for meter in await business.store.meters.of_account(account_id)}
     supplies = await business.store.supplies.of_account(account_id)
