@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from prepaid.domain.approvals import Approval, ApprovalState
+from prepaid.storage.bounded import below
 from prepaid.storage.driver import Database, Document
 from prepaid.storage.mapping import Mapper
 
@@ -21,7 +22,7 @@ class MongoApprovals:
     async def migrate(self) -> None:
         """Creates the indexes."""
         await self._approvals.create_index([("state", 1), ("asked_at", 1)])
-        await self._approvals.create_index([("path", 1)])
+        await self._approvals.create_index([("state", 1), ("path", 1)])
 
     async def add(self, approval: Approval) -> None:
         """A new request."""
@@ -50,8 +51,8 @@ class MongoApprovals:
 
     async def below(self, scope: str, state: ApprovalState, limit: int) -> Sequence[Approval]:
         """The subtree of `scope`, oldest first."""
-        inside = {"path": {"$gte": f"{scope}/", "$lt": f"{scope}0"}}  # "0" is the character after "/".
-        return await self._some({"state": state, "$or": [{"path": scope}, inside]}, limit)
+        found = await below(self._approvals, scope, {"state": state}, limit=limit, by="asked_at")
+        return [_APPROVALS.from_doc(document) for document in found]
 
     async def in_state(self, state: ApprovalState, limit: int) -> Sequence[Approval]:
         """Oldest first."""

@@ -11,6 +11,7 @@ from pymongo import UpdateOne
 
 from prepaid.domain.metering import Doubt, Meter, Reading, Watermark
 from prepaid.domain.registers import RegisterChange
+from prepaid.storage.bounded import not_after
 from prepaid.storage.driver import Database, Document
 from prepaid.storage.mapping import Mapper
 
@@ -136,7 +137,7 @@ def _last_fields(reading: Reading, fresh_run: int) -> Document:
 
 def _not_after(reading: Reading) -> Document:
     # Never back in time: a sweep that was overtaken by an admin's decision must not undo it.
-    return {"_id": reading.meter_id, "$or": [{"last": None}, {"last.at": {"$lte": reading.at}}]}
+    return {"_id": reading.meter_id, **not_after("last.at", reading.at)}
 
 
 def _in_epoch(meter_id: str, epoch: int) -> Document:

@@ -24,9 +24,9 @@ async def open_store(database: Database, clock: Clock) -> Store:
     """The store, with every collection and index in place. Safe to run again, by any number of processes."""
     ledger, leases = MongoLedger(database, clock), MongoLeases(database, clock)
     sites, meters, readings = MongoSites(database), MongoMeters(database), MongoReadings(database)
-    supplies, orders, inbox = MongoSupplies(database), MongoOrders(database), MongoInbox(database)
+    supplies, orders, inbox = MongoSupplies(database), MongoOrders(database, clock), MongoInbox(database)
     registers = MongoRegisters(database)
-    notices, people, audit = MongoNotices(database), MongoPeople(database), MongoAuditTrail(database)
+    notices, people, audit = MongoNotices(database, clock), MongoPeople(database), MongoAuditTrail(database, clock)
     for each in (ledger, leases, sites, meters, readings, registers, supplies, orders, inbox, notices, people, audit):
         await each.migrate()
     approvals, receipts, refunds = MongoApprovals(database), MongoReceipts(database), MongoRefunds(database)

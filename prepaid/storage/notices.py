@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from prepaid.domain.notices import Notice, NoticeState
+from prepaid.ports import Clock
+from prepaid.storage.bounded import newest
 from prepaid.storage.driver import Database, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
@@ -15,7 +17,8 @@ _NOTICES = Mapper(Notice)
 class MongoNotices:
     """Implements `prepaid.ports.Notices`. `group` is the id without its person, so that a crossing is one lookup."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._clock = clock
         self._rows = database.collection("notices", durable=True)
         self._threads = database.collection("threads")
 
@@ -66,8 +69,8 @@ class MongoNotices:
 
     async def of_account(self, account_id: str, limit: int) -> Sequence[Notice]:
         """Newest first."""
-        found = self._rows.find({"account_id": account_id}, sort=[("at", -1)], limit=limit)
-        return [_NOTICES.from_doc(document) async for document in found]
+        found = await newest(self._rows, {"account_id": account_id}, "at", limit=limit, now=self._clock.now())
+        return [_NOTICES.from_doc(document) for document in found]
 
     async def thread_message(self, order_id: str, person_id: str) -> tuple[str, str] | None:
         """(reference, stage) of the message that shows a payment."""

@@ -12,6 +12,7 @@ from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.receipts import Receipt
 from prepaid.domain.refunds import OPEN_STEPS, Refund, RefundStep
 from prepaid.domain.tickets import Ticket, TicketState
+from prepaid.storage.bounded import below
 from prepaid.storage.driver import Collection, Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
@@ -141,7 +142,7 @@ class MongoTickets:
 
     async def migrate(self) -> None:
         """Creates the indexes."""
-        await self._rows.create_index([("path", 1), ("opened_at", 1)])
+        await self._rows.create_index([("state", 1), ("path", 1)])
 
     async def add(self, ticket: Ticket) -> Ticket:
         """One ticket for one entry."""
@@ -159,6 +160,5 @@ class MongoTickets:
 
     async def below(self, scope: str, limit: int) -> Sequence[Ticket]:
         """Open ones of the subtree, oldest first."""
-        inside = {"path": {"$gte": f"{scope}/", "$lt": f"{scope}0"}}  # "0" is the character after "/".
-        query: Document = {"state": TicketState.OPEN, "$or": [{"path": scope}, inside]}
-        return await _oldest(self._rows, _TICKETS, query, "opened_at", limit)
+        found = await below(self._rows, scope, {"state": TicketState.OPEN}, limit=limit, by="opened_at")
+        return [_TICKETS.from_doc(document) for document in found]

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.orders import UNSETTLED, Order, OrderState, Payment, check_edge
+from prepaid.ports import Clock
+from prepaid.storage.bounded import newest
 from prepaid.storage.driver import Database, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
@@ -16,7 +18,8 @@ _ORDERS = Mapper(Order)
 class MongoOrders:
     """Implements `prepaid.ports.Orders`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._clock = clock
         self._orders = database.collection("orders", durable=True)
         self._claims = database.collection("provider_transactions", durable=True)
 
@@ -52,8 +55,9 @@ class MongoOrders:
 
     async def of_account(self, account_id: str, limit: int) -> Sequence[Order]:
         """Newest first."""
-        found = self._orders.find({"account_id": account_id}, sort=[("created_at", -1)], limit=limit)
-        return [_ORDERS.from_doc(document) async for document in found]
+        query = {"account_id": account_id}
+        found = await newest(self._orders, query, "created_at", limit=limit, now=self._clock.now())
+        return [_ORDERS.from_doc(document) for document in found]
 
     async def unsettled(self, account_id: str) -> bool:
         """Whether money may be on its way."""
@@ -64,9 +68,10 @@ class MongoOrders:
         """From the very state and amount that were read, so that two refunds never count on the same money (M10)."""
         check_edge(order.state, OrderState.REFUNDING)
         gone = {"$in": [None, 0]} if order.refunded_fen == 0 else order.refunded_fen
-        query = {"_id": order.id, "state": order.state, "refunded_fen": gone}
+        query = {"_id": order.id, "state": order.state, "refunded_fen": gone, "refund_ids": {"$ne": refund_id}}
         changes = {"state": OrderState.REFUNDING, "refund_id": refund_id}
-        return (await self._orders.update_one(query, {"$set": changes})).matched_count == 1
+        update = {"$set": changes, "$push": {"refund_ids": refund_id}}
+        return (await self._orders.update_one(query, update)).matched_count == 1
 
     async def end_refund(self, order_id: str, refund_id: str, state: OrderState, refunded_fen: int) -> bool:
         """Only the refund under way ends it, once."""

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.metering import Reading
 from prepaid.domain.registers import CaseState, Decision, HeldReading, RegisterChange
+from prepaid.storage.bounded import below
 from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
@@ -66,11 +67,8 @@ class MongoRegisters:
 
     async def open_below(self, scope: str, limit: int) -> Sequence[HeldReading]:
         """Open cases of the subtree, by path; whole path segments only."""
-        below = {"$gte": scope, "$lt": f"{scope}0"}  # "0" is the character after "/".
-        found = self._cases.find({"state": CaseState.OPEN, "path": below}, limit=limit)
-        cases = [_CASES.from_doc(document) async for document in found]
-        inside = [case for case in cases if case.path == scope or case.path.startswith(f"{scope}/")]
-        return sorted(inside, key=lambda case: case.path)
+        found = await below(self._cases, scope, {"state": CaseState.OPEN}, limit=limit, by="path")
+        return [_CASES.from_doc(document) for document in found]
 
     async def decided(self, change: RegisterChange) -> None:
         """The case says who decided what and why."""

@@ -10,6 +10,7 @@ from bson import Int64
 from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.holidays import HolidayTable
 from prepaid.domain.metering import Gateway
+from prepaid.storage.bounded import below
 from prepaid.storage.driver import Database, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
@@ -75,10 +76,8 @@ class MongoSites:
 
     async def accounts_below(self, scope: str) -> Sequence[Account]:
         """The subtree of `scope`, whole path segments only."""
-        below = {"path": {"$gte": f"{scope}/", "$lt": f"{scope}0"}}  # "0" is the character after "/".
-        query = {"$or": [{"path": scope}, below]}
-        found = [_ACCOUNTS.from_doc(document) async for document in self._accounts.find(query, limit=MOST)]
-        return sorted(found, key=lambda account: account.path)
+        found = await below(self._accounts, scope, {}, limit=MOST, by="path")
+        return [_ACCOUNTS.from_doc(document) for document in found]
 
     async def save_account(self, account: Account) -> None:
         """Creates or replaces an account's description; its money lives in the journal, its emergency credit stays."""

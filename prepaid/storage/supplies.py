@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from prepaid.domain.supply import Hold, Outcome, Reported, Supply, Wanted
+from prepaid.storage.bounded import not_after
 from prepaid.storage.driver import Database, Document
 from prepaid.storage.mapping import Mapper
 
@@ -85,7 +86,7 @@ class MongoSupplies:
 
     async def saw(self, meter_id: str, reported: Reported) -> None:
         """The relay state of a poll, unless something newer is known."""
-        older = {"_id": meter_id, "$or": [{"reported": None}, {"reported.at": {"$lt": reported.at}}]}
+        older = {"_id": meter_id, **not_after("reported.at", reported.at)}
         await self._seen.update_one(older, {"$set": {"reported": _REPORTED.dump_python(reported)}})
 
     async def hold(self, meter_id: str, hold: Hold | None) -> None:
@@ -96,6 +97,11 @@ class MongoSupplies:
     async def assign(self, meter_id: str, account_id: str | None) -> None:
         """Whose supply it is."""
         await self._supplies.update_one({"_id": meter_id}, {"$set": {"account_id": account_id}})
+
+    async def without_account(self, limit: int) -> Sequence[Supply]:
+        """Those that nobody pays for."""
+        found = self._supplies.find({"account_id": None}, limit=limit)
+        return [_SUPPLIES.from_doc(document) async for document in found]
 
     async def wanted_off(self, limit: int) -> Sequence[Supply]:
         """Off by rule, longest first."""

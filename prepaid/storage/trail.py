@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from prepaid.ports import AuditRecord
+from prepaid.ports import AuditRecord, Clock
+from prepaid.storage.bounded import newest
 from prepaid.storage.driver import Database
 
 _RECORD = TypeAdapter(AuditRecord)
@@ -17,7 +18,8 @@ _RECORD = TypeAdapter(AuditRecord)
 class MongoAuditTrail:
     """Implements `prepaid.ports.AuditTrail`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._clock = clock
         self._records = database.collection("audit_trail", durable=True)
 
     async def migrate(self) -> None:
@@ -43,6 +45,9 @@ class MongoAuditTrail:
 
     async def latest(self, scope: str, limit: int) -> Sequence[AuditRecord]:
         """The newest records about a place or anything in it, newest first."""
-        query = {"$or": [{"subject": scope}, {"subject": {"$gte": f"{scope}/", "$lt": f"{scope}0"}}]}
-        found = self._records.find(query, sort=[("at", -1)], limit=limit)
-        return [_RECORD.validate_python(document) async for document in found]
+        now = self._clock.now()
+        found = await newest(self._records, {"subject": scope}, "at", limit=limit, now=now)
+        inside = {"subject": {"$gte": f"{scope}/", "$lt": f"{scope}0"}}  # "0" is the character after "/".
+        found += await newest(self._records, inside, "at", limit=limit, now=now)
+        records = [_RECORD.validate_python(document) for document in found]
+        return sorted(records, key=lambda record: record.at, reverse=True)[:limit]

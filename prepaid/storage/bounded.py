@@ -1,0 +1,41 @@
+"""Queries that stay small: subtrees of the place tree, and the newest rows of something that grows for ever.
+
+The embedded store reads the whole collection for an `$or`, and everything that a filter matches for a sorted query with
+a limit. So a subtree is two plain queries, and "the newest" looks into the recent past first.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from prepaid.storage.driver import Collection, Document
+
+RECENT = timedelta(days=62)
+
+
+async def below(
+    rows: Collection, scope: str, query: Document, *, limit: int, field: str = "path", by: str = ""
+) -> list[Document]:
+    """Rows at `scope` or anywhere in its subtree (whole path segments only), sorted by the field `by` if one is named.
+
+    `query` must not name `field`.
+    """
+    inside = {"$gte": f"{scope}/", "$lt": f"{scope}0"}  # "0" is the character after "/".
+    found = await rows.find_list({**query, field: scope}, limit=limit)
+    found += await rows.find_list({**query, field: inside}, limit=limit)
+    return sorted(found, key=lambda row: row[by])[:limit] if by else found[:limit]
+
+
+async def newest(rows: Collection, query: Document, field: str, *, limit: int, now: datetime) -> list[Document]:
+    """The newest rows by the instant `field`, newest first; what is older is asked for only if recent ones are few."""
+    since = now - RECENT
+    found = await rows.find_list({**query, field: {"$gte": since}}, sort=[(field, -1)], limit=limit)
+    if len(found) < limit:
+        older = {**query, field: {"$lt": since}}
+        found += await rows.find_list(older, sort=[(field, -1)], limit=limit - len(found))
+    return found
+
+
+def not_after(field: str, at: datetime) -> Document:
+    """The field is absent, null or at most `at`."""
+    return {field: {"$not": {"$gt": at}}}
