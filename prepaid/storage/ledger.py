@@ -16,6 +16,7 @@ from typing import Any
 from bson import Int64
 from pymongo import UpdateOne
 
+from prepaid.domain.credit import NOTHING_ASIDE, Aside
 from prepaid.domain.errors import Refused, Unknown
 from prepaid.domain.ledger import Entry, Head, Kind, Line, Posting, chain, same_request
 from prepaid.ports import Clock
@@ -209,17 +210,41 @@ def _seq(document: Document) -> int:
     return int(document["seq"])
 
 
-def _head_from(row: Document) -> Head:
-    return Head(row["seq"], row["bal"], row["hash"], row["credit_seq"])
-
-
 def _head_doc(head: Head) -> Document:
     return {
         "seq": Int64(head.seq),
         "bal": Int64(head.balance_micro),
         "hash": head.hash,
         "credit_seq": Int64(head.credit_seq),
+        "aside": _aside_doc(head.aside),
     }
+
+
+def _head_from(row: Document) -> Head:
+    return Head(row["seq"], row["bal"], row["hash"], row["credit_seq"], _aside_from(row.get("aside")))
+
+
+def _aside_doc(aside: Aside) -> Document | None:
+    """None where nothing lies aside, as in entries from before there was such a thing."""
+    if aside == NOTHING_ASIDE:
+        return None
+    return {
+        "arrears": Int64(aside.arrears_micro),
+        "deposit": Int64(aside.deposit_micro),
+        "period": aside.period,
+        "recovered": Int64(aside.recovered_micro),
+    }
+
+
+def _aside_from(document: Document | None) -> Aside:
+    if document is None:
+        return NOTHING_ASIDE
+    return Aside(
+        arrears_micro=int(document["arrears"]),
+        deposit_micro=int(document["deposit"]),
+        period=document["period"],
+        recovered_micro=int(document["recovered"]),
+    )
 
 
 def _to_doc(entry: Entry) -> Document:
@@ -242,6 +267,7 @@ def _to_doc(entry: Entry) -> Document:
         "credit_seq": Int64(entry.credit_seq),
         "prev": entry.prev_hash,
         "hash": entry.hash,
+        "aside": _aside_doc(entry.aside),
     }
 
 
@@ -264,4 +290,5 @@ def _from_doc(document: Document) -> Entry:
         credit_seq=int(document["credit_seq"]),
         prev_hash=document["prev"],
         hash=document["hash"],
+        aside=_aside_from(document.get("aside")),
     )
