@@ -24,7 +24,7 @@ from payments.providers import Provider
 from prepaid.domain.errors import Refused
 from prepaid.ports import Business, Sender
 from prepaid.storage.holiday_tables import holiday_table
-from scheduler.jobs import audit, emergencies, fees, holidays, inbox, orders, outbox, supplies
+from scheduler.jobs import audit, emergencies, fees, holidays, inbox, office, orders, outbox, supplies
 from scheduler.triggers import Job, run_jobs
 
 log = structlog.get_logger()
@@ -99,6 +99,7 @@ def scheduled(house: House) -> list[Job]:
         fees.job(house.business),
         emergencies.job(house.business),
         holidays.job(house.business, holiday_table),
+        office.job(house.business),
         audit.job(house.business, owner),
     ]
 

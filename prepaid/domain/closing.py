@@ -62,9 +62,9 @@ class Closing:
     balance_micro: int = 0
     """What was left at the end, before anything was paid back."""
     plan: tuple[PayBack, ...] = ()
-    planned: bool = False
     approval_id: str | None = None
-    approved: bool = False
+    approved_micro: int = 0
+    """Up to this, two persons have agreed to pay back."""
     payable_micro: int = 0
     """Owed in cash: what no payer could be given back by the provider."""
     paid_out_by: str | None = None

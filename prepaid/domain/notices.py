@@ -21,6 +21,17 @@ class NoticeKind(StrEnum):
     READING_HELD = "reading_held"
     GATEWAY_DOWN = "gateway_down"
     GATEWAY_BACK = "gateway_back"
+    CASH_RECEIVED = "cash_received"
+    REFUND_DONE = "refund_done"
+    REFUND_FAILED = "refund_failed"
+    APPROVAL_ASKED = "approval_asked"
+    APPROVAL_DONE = "approval_done"
+    APPROVAL_FAILED = "approval_failed"
+    APPROVAL_DECLINED = "approval_declined"
+    ENTRY_DISPUTED = "entry_disputed"
+    DISPUTE_ANSWERED = "dispute_answered"
+    CLOSING_WAITS = "closing_waits"
+    ACCOUNT_CLOSED = "account_closed"
 
 
 class NoticeState(StrEnum):

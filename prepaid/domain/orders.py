@@ -78,6 +78,8 @@ class Order:
     refunded_fen: int = 0
     refund_id: str | None = None
     """The refund under way: one at a time."""
+    refund_ids: tuple[str, ...] = ()
+    """Every refund that was ever begun: none begins twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

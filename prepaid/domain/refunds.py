@@ -42,6 +42,8 @@ class RefundStep(StrEnum):
 
 OPEN_STEPS = frozenset({RefundStep.ASKED, RefundStep.DEBITED, RefundStep.SUCCEEDED, RefundStep.FAILED})
 REFUNDABLE = frozenset({OrderState.CREDITED, OrderState.DISPUTED})
+REFUNDS_MOST = 20
+"""Refunds of one order."""
 REFUNDABLE_DISPUTE = "dispute.amount"
 """The only dispute that a refund ends: in the others the money is not ours, or credited elsewhere."""
 
@@ -87,7 +89,7 @@ def check_refund(order: Order, amount_fen: int) -> None:
     """Raises `Refused` for an order that cannot be refunded now, or for more than is left of it (M10)."""
     if order.state is OrderState.REFUNDING:
         raise Refused("refused.refund_under_way")
-    if order.state not in REFUNDABLE or order.txn_id is None:
+    if order.state not in REFUNDABLE or order.txn_id is None or len(order.refund_ids) >= REFUNDS_MOST:
         raise Refused("refused.not_refundable")
     if order.state is OrderState.DISPUTED and order.dispute != REFUNDABLE_DISPUTE:
         raise Refused("refused.not_refundable")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from prepaid.domain.access import Action, Actor, Subject, covers, may
 from prepaid.domain.accounts import Account, Site
-from prepaid.domain.errors import InvariantBroken, not_found
+from prepaid.domain.errors import InvariantBroken, Refused, not_found
 from prepaid.ports import AuditRecord, Business
 
 
@@ -23,6 +26,46 @@ async def site_of(business: Business, account: Account) -> Site:
     if site is None:
         raise InvariantBroken(f"account {account.id} has no site")
     return site
+
+
+async def reach_place(business: Business, actor: Actor, path: str, action: Action, *, named: str | None = None) -> str:
+    """The path, if the actor may do `action` there; else `Refused("refused.not_found")`, on record as `named` (A2)."""
+    if may(actor, action, Subject(path)):
+        return path
+    await record(business, actor, action, named or path, refused="refused.not_found")
+    raise not_found()
+
+
+async def as_of_now(business: Business, person_id: str) -> Actor:
+    """The person with the roles held at this moment; nobody's roles if the person is gone (F37)."""
+    person = await business.store.people.get(person_id)
+    return person.actor() if person is not None else Actor(id=person_id)
+
+
+@asynccontextmanager
+async def intent(
+    business: Business, actor: Actor, action: str, subject: str, *, reason: str = "", before: str = "", after: str = ""
+) -> AsyncIterator[None]:
+    """Writes the audit record before the change inside, and marks it done after it, or refused (A3, ADR 0006).
+
+    What a crash or a lost answer leaves is an intent that is not done: never a change without its record.
+    """
+    line = AuditRecord(
+        at=business.clock.now(),
+        actor=actor.id,
+        action=action,
+        subject=subject,
+        reason=reason,
+        before=before,
+        after=after,
+    )
+    record_id = await business.store.audit.begin(line)
+    try:
+        yield
+    except Refused as refused:
+        await business.store.audit.end(record_id, refused=refused.key)
+        raise
+    await business.store.audit.end(record_id)
 
 
 def scopes(actor: Actor, action: Action) -> tuple[str, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from prepaid.domain.access import Actor
-from prepaid.domain.accounts import Account
+from prepaid.domain.accounts import Account, AccountStatus
 from prepaid.domain.errors import Refused, not_found
 from prepaid.domain.people import CODE_TRIES, CODE_TTL_S, code_hash
 from prepaid.ports import Business
-from prepaid.usecases.authorize import record
+from prepaid.usecases.authorize import intent, record
 
 
 async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -> Account:
@@ -26,10 +26,10 @@ async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -
         await record(business, actor, "bind_chat", chat, refused="refused.code_wrong")
         raise Refused("refused.code_wrong")
     account = await business.store.sites.account(row.account_id)
-    if account is None:
+    if account is None or account.status is AccountStatus.CLOSED:
         raise not_found()
-    await people.bind(actor.id, account.id)
-    await record(business, actor, "bind_chat", account.path)
+    async with intent(business, actor, "bind_chat", account.path, after=actor.id):
+        await people.bind(actor.id, account.id)
     return account
 
 
@@ -37,5 +37,5 @@ async def unbind_chat(business: Business, actor: Actor, account_id: str) -> None
     """Ends the actor's own binding; takes effect with the next message."""
     if account_id not in actor.accounts:
         raise not_found()
-    await business.store.people.unbind(actor.id, account_id)
-    await record(business, actor, "unbind_chat", account_id)
+    async with intent(business, actor, "unbind_chat", account_id, before=actor.id):
+        await business.store.people.unbind(actor.id, account_id)

@@ -8,7 +8,7 @@ from prepaid.domain.access import Action, Actor
 from prepaid.domain.errors import Refused
 from prepaid.domain.supply import Hold, HoldKind
 from prepaid.ports import Business, topic_gateway
-from prepaid.usecases.authorize import reach_account, record
+from prepaid.usecases.authorize import intent, reach_account
 from prepaid.usecases.decide_supply import decide_supply
 from prepaid.usecases.supply_views import supply_views
 from prepaid.usecases.views import SupplyView
@@ -29,9 +29,9 @@ async def hold_supply(
         raise Refused("refused.hold_past")
     hold = Hold(kind=kind, by=actor.id, why=why, until=until) if kind is not None else None
     supplies = await business.store.supplies.of_account(account.id)
-    for supply in supplies:
-        await business.store.supplies.hold(supply.meter_id, hold)
-    await record(business, actor, "hold_supply", account.path, reason=why, after=kind or "released")
+    async with intent(business, actor, "hold_supply", account.path, reason=why, after=kind or "released"):
+        for supply in supplies:
+            await business.store.supplies.hold(supply.meter_id, hold)
     await decide_supply(business, account.id)
     for supply in supplies:
         await business.wakeups.wake(topic_gateway(supply.gateway_id))

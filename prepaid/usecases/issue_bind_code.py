@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 from prepaid.domain.access import Action, Actor
+from prepaid.domain.accounts import AccountStatus
+from prepaid.domain.errors import Refused
 from prepaid.domain.people import CODE_TTL_S, BindCode, code_hash, new_code
 from prepaid.ports import Business
-from prepaid.usecases.authorize import reach_account, record
+from prepaid.usecases.authorize import intent, reach_account
 
 
 async def issue_bind_code(business: Business, actor: Actor, account_id: str) -> str:
     """A fresh code, valid for ten minutes and one person. Only its hash is stored."""
     account = await reach_account(business, actor, account_id, Action.ISSUE_BIND_CODE)
+    if account.status is AccountStatus.CLOSED:
+        raise Refused("refused.account_closed")
     code = new_code()
     row = BindCode(
         hash=code_hash(code),
@@ -20,6 +24,6 @@ async def issue_bind_code(business: Business, actor: Actor, account_id: str) -> 
         expires_at=business.clock.now() + timedelta(seconds=CODE_TTL_S),
         issued_by=actor.id,
     )
-    await business.store.people.add_code(row)
-    await record(business, actor, "issue_bind_code", account.path)
+    async with intent(business, actor, "issue_bind_code", account.path):
+        await business.store.people.add_code(row)
     return code

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from prepaid.domain.access import Action, Actor
-from prepaid.domain.accounts import Account, Site
+from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.errors import not_found
 from prepaid.domain.metering import Meter
 from prepaid.domain.supply import Outcome, Supply
@@ -24,6 +24,8 @@ async def overview(business: Business, actor: Actor) -> Overview:
     by_site: dict[str, list[Account]] = {}
     for scope in reach:
         for account in await business.store.sites.accounts_below(scope):
+            if account.status is AccountStatus.CLOSED:
+                continue
             by_site.setdefault(account.site_id, []).append(account)
     return Overview(sites=tuple([await _site(business, site_id, rows) for site_id, rows in by_site.items()]))
 

@@ -214,6 +214,44 @@ async def _settle(business: Business, bills: Sequence[Bill]) -> None:
     await business.store.meters.move_watermarks(moves)
 
 
+async def settle_to_the_end(business: Business, meter: Meter, account: Account, site: Site) -> None:
+    """Bills a meter that is about to be freed up to its last reading, however short the interval (T5).
+
+    Where nothing is due an entry of nothing takes the interval's key: a sweep that still holds the old watermark meets
+    it and bills nothing to whoever has moved out.
+    """
+    mark, last = meter.watermark, meter.last
+    if mark is None or last is None:
+        return
+    charged = _posting(meter, site, mark, last)
+    entry = (await _post(business, [charged or _closing_nothing(meter, account, site, mark)]))[0]
+    await business.store.meters.move_watermark(meter.id, mark, _mark_after(site, entry))
+
+
+def _closing_nothing(meter: Meter, account: Account, site: Site, mark: Watermark) -> Posting:
+    return Posting(
+        account_id=account.id,
+        idem=f"use:{meter.id}:{_key(mark.at)}",
+        kind=Kind.CONSUMPTION,
+        lines=(Line(customer(account.id), 0), Line(REVENUE_ELECTRICITY, 0)),
+        effective_at=mark.at,
+        actor=f"meter:{meter.id}",
+        reason="reason.consumption",
+        currency=site.currency,
+        ref={
+            "meter": meter.id,
+            "from_at": _key(mark.at),
+            "to_at": _key(mark.at),
+            "from_wh": mark.energy_wh,
+            "to_wh": mark.energy_wh,
+            "period": mark.period,
+            "period_wh": mark.period_wh,
+            "charged_micro": mark.charged_micro,
+            "tariff": site.tariff.id,
+        },
+    )
+
+
 def _first_mark(site: Site, reading: Reading) -> Watermark:
     return Watermark(at=reading.at, energy_wh=reading.energy_wh, period=site.calendar.month(reading.at))
 

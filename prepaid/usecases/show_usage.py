@@ -23,6 +23,8 @@ async def show_usage(business: Business, actor: Actor, account_id: str, *, hours
     site = await site_of(business, account)
     until = business.clock.now()
     since = until.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours)
+    if account.lease_from is not None:
+        since = max(since, account.lease_from)  # What was used before is somebody else's business (A1).
     total: dict[datetime, int] = {}
     for meter in await business.store.meters.of_account(account.id):
         for usage in await business.store.readings.usage_by_hour(meter.id, since, until):

@@ -8,7 +8,7 @@ from prepaid.domain.access import Action, Actor
 from prepaid.domain.errors import Refused, TryAgain
 from prepaid.domain.supply import HoldKind, Supply, Wanted
 from prepaid.ports import Business, topic_gateway
-from prepaid.usecases.authorize import reach_account, record
+from prepaid.usecases.authorize import intent, reach_account
 from prepaid.usecases.decide_supply import decide_supply
 from prepaid.usecases.supply_views import live_hold, supply_views
 from prepaid.usecases.views import SupplyView
@@ -28,10 +28,12 @@ async def switch_supply(
     supplies = await business.store.supplies.of_account(account.id)
     for supply in supplies:
         _check_hold(business, supply, on=on)
-    for supply in supplies:
-        await _want(business, actor, supply, on=on)
+    if account.protected and not on:
+        raise Refused("refused.protected_supply", why="rule.protected_customer")  # Two persons may: `force_cut`.
     before, after = ("off", "on") if on else ("on", "off")
-    await record(business, actor, "switch_supply", account.path, reason=reason, before=before, after=after)
+    async with intent(business, actor, "switch_supply", account.path, reason=reason, before=before, after=after):
+        for supply in supplies:
+            await _want(business, actor, supply, on=on)
     if on:
         await decide_supply(business, account.id)
     return await supply_views(business, account)

@@ -44,6 +44,19 @@ async def tell_staff(
     return await _queue(business, [person.id for person in people], crossing, about, account)
 
 
+async def tell_persons(
+    business: Business,
+    site: Site,
+    persons: Iterable[str],
+    crossing: Crossing,
+    params: Params,
+    *,
+    account: Account | None = None,
+) -> int:
+    """Tells exactly these persons."""
+    return await _queue(business, persons, crossing, _about(account, site, {"site_id": site.id, **params}), account)
+
+
 async def tell_thread(business: Business, order: Order, stage: Stage, params: Params) -> None:
     """Moves the payer's payment thread on (FEATURES N3)."""
     account = await business.store.sites.account(order.account_id)
