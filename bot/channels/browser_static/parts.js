@@ -16,6 +16,7 @@ function svg(tag, attributes) {
 function button(spec, on) {
   const node = el("button", `press ${spec.look || "plain"}`, spec.label);
   node.type = "button";
+  node.dataset.action = spec.action;
   node.addEventListener("click", () => {
     for (const other of node.parentElement.children) other.classList.toggle("chosen", other === node);
     on.press(spec.action, spec.label);
