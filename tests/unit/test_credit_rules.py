@@ -172,7 +172,7 @@ MONTHLY = FixedFee(id="rent", every=Every.MONTH, amount_micro=5, since=date(2026
         (DAILY, date(2026, 11, 19), None, ()),
         (DAILY, date(2026, 11, 22), None, ("2026-11-20", "2026-11-21", "2026-11-22")),
         (DAILY, date(2026, 11, 22), date(2026, 11, 22), ("2026-11-22",)),
-        (DAILY, date(2027, 3, 1), None, tuple(f"2027-02-{d}" for d in range(22, 29)) + ("2027-03-01",)),
+        (DAILY, date(2027, 3, 1), None, (*(f"2027-02-{d}" for d in range(22, 29)), "2027-03-01")),
         (MONTHLY, date(2026, 11, 22), None, ("2026-11",)),
         (MONTHLY, date(2026, 12, 3), None, ("2026-11", "2026-12")),
         (MONTHLY, date(2026, 11, 22), date(2026, 11, 1), ("2026-11",)),
