@@ -218,6 +218,12 @@ class Database:
             answer: Document = await self._raw.command(dict(command))
             return answer
 
+    async def collection_names(self) -> list[str]:
+        """The collections that are there, without the server's own."""
+        with reading():
+            names = await self._raw.list_collection_names()
+        return sorted(name for name in names if not name.startswith("system."))
+
     async def ping(self) -> None:
         """Asks for a sign of life. Raises `TryAgain`."""
         with reading():

@@ -165,7 +165,7 @@ class MongoLedger:
         head = _head_from(row) if row else Head()
         query = {"acc": account_id, "seq": {"$gt": head.seq}}
         behind = [document async for document in self._entries.find(query)]
-        return _from_doc(max(behind, key=_seq)).head if behind else head
+        return entry_from_doc(max(behind, key=_seq)).head if behind else head
 
     async def cached(self, account_ids: Sequence[str]) -> Mapping[str, Head]:
         """The cached rows in one query. Reading what lies behind them would cost a query for each account."""
@@ -178,13 +178,13 @@ class MongoLedger:
     async def by_idem(self, account_id: str, idem: str) -> Entry | None:
         """The entry with that key."""
         document = await self._entries.find_one({"acc": account_id, "idem": idem})
-        return None if document is None else _from_doc(document)
+        return None if document is None else entry_from_doc(document)
 
     async def latest(self, account_id: str, limit: int) -> Sequence[Entry]:
         """Newest first; the range of `seq` bounds the query."""
         head = await self._read_head(account_id)
         query = {"acc": account_id, "seq": {"$gt": head.seq - limit}}
-        found = [_from_doc(document) async for document in self._entries.find(query)]
+        found = [entry_from_doc(document) async for document in self._entries.find(query)]
         return sorted(found, key=lambda entry: -entry.seq)
 
     async def replay(self) -> AsyncIterator[Entry]:
@@ -193,7 +193,7 @@ class MongoLedger:
         for account_id in sorted(accounts):
             documents = [document async for document in self._entries.find({"acc": account_id})]
             for document in sorted(documents, key=_seq):
-                yield _from_doc(document)
+                yield entry_from_doc(document)
 
     async def cached_heads(self) -> AsyncIterator[tuple[str, Head]]:
         """The cached rows."""
@@ -271,7 +271,8 @@ def _to_doc(entry: Entry) -> Document:
     }
 
 
-def _from_doc(document: Document) -> Entry:
+def entry_from_doc(document: Document) -> Entry:
+    """An entry as it was committed."""
     return Entry(
         account_id=document["acc"],
         seq=int(document["seq"]),
