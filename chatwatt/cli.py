@@ -37,10 +37,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments.run(arguments))
     except Trouble as trouble:
-        sys.stderr.write(f"chatwatt: {trouble_text(_language(), trouble)}\n")
-        return EXIT_TROUBLE
+        return _told(trouble)
+    except BaseExceptionGroup as group:
+        # What a part of the program refuses comes out of its task group in a wrapping.
+        trouble = _only_trouble(group)
+        if trouble is None:
+            raise
+        return _told(trouble)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+
+
+def _told(trouble: Trouble) -> int:
+    sys.stderr.write(f"chatwatt: {trouble_text(_language(), trouble)}\n")
+    return EXIT_TROUBLE
+
+
+def _only_trouble(group: BaseExceptionGroup[BaseException]) -> Trouble | None:
+    """The first trouble in the group, unless something is in it that is none: a bug is shown whole."""
+    troubles, others = group.split(Trouble)
+    if troubles is None or others is not None:
+        return None
+    first: BaseException = troubles
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, Trouble) else None
 
 
 def _run(work: Coroutine[Any, Any, int]) -> int:

@@ -16,8 +16,11 @@ _SECRET = re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}\b|(?<=[?&]token=)[^&\s]+|--
 
 
 def configure(*, level: str = "INFO", as_json: bool = False) -> None:
-    """Sets up structlog and the standard library's logging alike."""
-    number = logging.getLevelNamesMapping()[level.upper()]
+    """Sets up structlog and the standard library's logging alike.
+
+    An unknown level counts as INFO: it is a wrong setting, and the settings say so when they are read.
+    """
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     logging.basicConfig(level=number, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s", force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from prepaid.domain.errors import Refused
 
 DEFAULT_DATA = Path("var")
+STORE_KINDS = {
+    "mongodb_uri": ("mongodb://", "mongodb+srv://"),
+    "redis_url": ("redis://", "rediss://", "unix://"),
+}
+"""How the address of a store may begin."""
 
 
 class WeChatPaySettings(BaseSettings):
@@ -74,11 +79,23 @@ class Settings(BaseSettings):
     telegram_mode: Literal["polling", "webhook"] = "polling"
     telegram_webhook_secret: SecretStr | None = None
 
+    @field_validator("mongodb_uri", "redis_url")
+    @classmethod
+    def _of_a_known_kind(cls, address: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """The drivers' own complaints would name the address, and the address may hold a password."""
+        kinds = STORE_KINDS[str(info.field_name)]
+        if address is not None and not address.get_secret_value().startswith(kinds):
+            raise ValueError(f"must start with one of {', '.join(kinds)}")
+        return address
 
-def load() -> Settings:
-    """The settings, or `Refused("refused.settings")` that names each wrong variable, never its value."""
+
+def load(**given: Any) -> Settings:
+    """The settings, or `Refused("refused.settings")` that names each wrong variable, never its value.
+
+    What is `given`, by an option of a command, wins over the environment.
+    """
     try:
-        return Settings()
+        return Settings(**given)
     except ValidationError as error:
         raise _refusal(error, "CHATWATT_") from None
 

@@ -52,7 +52,8 @@ def balance(effect: ShowBalance, value: BalanceView, turn: Turn, session: Sessio
         look = Look.PRIMARY if value.low else Look.PLAIN
         buttons = [press(language, "intent.recharge", "recharge", look)]
         buttons += [press(language, f"intent.{name}", name) for name in ("usage", "history")]
-        key = "balance.low_prompt" if value.low else "balance.prompt"
+        urgent = value.low and value.spared_rule is None
+        key = "balance.low_prompt" if urgent else "balance.prompt"
         parts = (table, choose(text(language, key), language, *buttons))
     return Reply(session=session, parts=parts)
 
@@ -70,7 +71,8 @@ def _balance_rows(language: str, value: BalanceView) -> tuple[Row, ...]:
         *supply_rows(language, value.supplies),
     ]
     if value.hours_left is not None and value.balance_micro > 0:
-        left = text(language, "figure.left", left_s=value.hours_left * 3600)
+        key = "figure.left" if value.hours_left else "figure.left_little"
+        left = text(language, key, left_s=value.hours_left * 3600)
         rows.append(Row(label=text(language, "row.left"), value=left))
     price = text(language, "figure.price", price_micro_per_kwh=value.price_micro_per_kwh)
     rows.append(Row(label=text(language, "row.price"), value=price))

@@ -15,7 +15,7 @@ from chatwatt.demo.pace import LIVE, STORY, Pace
 from chatwatt.demo.story import tell
 from chatwatt.demo.world import open_world
 from chatwatt.house import until_signal
-from chatwatt.settings import DEFAULT_DATA, Settings
+from chatwatt.settings import DEFAULT_DATA, Settings, load
 from prepaid.domain.errors import Refused
 
 DEFAULT_PORT = 8620
@@ -60,8 +60,7 @@ def _pace(arguments: argparse.Namespace) -> Pace:
 
 
 def _settings(arguments: argparse.Namespace, port: int) -> Settings:
-    settings = Settings(data=arguments.data, port=arguments.port or port)
-    return settings.model_copy(update={"database": "demo"})
+    return load(data=arguments.data, port=port if arguments.port is None else arguments.port, database="demo")
 
 
 def _progress(step: str) -> None:

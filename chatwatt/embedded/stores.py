@@ -110,8 +110,12 @@ class EmbeddedStores:
         self._watchers[name] = asyncio.create_task(self._services[name].watch(), name=f"embedded {name}")
 
     def _prepare(self) -> None:
-        for folder in (self._directory, self._directory / "logs"):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            for folder in (self._directory, self._directory / "logs"):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise Refused("refused.data_directory", directory=str(self._directory), why=why) from None
 
     async def _lock(self) -> None:
         """Takes the directory. The children of a process that was just killed may hold it for a moment."""
