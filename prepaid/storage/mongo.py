@@ -9,6 +9,7 @@ from prepaid.storage.inbox import MongoInbox
 from prepaid.storage.leases import MongoLeases
 from prepaid.storage.ledger import MongoLedger
 from prepaid.storage.meters import MongoMeters
+from prepaid.storage.migrations import migrate
 from prepaid.storage.notices import MongoNotices
 from prepaid.storage.office import MongoClosings, MongoReceipts, MongoRefunds, MongoTickets
 from prepaid.storage.orders import MongoOrders
@@ -33,6 +34,7 @@ async def open_store(database: Database, clock: Clock) -> Store:
     closings, tickets = MongoClosings(database), MongoTickets(database)
     for row in (approvals, receipts, refunds, closings, tickets):
         await row.migrate()
+    await migrate(database, clock.now())
     return Store(
         ledger=ledger,
         sites=sites,
