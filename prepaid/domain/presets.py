@@ -69,7 +69,7 @@ RESIDENTIAL = Preset(
         recovery_cap_month_micro=100 * YUAN,
     ),
     reasons={
-        "warning_lead_s": "residents: seven days' notice by provincial rules, and by general practice again half an hour before",
+        "warning_lead_s": "residents: seven days' notice by provincial rules, by practice again half an hour before",
         "protected": "no cut from evening to morning, at weekends or on holidays, when nobody is there to help",
         "emergency_micro": "about four days of a small flat, enough to reach payday or a working terminal",
         "recovery_permille": "a fifth of a top-up repays old debt, so that most of what is paid still buys power",
