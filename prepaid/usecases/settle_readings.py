@@ -10,25 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from prepaid.domain.accounts import Account, Site
 from prepaid.domain.errors import InvariantBroken, Refused
-from prepaid.domain.ledger import Entry, Kind, Line, Posting, customer
-from prepaid.domain.metering import Doubt, Judged, Meter, Reading, Sweep, Watermark, judge
+from prepaid.domain.ledger import Entry, Posting
+from prepaid.domain.metering import Doubt, Judged, Meter, Reading, Sweep, judge
 from prepaid.domain.notices import NoticeKind, crossed_levels
 from prepaid.domain.registers import HeldReading, case_id
 from prepaid.domain.supply import Reported, Supply
-from prepaid.domain.tariffs import price
 from prepaid.ports import Business
 from prepaid.usecases.decide_supply import decide_supply
 from prepaid.usecases.tell import Crossing, tell_account, tell_staff
+from prepaid.usecases.usage_posting import first_mark, mark_after, nothing_posting, usage_posting
 
 log = structlog.get_logger()
 
-REVENUE_ELECTRICITY = "revenue:electricity"
 REPORT_EVERY = timedelta(seconds=60)
 
 
@@ -196,7 +195,7 @@ def _case(meter: Meter, doubt: Doubt, reading: Reading) -> HeldReading:
 async def _bill(business: Business, scene: Scene, good: Sequence[Reading]) -> None:
     """First readings open a watermark; what is due is posted, told, and only then moves its watermark on."""
     metered = [(scene.meters[reading.meter_id], reading) for reading in good]
-    opened = [(m.id, None, _first_mark(scene.site(m), r)) for m, r in metered if m.account_id and m.watermark is None]
+    opened = [(m.id, None, first_mark(scene.site(m), r)) for m, r in metered if m.account_id and m.watermark is None]
     await business.store.meters.move_watermarks(opened)
     bills = [bill for meter, reading in metered if (bill := _due(scene, meter, reading)) is not None]
     while bills:
@@ -210,7 +209,7 @@ async def _settle(business: Business, bills: Sequence[Bill]) -> None:
     entries = await _post(business, [bill.posting for bill in bills])
     for bill, entry in zip(bills, entries, strict=True):
         await _warn_low(business, bill.account, bill.site, entry)
-    moves = [(b.meter.id, b.meter.watermark, _mark_after(b.site, e)) for b, e in zip(bills, entries, strict=True)]
+    moves = [(b.meter.id, b.meter.watermark, mark_after(e)) for b, e in zip(bills, entries, strict=True)]
     await business.store.meters.move_watermarks(moves)
 
 
@@ -223,37 +222,9 @@ async def settle_to_the_end(business: Business, meter: Meter, account: Account, 
     mark, last = meter.watermark, meter.last
     if mark is None or last is None:
         return
-    charged = _posting(meter, site, mark, last)
-    entry = (await _post(business, [charged or _closing_nothing(meter, account, site, mark)]))[0]
-    await business.store.meters.move_watermark(meter.id, mark, _mark_after(site, entry))
-
-
-def _closing_nothing(meter: Meter, account: Account, site: Site, mark: Watermark) -> Posting:
-    return Posting(
-        account_id=account.id,
-        idem=f"use:{meter.id}:{_key(mark.at)}",
-        kind=Kind.CONSUMPTION,
-        lines=(Line(customer(account.id), 0), Line(REVENUE_ELECTRICITY, 0)),
-        effective_at=mark.at,
-        actor=f"meter:{meter.id}",
-        reason="reason.consumption",
-        currency=site.currency,
-        ref={
-            "meter": meter.id,
-            "from_at": _key(mark.at),
-            "to_at": _key(mark.at),
-            "from_wh": mark.energy_wh,
-            "to_wh": mark.energy_wh,
-            "period": mark.period,
-            "period_wh": mark.period_wh,
-            "charged_micro": mark.charged_micro,
-            "tariff": site.tariff.id,
-        },
-    )
-
-
-def _first_mark(site: Site, reading: Reading) -> Watermark:
-    return Watermark(at=reading.at, energy_wh=reading.energy_wh, period=site.calendar.month(reading.at))
+    charged = usage_posting(meter, account, site, last)
+    entry = (await _post(business, [charged or nothing_posting(meter, account, site, mark)]))[0]
+    await business.store.meters.move_watermark(meter.id, mark, mark_after(entry))
 
 
 def _due(scene: Scene, meter: Meter, reading: Reading) -> Bill | None:
@@ -263,37 +234,8 @@ def _due(scene: Scene, meter: Meter, reading: Reading) -> Bill | None:
         return None
     if (reading.at - mark.at).total_seconds() < site.policy.settle_every_s:
         return None
-    posting = _posting(meter, site, mark, reading)
+    posting = usage_posting(meter, account, site, reading)
     return None if posting is None else Bill(meter=meter, site=site, account=account, posting=posting)
-
-
-def _posting(meter: Meter, site: Site, mark: Watermark, reading: Reading) -> Posting | None:
-    """The posting of one interval, or None while it is not worth a micro-yuan."""
-    total_wh = mark.period_wh + reading.energy_wh - mark.energy_wh
-    charge = price(site.tariff, total_wh, mark.charged_micro).charge_micro
-    if charge <= 0 or meter.account_id is None:
-        return None
-    return Posting(
-        account_id=meter.account_id,
-        idem=f"use:{meter.id}:{_key(mark.at)}",
-        kind=Kind.CONSUMPTION,
-        lines=(Line(customer(meter.account_id), -charge), Line(REVENUE_ELECTRICITY, charge)),
-        effective_at=reading.at,
-        actor=f"meter:{meter.id}",
-        reason="reason.consumption",
-        currency=site.currency,
-        ref={
-            "meter": meter.id,
-            "from_at": _key(mark.at),
-            "to_at": _key(reading.at),
-            "from_wh": mark.energy_wh,
-            "to_wh": reading.energy_wh,
-            "period": mark.period,
-            "period_wh": total_wh,
-            "charged_micro": mark.charged_micro + charge,
-            "tariff": site.tariff.id,
-        },
-    )
 
 
 async def _post(business: Business, postings: Sequence[Posting]) -> Sequence[Entry]:
@@ -312,21 +254,6 @@ async def _stored(business: Business, posting: Posting, refused: Refused) -> Ent
     return stored
 
 
-def _mark_after(site: Site, entry: Entry) -> Watermark:
-    """The watermark behind a stored entry. An interval that crosses the month closes the old period."""
-    ref = entry.ref
-    at = datetime.fromisoformat(str(ref["to_at"]))
-    period = site.calendar.month(at)
-    same = period == ref["period"]
-    return Watermark(
-        at=at,
-        energy_wh=int(ref["to_wh"]),
-        period=period,
-        period_wh=int(ref["period_wh"]) if same else 0,
-        charged_micro=int(ref["charged_micro"]) if same else 0,
-    )
-
-
 async def _warn_low(business: Business, account: Account, site: Site, entry: Entry) -> None:
     before = entry.balance_micro - entry.delta_micro
     levels = crossed_levels(site.policy.low_balance_micro, before, entry.balance_micro)
@@ -335,7 +262,3 @@ async def _warn_low(business: Business, account: Account, site: Site, entry: Ent
         params = {"level_micro": lowest, "balance_micro": entry.balance_micro}
         crossing = Crossing(NoticeKind.LOW_BALANCE, f"{lowest}:{entry.seq}")
         await tell_account(business, account, site, crossing, params)
-
-
-def _key(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -16,12 +16,15 @@ from prepaid.domain.metering import Gateway, Meter, Reading, Sweep
 from prepaid.domain.notices import Notice
 from prepaid.domain.orders import Merchant, Order, Payment
 from prepaid.domain.people import Address, Person
+from prepaid.domain.refunds import RefundState
 from prepaid.domain.supply import Supply, SupplyPolicy, Wanted
 from prepaid.domain.tariffs import FlatTariff
 from prepaid.ports import Business, InboxRow, Waiter
 from prepaid.storage.driver import Database
 from prepaid.storage.mongo import open_store
+from prepaid.usecases.credit_payment import credit_payment
 from prepaid.usecases.settle_readings import settle_readings
+from prepaid.usecases.start_topup import start_topup
 from tests.fakes.clock import ManualClock
 
 SITE = "maple"
@@ -57,6 +60,10 @@ class ScriptedProvider:
     on_create: Callable[[Order], str] = field(default=lambda order: f"pay:{order.id}")
     on_query: Callable[[Order], Payment | None] = field(default=lambda _order: None)
     on_close: Callable[[Order], bool] = field(default=lambda _order: True)
+    on_refund: Callable[[str], RefundState] = field(default=lambda _number: RefundState.SUCCESS)
+    refunds: dict[str, int] = field(default_factory=dict)
+    """Refund numbers that were heard, with their amounts in fen: the same number never pays twice."""
+    refund_within: timedelta = timedelta(days=365)
 
     async def create(self, order: Order, description: str) -> str:
         return self.on_create(order)
@@ -66,6 +73,14 @@ class ScriptedProvider:
 
     async def close(self, order: Order) -> bool:
         return self.on_close(order)
+
+    async def refund(self, order: Order, refund_id: str, amount_fen: int, reason: str) -> RefundState:
+        """Hears the number, then answers, so that an answer may be lost after it was heard."""
+        assert self.refunds.setdefault(refund_id, amount_fen) == amount_fen
+        return self.on_refund(refund_id)
+
+    async def query_refund(self, order: Order, refund_id: str) -> RefundState | None:
+        return self.on_refund(refund_id) if refund_id in self.refunds else None
 
 
 @dataclass
@@ -142,6 +157,18 @@ class Building:
                 reason="reason.test",
             )
         )
+
+    async def paid(self, tenant: Actor, unit: int, amount_fen: int) -> Order:
+        """A top-up, paid and credited."""
+        order = await start_topup(self.business, tenant, f"acc-{unit}", amount_fen, provider="testpay")
+        await credit_payment(self.business, self.payment(order))
+        return await self.order(order.id)
+
+    async def order(self, order_id: str) -> Order:
+        """The row as it stands."""
+        order = await self.business.store.orders.get(order_id)
+        assert order is not None
+        return order
 
     async def read(self, unit: int, energy_wh: int, *, on: bool = True, advance_s: float = 60) -> None:
         """One sweep in which one meter answers."""
