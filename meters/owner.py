@@ -178,10 +178,13 @@ class Owner:
     # What the reconciler asks.
 
     async def may_switch(self, meter_id: str, generation: int, *, on: bool) -> bool:
-        """The lease, asked of the database, and then the facts."""
-        if not await self._still_ours():
+        """The lease, asked of the database, and the facts."""
+        ours, right = await asyncio.gather(
+            self._still_ours(), self._calls.may_switch(self._business, meter_id, generation, on=on)
+        )
+        if not ours:
             raise TryAgain("try_again.lease_lost")
-        return await self._calls.may_switch(self._business, meter_id, generation, on=on)
+        return right
 
     async def record_switch(self, meter_id: str, generation: int, reported: Reported | None) -> None:
         """Stores the read-back; what polls saw before it is forgotten."""

@@ -19,7 +19,8 @@ from prepaid.domain.metering import Reading, Sweep
 
 log = structlog.get_logger()
 
-GATHER_S = 0.25
+GATHER_S = 2.0
+"""About what a pass over a full bus takes."""
 KEPT_SWEEPS = 240
 """An hour of outage at four sweeps a minute. Registers are cumulative: what falls out is still billed by the next."""
 RETRY_FIRST_S = 0.5

@@ -15,6 +15,10 @@ from prepaid.domain.calendar import SiteCalendar
 Inputs = Mapping[str, int | str]
 
 
+DOUBT_SYSTEM = "rule.doubt_system"
+"""The rule of whoever does not know enough to cut."""
+
+
 class Verb(StrEnum):
     """What the policy asks for."""
 
@@ -248,7 +252,7 @@ def _keep(rule: str, *, again_at: datetime | None = None, **inputs: int | str) -
 
 def _doubt(facts: Facts, policy: SupplyPolicy, now: datetime) -> Verdict | None:
     if facts.store_or_clock_doubtful:
-        return _keep("rule.doubt_system")
+        return _keep(DOUBT_SYSTEM)
     if facts.gateway_down:
         return _keep("rule.doubt_gateway")
     if facts.money_on_its_way:

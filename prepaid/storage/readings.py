@@ -20,12 +20,16 @@ KEEP_S = 400 * 24 * 3600
 """Raw slots are kept for thirteen months."""
 
 
+_Kept = tuple[str, int]
+"""The slot and the register that a meter last had here."""
+
+
 class MongoReadings:
     """Implements `prepaid.ports.Readings`."""
 
     def __init__(self, database: Database) -> None:
         self._days = database.collection("reading_days")
-        self._slots: dict[str, str] = {}
+        self._kept: dict[str, _Kept] = {}
 
     async def migrate(self) -> None:
         """Creates the indexes; old days expire by themselves."""
@@ -36,21 +40,27 @@ class MongoReadings:
         """First of its slot, and the newest of its day."""
         zone = ZoneInfo(site_time_zone)
         operations: list[UpdateOne] = []
+        kept: dict[str, _Kept] = {}
         for reading in readings:
-            operations += self._operations(reading, zone)
+            operations += self._operations(reading, zone, kept)
         if operations:
             await self._days.bulk_write(operations, ordered=False)
+        self._kept |= kept  # Only now: what a lost bulk did not store is stored when it comes again.
 
-    def _operations(self, reading: Reading, zone: ZoneInfo) -> list[UpdateOne]:
+    def _operations(self, reading: Reading, zone: ZoneInfo, kept: dict[str, _Kept]) -> list[UpdateOne]:
+        """Nothing at all for a register that stands still within a slot."""
         start = _day_start(reading.at, zone)
         slot = int((reading.at - start) / SLOT)
         day = f"{reading.meter_id}:{start.astimezone(zone):%Y%m%d}"
         key, value = f"v.{slot}", Int64(reading.energy_wh)
         seeded = {"m": reading.meter_id, "d": start}
         newest = {"$max": {"last": value, "last_at": reading.at}, "$setOnInsert": seeded}
+        known = kept.get(reading.meter_id) or self._kept.get(reading.meter_id)
+        now = kept[reading.meter_id] = (f"{day}.{slot}", reading.energy_wh)
+        if now == known:
+            return []
         operations = [UpdateOne({"_id": day}, newest, upsert=True)]
-        if self._slots.get(reading.meter_id) != f"{day}.{slot}":
-            self._slots[reading.meter_id] = f"{day}.{slot}"
+        if known is None or known[0] != now[0]:
             operations.append(UpdateOne({"_id": day, key: {"$exists": False}}, {"$set": {key: value}}))
         return operations
 

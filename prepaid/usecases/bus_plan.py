@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from prepaid.domain.errors import not_found
 from prepaid.ports import Business
 from prepaid.usecases.views import BusPlan
@@ -10,12 +12,12 @@ from prepaid.usecases.views import BusPlan
 async def bus_plan(business: Business, gateway_id: str) -> BusPlan:
     """The plan of one gateway. Raises `Refused("refused.not_found")` for a gateway that was removed."""
     store = business.store
-    gateway = await store.sites.gateway(gateway_id)
+    gateway, meters, supplies = await asyncio.gather(
+        store.sites.gateway(gateway_id), store.meters.on_gateway(gateway_id), store.supplies.on_gateway(gateway_id)
+    )
     site = await store.sites.site(gateway.site_id) if gateway else None
     if gateway is None or site is None:
         raise not_found()
-    meters = await store.meters.on_gateway(gateway_id)
-    supplies = await store.supplies.on_gateway(gateway_id)
     return BusPlan(
         gateway=gateway,
         meters=tuple(meters),

@@ -6,10 +6,12 @@ order to paid, entry, order to credited, supply, thread.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from prepaid.domain.access import CLOCK
-from prepaid.domain.accounts import Account, Site
+from prepaid.domain.accounts import Site
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.ledger import CLEARING, Entry, Kind, Line, Posting, customer
 from prepaid.domain.money import micro_from_fen
@@ -19,7 +21,7 @@ from prepaid.domain.supply import Verb
 from prepaid.ports import Business
 from prepaid.usecases.authorize import record, site_of
 from prepaid.usecases.decide_supply import decide_supply
-from prepaid.usecases.tell import Crossing, Params, tell_staff, tell_thread
+from prepaid.usecases.tell import Crossing, Params, Place, place_of, tell_staff, tell_thread
 
 log = structlog.get_logger()
 
@@ -38,36 +40,38 @@ async def credit_payment(business: Business, payment: Payment) -> None:
     if why is not None:
         await _dispute(business, order, payment, why)
         return
+    place = await place_of(business, order)
     if OrderState.PAID in ALLOWED[order.state]:
-        order = await _to_paid(business, order, payment)
-    await finish_paid(business, order)
+        order = await _to_paid(business, order, payment, place)
+    await finish_paid(business, order, place=place)
 
 
-async def finish_paid(business: Business, order: Order) -> None:
+async def finish_paid(business: Business, order: Order, *, place: Place | None = None) -> None:
     """From paid to credited and on: what a crash may have left undone. An order in any other state is left alone."""
     if order.state is not OrderState.PAID:
         return
-    account = await business.store.sites.account(order.account_id)
-    if account is None:
-        raise InvariantBroken(f"order {order.id} has no account")
-    site = await site_of(business, account)
+    account, site = place = place or await place_of(business, order)
     entry = await business.store.ledger.post(_posting(order, site))
     log.info("payment_credited", order=order.id, account=account.id, seq=entry.seq)
-    await _tell_and_restore(business, account, order, entry)
+    await _tell_and_restore(business, place, order, entry)
     # Last, so that an order that says credited has nothing left to be done, whenever we died.
     await business.store.orders.move(order.id, OrderState.PAID, OrderState.CREDITED)
 
 
-async def _to_paid(business: Business, order: Order, payment: Payment) -> Order:
-    await tell_thread(business, order, Stage.PAID, {})
+async def _to_paid(business: Business, order: Order, payment: Payment, place: Place) -> Order:
+    await tell_thread(business, order, Stage.PAID, {}, place=place)
     moved = await business.store.orders.move(
         order.id, order.state, OrderState.PAID, txn_id=payment.txn_id, paid_at=payment.paid_at
     )
+    if moved:
+        return replace(order, state=OrderState.PAID, txn_id=payment.txn_id, paid_at=payment.paid_at)
     fresh = await business.store.orders.get(order.id)
     if fresh is None:
         raise InvariantBroken(f"order {order.id} vanished")
-    if not moved and OrderState.PAID in ALLOWED[fresh.state]:
-        return await _to_paid(business, fresh, payment)  # It took another edge meanwhile; edges are few and acyclic.
+    if OrderState.PAID in ALLOWED[fresh.state]:
+        return await _to_paid(
+            business, fresh, payment, place
+        )  # It took another edge meanwhile; edges are few and acyclic.
     return fresh
 
 
@@ -89,14 +93,14 @@ def _posting(order: Order, site: Site) -> Posting:
     )
 
 
-async def _tell_and_restore(business: Business, account: Account, order: Order, entry: Entry) -> None:
+async def _tell_and_restore(business: Business, place: Place, order: Order, entry: Entry) -> None:
     params = {"balance_micro": entry.balance_micro}
-    await tell_thread(business, order, Stage.CREDITED, params)
-    verdicts = await decide_supply(business, account.id)
-    supplies = await business.store.supplies.of_account(account.id)
+    await tell_thread(business, order, Stage.CREDITED, params, place=place)
+    verdicts = await decide_supply(business, order.account_id, place=place)
+    supplies = await business.store.supplies.of_account(order.account_id)
     coming = any(v.verb is Verb.RESTORE for v in verdicts) or any(s.wanted.cause == order.id for s in supplies)
     if not coming and all(s.wanted.on for s in supplies):
-        await tell_thread(business, order, Stage.CREDITED_STILL_ON, params)
+        await tell_thread(business, order, Stage.CREDITED_STILL_ON, params, place=place)
 
 
 async def _dispute(business: Business, order: Order, payment: Payment, why: str) -> None:

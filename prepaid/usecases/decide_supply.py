@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import structlog
@@ -9,35 +10,54 @@ import structlog
 from prepaid.domain.access import CLOCK
 from prepaid.domain.accounts import Account, Site
 from prepaid.domain.errors import InvariantBroken
-from prepaid.domain.metering import Meter
+from prepaid.domain.ledger import Head
 from prepaid.domain.notices import NoticeKind, Stage
 from prepaid.domain.orders import Order, OrderState
-from prepaid.domain.supply import Facts, Supply, Verb, Verdict, Wanted, decide
+from prepaid.domain.supply import DOUBT_SYSTEM, Facts, Supply, Verb, Verdict, Wanted, decide
 from prepaid.ports import Business, topic_gateway
 from prepaid.usecases.authorize import record, site_of
-from prepaid.usecases.gather_facts import gather_facts, warning_crossing
+from prepaid.usecases.gather_facts import balance_facts, gather_facts, warning_crossing
 from prepaid.usecases.settle_emergency import settle_emergency
-from prepaid.usecases.tell import Crossing, Params, tell_account, tell_thread
+from prepaid.usecases.tell import Crossing, Params, Place, tell_account, tell_thread
 
 log = structlog.get_logger()
 
 
-async def decide_supply(business: Business, account_id: str) -> tuple[Verdict, ...]:
+async def decide_supply(business: Business, account_id: str, *, place: Place | None = None) -> tuple[Verdict, ...]:
     """Decides for every meter of the account and acts on it. Safe to repeat: the same facts give the same state."""
+    account, site = place or await _place(business, account_id)
+    head, supplies = await asyncio.gather(
+        business.store.ledger.head(account_id), business.store.supplies.of_account(account_id)
+    )
+    if account.emergency_micro > 0:
+        await settle_emergency(business, account, head)
+    return tuple([await _one(business, account, site, head, supply) for supply in supplies])
+
+
+async def _place(business: Business, account_id: str) -> Place:
     account = await business.store.sites.account(account_id)
     if account is None:
         raise InvariantBroken(f"no account {account_id}")
-    if account.emergency_micro > 0:
-        await settle_emergency(business, account, await business.store.ledger.head(account.id))
-    site = await site_of(business, account)
-    meters = {meter.id: meter for meter in await business.store.meters.of_account(account_id)}
-    supplies = await business.store.supplies.of_account(account_id)
-    return tuple([await _one(business, account, site, meters[supply.meter_id], supply) for supply in supplies])
+    return account, await site_of(business, account)
 
 
-async def _one(business: Business, account: Account, site: Site, meter: Meter, supply: Supply) -> Verdict:
+async def _verdict(
+    business: Business, account: Account, site: Site, head: Head, supply: Supply
+) -> tuple[Facts, Verdict]:
+    """Most often holds and the balance say it all; only what may become a cut needs every fact."""
+    facts, now = balance_facts(account, head, supply), business.clock.now()
+    verdict = decide(facts, site.policy, site.calendar, now)
+    if verdict.rule != DOUBT_SYSTEM:
+        return facts, verdict
+    meter = await business.store.meters.get(supply.meter_id)
+    if meter is None:
+        raise InvariantBroken(f"supply {supply.meter_id} has no meter")
     facts = await gather_facts(business, account, site, meter, supply)
-    verdict = decide(facts, site.policy, site.calendar, business.clock.now())
+    return facts, decide(facts, site.policy, site.calendar, business.clock.now())
+
+
+async def _one(business: Business, account: Account, site: Site, head: Head, supply: Supply) -> Verdict:
+    facts, verdict = await _verdict(business, account, site, head, supply)
     if verdict.verb is Verb.WARN:
         await _warn(business, account, site, facts, verdict)
     elif verdict.verb is Verb.CUT:
@@ -45,7 +65,8 @@ async def _one(business: Business, account: Account, site: Site, meter: Meter, s
     elif verdict.verb is Verb.RESTORE:
         order = await _paying_order(business, account)
         if order is not None:
-            await tell_thread(business, order, Stage.SWITCHING, {"balance_micro": facts.balance_micro})
+            params: Params = {"balance_micro": facts.balance_micro}
+            await tell_thread(business, order, Stage.SWITCHING, params, place=(account, site))
         await _want(business, supply, verdict, on=True, cause=order.id if order else "")
     return verdict
 

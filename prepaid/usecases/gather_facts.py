@@ -40,6 +40,24 @@ async def gather_facts(business: Business, account: Account, site: Site, meter: 
     )
 
 
+def balance_facts(account: Account, head: Head, supply: Supply) -> Facts:
+    """What holds, hands and the balance decide alone. All else is in doubt, so that no cut can come of it."""
+    return Facts(
+        balance_micro=head.balance_micro,
+        floor_micro=account.floor_micro,
+        supply=supply,
+        reading_at=None,
+        fresh_run=0,
+        reading_held=False,
+        money_on_its_way=True,
+        warned_at=None,
+        warning_queued=False,
+        protected_customer=account.protected,
+        gateway_down=False,
+        store_or_clock_doubtful=True,
+    )
+
+
 def clock_doubtful(business: Business) -> bool:
     """Whether the wall clock jumped lately, so that nobody knows which hours are protected (Y4)."""
     trust, clock = business.trust, business.clock

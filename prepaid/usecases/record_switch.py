@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 
 from prepaid.domain.accounts import Account, Site
@@ -44,11 +46,12 @@ async def _confirmed(business: Business, supply: Supply, reported: Reported) -> 
 
 
 async def _tell_done(business: Business, account: Account, site: Site, supply: Supply, reported: Reported) -> None:
-    head = await business.store.ledger.head(account.id)
+    head, order = await asyncio.gather(
+        business.store.ledger.head(account.id), business.store.orders.get(supply.wanted.cause)
+    )
     params: Params = {"balance_micro": head.balance_micro, "at": reported.at.isoformat()}
-    order = await business.store.orders.get(supply.wanted.cause) if supply.wanted.cause else None
     if order is not None and reported.on:
-        await tell_thread(business, order, Stage.POWER_ON, params)
+        await tell_thread(business, order, Stage.POWER_ON, params, place=(account, site))
     kind = NoticeKind.RESTORED if reported.on else NoticeKind.CUT_DONE
     await tell_account(business, account, site, _crossing(kind, supply), params)
 
@@ -75,5 +78,8 @@ def _crossing(kind: NoticeKind, supply: Supply) -> Crossing:
 
 
 async def _whose(business: Business, supply: Supply) -> tuple[Account | None, Site | None]:
-    account = await business.store.sites.account(supply.account_id) if supply.account_id else None
-    return account, await site_of(business, account) if account else None
+    sites = business.store.sites
+    account, site = await asyncio.gather(sites.account(supply.account_id or ""), sites.site(supply.site_id))
+    if account is None:
+        return None, None
+    return account, site if site is not None and site.id == account.site_id else await site_of(business, account)

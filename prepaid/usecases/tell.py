@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ NOBODY = "nobody"
 
 Value = str | int | bool | None
 Params = Mapping[str, Value]
+Place = tuple[Account, Site]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,21 @@ async def tell_persons(
     return await _queue(business, persons, crossing, _about(account, site, {"site_id": site.id, **params}), account)
 
 
-async def tell_thread(business: Business, order: Order, stage: Stage, params: Params) -> None:
-    """Moves the payer's payment thread on (FEATURES N3)."""
-    account = await business.store.sites.account(order.account_id)
+async def place_of(business: Business, order: Order) -> Place:
+    """The account that an order pays for, and its site."""
+    account, site = await asyncio.gather(
+        business.store.sites.account(order.account_id), business.store.sites.site(order.site_id)
+    )
     if account is None:
         raise InvariantBroken(f"order {order.id} has no account")
-    site = await site_of(business, account)
+    return account, site if site is not None and site.id == account.site_id else await site_of(business, account)
+
+
+async def tell_thread(
+    business: Business, order: Order, stage: Stage, params: Params, *, place: Place | None = None
+) -> None:
+    """Moves the payer's payment thread on (FEATURES N3). Whoever has read the order's place already gives it."""
+    account, site = place or await place_of(business, order)
     now = business.clock.now()
     about: Params = {"amount_micro": micro_from_fen(order.amount_fen), "order_id": order.id, "at": now.isoformat()}
     notice = Notice(
