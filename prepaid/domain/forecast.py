@@ -47,7 +47,7 @@ def play(
         if verdict.verb is Verb.CUT or again > until or looks >= LOOKS_MAX:
             fates.append(night.fate(facts, verdict, at))
             continue
-        current[place] = _told(facts, verdict, at)
+        current[place] = _told(current[place], verdict, at)
         heapq.heappush(queue, (again, place, looks + 1))
     return tuple(_in_order(fates, until))
 
