@@ -11,13 +11,13 @@ from typing import Any
 
 from bot.texts import language_for, trouble_text
 from chatwatt import __version__, logs
-from chatwatt.commands import audit, backup, chat, check, demo, restore, roles
+from chatwatt.commands import audit, backup, chat, check, demo, import_, restore, roles
 from prepaid.domain.errors import Trouble
 
 EXIT_TROUBLE = 2
 EXIT_INTERRUPTED = 130
 
-COMMANDS = (demo, roles, check, audit, backup, restore, chat)
+COMMANDS = (demo, roles, check, audit, backup, restore, import_, chat)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _told(trouble)
     except BaseExceptionGroup as group:
         # What a part of the program refuses comes out of its task group in a wrapping.
-        trouble = _only_trouble(group)
-        if trouble is None:
+        wrapped = _only_trouble(group)
+        if wrapped is None:
             raise
-        return _told(trouble)
+        return _told(wrapped)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 

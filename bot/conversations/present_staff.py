@@ -20,6 +20,7 @@ from bot.conversations.session import Session
 from bot.conversations.wording import hold_mark, supply_rows, supply_state
 from bot.texts import text
 from prepaid.domain.accounts import Account
+from prepaid.domain.money import MICRO_PER_FEN
 from prepaid.usecases.views import AccountRow, Overview, SiteView, SupplyView
 
 PAGE_ROWS = 10
@@ -47,11 +48,11 @@ def overview(effect: ShowOverview, value: Overview, turn: Turn, session: Session
 
 def _site(language: str, site: SiteView) -> KeyValueTable:
     counts = text(language, "overview.counts", on=str(site.on), off=str(site.off), silent=str(site.silent))
+    # Balances are rounded down, so what is owed is rounded up: the same fen stands in both.
+    owed_micro = -(-site.arrears_micro // MICRO_PER_FEN) * MICRO_PER_FEN
     rows = (
         Row(label=text(language, "row.supplies"), value=counts),
-        Row(
-            label=text(language, "row.arrears"), value=text(language, "figure.amount", amount_micro=site.arrears_micro)
-        ),
+        Row(label=text(language, "row.arrears"), value=text(language, "figure.amount", amount_micro=owed_micro)),
     )
     return KeyValueTable(title=site.name, rows=rows)
 

@@ -9,6 +9,7 @@ import time
 import webbrowser
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from chatwatt import logs
 from chatwatt.demo.pace import LIVE, STORY, Pace
@@ -40,13 +41,14 @@ async def run(arguments: argparse.Namespace) -> int:
     logs.configure(level="WARNING")
     if arguments.story:
         return await tell(_settings(arguments, 0), pace, as_json=arguments.json, kill_store=arguments.kill_store)
-    started = time.monotonic()
-    async with until_signal() as stop, open_world(_settings(arguments, DEFAULT_PORT), pace, _progress) as world:
-        sys.stderr.write(f" ready in {time.monotonic() - started:.1f} s\n")
-        print(f"Open {world.url}   (Ctrl-C ends it)", flush=True)
-        if not arguments.no_browser:
-            await asyncio.to_thread(webbrowser.open, world.url)
-        await stop.wait()
+    settings = _settings(arguments, DEFAULT_PORT)
+    with Progress() as progress:
+        async with until_signal() as stop, open_world(settings, pace, progress.step) as world:
+            progress.ready()
+            print(f"Open {world.url}   (Ctrl-C ends it)", flush=True)
+            if not arguments.no_browser:
+                await asyncio.to_thread(webbrowser.open, world.url)
+            await stop.wait()
     return 0
 
 
@@ -63,7 +65,30 @@ def _settings(arguments: argparse.Namespace, port: int) -> Settings:
     return load(data=arguments.data, port=port if arguments.port is None else arguments.port, database="demo")
 
 
-def _progress(step: str) -> None:
-    """One growing line while things start."""
-    sys.stderr.write(f" {step} ...")
-    sys.stderr.flush()
+class Progress:
+    """One growing line while things start; whatever goes wrong is told on a line of its own."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._open = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._open:
+            self._write("\n")
+
+    def step(self, name: str) -> None:
+        """What is being started now."""
+        self._open = True
+        self._write(f" {name} ...")
+
+    def ready(self) -> None:
+        """Ends the line."""
+        self._open = False
+        self._write(f" ready in {time.monotonic() - self._started:.1f} s\n")
+
+    def _write(self, words: str) -> None:
+        sys.stderr.write(words)
+        sys.stderr.flush()

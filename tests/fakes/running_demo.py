@@ -66,11 +66,13 @@ async def running_demo(data: Path, *options: str, port: int = 0) -> AsyncIterato
                 await demo.kill()
 
 
-async def run_program(*words: str, within_s: float = 60, **settings: str) -> tuple[int, str, str]:
+async def run_program(
+    *words: str, within_s: float = 60, settings: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
     """Runs a command to its end: exit code, standard output, standard error."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *PROGRAM, *words, stdout=pipe, stderr=pipe, env=environment(**settings)
+        *PROGRAM, *words, stdout=pipe, stderr=pipe, env=environment(settings)
     )
     try:
         async with asyncio.timeout(within_s):
@@ -84,15 +86,15 @@ async def run_program(*words: str, within_s: float = 60, **settings: str) -> tup
 
 async def audit(data: Path) -> tuple[int, Mapping[str, Any]]:
     """`chatwatt audit` of a demo's books: exit code and the last line."""
-    code, out, err = await run_program("audit", CHATWATT_DATA=str(data), CHATWATT_DATABASE="demo")
+    code, out, err = await run_program("audit", settings={"CHATWATT_DATA": str(data), "CHATWATT_DATABASE": "demo"})
     assert out, err
     return code, json.loads(out.splitlines()[-1])
 
 
-def environment(**settings: str) -> dict[str, str]:
+def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ours, without settings that would change what the program does, in English."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CHATWATT_")}
-    return {**kept, "LC_ALL": "en_US.UTF-8", **settings}
+    return {**kept, "LC_ALL": "en_US.UTF-8", **(settings or {})}
 
 
 def processes_of(data: Path) -> list[int]:
