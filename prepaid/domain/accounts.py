@@ -11,7 +11,7 @@ from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.credit import CreditRules
 from prepaid.domain.ledger import Head
 from prepaid.domain.supply import SupplyPolicy
-from prepaid.domain.tariffs import FlatTariff
+from prepaid.domain.tariffs import Pricing
 
 
 class AccountStatus(StrEnum):
@@ -36,7 +36,10 @@ class Site:
     mass_cut_until: datetime | None = None
     """Until then a second person has agreed to cut off more than the policy's share of the site (S8, A6)."""
     limits: Limits = field(default_factory=Limits)
-    tariff: FlatTariff
+    tariff: Pricing
+    """What electricity costs here."""
+    water_tariff: Pricing | None = None
+    """What water costs here; None while no water is billed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,9 @@ class Account:
     """The account's newest entry when it was taken: only a credit after it repays."""
     utility: str = ""
     """What the account pays for where each utility has its own wallet ("electricity", "water"); "" for everything."""
+    tariff: Pricing | None = None
+    """The account's own price of electricity instead of the site's."""
+    water_tariff: Pricing | None = None
     protected: bool = False
     """A protected customer is never cut off (medical need, small children, ...)."""
     lease_from: datetime | None = None

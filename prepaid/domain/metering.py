@@ -6,9 +6,12 @@ contiguous and never overlap (M11).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+from prepaid.domain.tariffs.plan import Utility
 
 SLACK_WH = 50
 """A register step and a late clock may make one interval look this much too large."""
@@ -50,17 +53,29 @@ class Reading:
     current_ma: int | None = None
     serial: str | None = None
     """The number that the device itself gave, where the model tells one."""
+    bands: Mapping[str, int] | None = None
+    """The device's own registers by band ("peak", "valley", ...), where the model has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
-    """Billed up to here. `period_wh` and `charged_micro` run from the start of the billing period (site's month)."""
+    """Billed up to here, and what pricing goes on from (`prepaid.domain.tariffs.Carry`).
+
+    `period_wh` runs from the start of the site's month `period`, `year_wh` from that of the step year `year`;
+    `exact_nano` and `charged_micro` are what was priced and charged since billing began.
+    """
 
     at: datetime
     energy_wh: int
     period: str
     period_wh: int = 0
     charged_micro: int = 0
+    exact_nano: int | None = None
+    """None in rows from before exact costs were kept."""
+    year: str = ""
+    year_wh: int = 0
+    bands: Mapping[str, int] | None = None
+    """The meter's own band registers, where it has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +102,8 @@ class Meter:
     unit: int
     profile: str
     account_id: str | None = None
+    utility: Utility = Utility.ELECTRICITY
+    """Water is counted in litres wherever a name says `wh`."""
     serial: str | None = None
     has_relay: bool = True
     rated_current_a: int = 60

@@ -11,6 +11,7 @@ from prepaid.domain.supply import Verb, Verdict, decide
 from prepaid.ports import Business
 from prepaid.usecases.authorize import reach_account, site_of
 from prepaid.usecases.gather_facts import gather_facts
+from prepaid.usecases.prices import price_now
 from prepaid.usecases.supply_views import supply_views
 from prepaid.usecases.views import AccountLine, BalanceView
 
@@ -22,6 +23,7 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
     head = await business.store.ledger.head(account.id)
     meters = await business.store.meters.of_account(account.id)
     gone = head.balance_micro <= account.floor_micro
+    price_micro = price_now(site, account, meters, business.clock.now())
     sparing = await _sparing(business, account, site) if gone else None
     return BalanceView(
         account_id=account.id,
@@ -29,11 +31,11 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
         balance_micro=head.balance_micro,
         at=business.clock.now(),
         supplies=await supply_views(business, account),
-        price_micro_per_kwh=site.tariff.price_micro_per_kwh,
+        price_micro_per_kwh=price_micro,
         low=any(head.balance_micro <= level for level in site.policy.low_balance_micro),
         spared_rule=sparing.rule if sparing else None,
         spared_until=sparing.again_at if sparing else None,
-        hours_left=_hours_left(head.balance_micro - account.floor_micro, meters, site),
+        hours_left=_hours_left(head.balance_micro - account.floor_micro, meters, price_micro),
         site_time_zone=site.calendar.time_zone,
     )
 
@@ -61,8 +63,8 @@ async def _sparing(business: Business, account: Account, site: Site) -> Verdict 
     return None
 
 
-def _hours_left(credit_micro: int, meters: Sequence[Meter], site: Site) -> int | None:
-    """Whole hours that the credit lasts at the power drawn now; None while nothing is drawn or known."""
+def _hours_left(credit_micro: int, meters: Sequence[Meter], price_micro: int) -> int | None:
+    """Whole hours that the credit lasts at the power drawn and the price now; None while nothing is drawn or known."""
     watts = sum(m.last.power_w * m.load_scale for m in meters if m.last and m.last.power_w)
-    micro_per_hour = watts * site.tariff.price_micro_per_kwh // 1000
+    micro_per_hour = watts * price_micro // 1000
     return max(0, credit_micro // micro_per_hour) if micro_per_hour > 0 else None

@@ -104,16 +104,17 @@ async def test_low_balance_is_told_once_for_each_crossing(building: Building) ->
     assert levels == [20_000_000, 5_000_000, 5_000_000]
 
 
-async def test_a_month_closes_at_the_interval_that_crosses_it(building: Building, clock: ManualClock) -> None:
-    """M12, M13: the period of cumulative pricing starts anew after the month, and no energy is lost between."""
+async def test_an_interval_over_midnight_is_split_between_the_months(building: Building, clock: ManualClock) -> None:
+    """M12, M13: what was used before midnight at the site counts in the old month, the rest in the new one."""
     await building.flat(1)
-    clock.set(datetime(2026, 3, 31, 15, 50, tzinfo=UTC))
+    clock.set(datetime(2026, 3, 31, 15, 49, tzinfo=UTC))
     await building.read(1, 1_000)
     await building.read(1, 1_100, advance_s=1_200)
     await building.read(1, 1_201, advance_s=1_200)
     refs = await entries(building)
-    assert [r["period"] for r in refs] == ["2026-03", "2026-04"]
-    assert [r["period_wh"] for r in refs] == [100, 101]
+    assert [r["period"] for r in refs] == ["2026-04", "2026-04"]
+    assert [r["period_wh"] for r in refs] == [50, 151]
+    assert await building.balance_micro(1) == -201 * PRICE_MICRO // 1000
 
 
 async def test_the_same_sweep_twice_changes_nothing(building: Building) -> None:

@@ -1,6 +1,74 @@
-"""What energy costs. Cumulative pricing: the charge is the cost of the total so far, less what was charged already."""
+"""What energy and water cost: one exact model for flat, time-of-use, step and combined prices."""
 
-from prepaid.domain.tariffs.cumulative import Priced, price
+from prepaid.domain.tariffs.bands import Band, DayRule, Holidays, Schedule, Season, Span, hours
 from prepaid.domain.tariffs.flat import FlatTariff
+from prepaid.domain.tariffs.lines import lines_from_text, lines_text
+from prepaid.domain.tariffs.plan import (
+    ALWAYS,
+    BandPrice,
+    Every,
+    Fee,
+    Pricing,
+    Step,
+    Tariff,
+    TariffPlan,
+    Utility,
+    band_prices,
+    dearer,
+    flat,
+    one_price,
+    plan_of,
+    stepped,
+    time_of_use,
+)
+from prepaid.domain.tariffs.pricing import (
+    FREE,
+    Carry,
+    Point,
+    Priced,
+    PricedLine,
+    Pricer,
+    point,
+    price_interval,
+    pricer,
+    round_half_even,
+)
 
-__all__ = ["FlatTariff", "Priced", "price"]
+__all__ = [
+    "ALWAYS",
+    "FREE",
+    "Band",
+    "BandPrice",
+    "Carry",
+    "DayRule",
+    "Every",
+    "Fee",
+    "FlatTariff",
+    "Holidays",
+    "Point",
+    "Priced",
+    "PricedLine",
+    "Pricer",
+    "Pricing",
+    "Schedule",
+    "Season",
+    "Span",
+    "Step",
+    "Tariff",
+    "TariffPlan",
+    "Utility",
+    "band_prices",
+    "dearer",
+    "flat",
+    "hours",
+    "lines_from_text",
+    "lines_text",
+    "one_price",
+    "plan_of",
+    "point",
+    "price_interval",
+    "pricer",
+    "round_half_even",
+    "stepped",
+    "time_of_use",
+]

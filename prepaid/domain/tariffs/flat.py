@@ -1,11 +1,8 @@
-"""One price for every kilowatt-hour."""
+"""One price for every kilowatt-hour, as the first documents hold it and as tests and demonstrations write it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
-
-WH_PER_KWH = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +11,3 @@ class FlatTariff:
 
     id: str
     price_micro_per_kwh: int
-
-    def cost(self, energy_wh: int) -> Fraction:
-        """Exact cost in micro-yuan of `energy_wh` since the start of the billing period."""
-        return Fraction(energy_wh * self.price_micro_per_kwh, WH_PER_KWH)

@@ -1,0 +1,251 @@
+"""The cost of a metered interval: `charge = round(cost of everything so far) - already charged`.
+
+However a stretch of constant price is cut into readings, the charges add up to the same, and what is carried to the
+next charge is at most half a micro-yuan (M12, M13). All figures are whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from prepaid.domain.calendar import SiteCalendar
+from prepaid.domain.errors import InvariantBroken
+from prepaid.domain.tariffs.bands import Band
+from prepaid.domain.tariffs.plan import Every, Pricing, Tariff, plan_of
+from prepaid.domain.tariffs.timeline import Stretch, Timeline, millis
+
+NANO_PER_MICRO = 1000
+FREE = -1
+"""The block of what costs nothing."""
+SLACK_PER_REGISTER_WH = 10
+"""How far each of a meter's registers may lag behind: what one digit of a coarse display is worth."""
+
+
+class Point(NamedTuple):
+    """A register at an instant, with the meter's own band registers where it has them."""
+
+    at_ms: int
+    wh: int
+    bands: Mapping[str, int] | None = None
+
+
+class Carry(NamedTuple):
+    """What pricing goes on from: everything priced and charged so far, and how far the month and step year are used."""
+
+    exact_nano: int = 0
+    charged_micro: int = 0
+    month: str = ""
+    month_wh: int = 0
+    year: str = ""
+    year_wh: int = 0
+
+    @property
+    def remainder_nano(self) -> int:
+        """What is priced but not charged (negative: the other way round), at most half a micro-yuan."""
+        return self.exact_nano - self.charged_micro * NANO_PER_MICRO
+
+
+class PricedLine(NamedTuple):
+    """Energy at one price. `block` counts steps from 0; what is free is in block -1."""
+
+    since_ms: int
+    until_ms: int
+    energy_wh: int
+    band: str
+    block: int
+    price_micro: int
+    sewage_micro: int
+    tariff: str
+
+    @property
+    def exact_nano(self) -> int:
+        """The exact cost."""
+        return self.energy_wh * (self.price_micro + self.sewage_micro)
+
+
+class Priced(NamedTuple):
+    """The charge for one more interval, its lines, and what the next one goes on from."""
+
+    charge_micro: int
+    lines: list[PricedLine]
+    carry: Carry
+
+
+class _Used(NamedTuple):
+    since_ms: int
+    until_ms: int
+    band: Band
+    wh: int
+    stretch: Stretch
+
+
+class Pricer:
+    """Prices intervals under one plan at one site."""
+
+    def __init__(self, pricing: Pricing, calendar: SiteCalendar) -> None:
+        self._plan = plan_of(pricing)
+        self._timeline = Timeline(self._plan, calendar)
+        self._prices = [_table(version) for version in self._plan.versions]
+        self._plain = [len(version.steps) == 1 and version.free_wh == 0 for version in self._plan.versions]
+
+    def price(self, start: Point, end: Point, carry: Carry) -> Priced:
+        """What the interval costs after everything in `carry`. Halves round to even."""
+        if end.wh < start.wh or end.at_ms < start.at_ms:
+            raise InvariantBroken("an interval cannot run backwards")
+        lines: list[PricedLine] = []
+        exact, charged, month, month_wh, year, year_wh = carry
+        own = _own_registers(start, end)
+        for used in self._by_register(start, end) if own else self._by_time(start, end):
+            stretch = used.stretch
+            if stretch.month != month:
+                month, month_wh = stretch.month, 0
+            if stretch.year != year:
+                year, year_wh = stretch.year, 0
+            if used.wh:
+                exact += self._add(lines, used, month_wh, year_wh)
+                month_wh += used.wh
+                year_wh += used.wh
+        due = round_half_even(exact)
+        return Priced(due - charged, lines, Carry(exact, due, month, month_wh, year, year_wh))
+
+    def price_now(self, at: datetime, carry: Carry) -> int:
+        """Micro-yuan for 1000 more units at this instant, sewage included."""
+        start = millis(at)
+        carried = carry._replace(exact_nano=0, charged_micro=0)
+        lines = self.price(Point(start, 0), Point(start, 1), carried).lines
+        return lines[0].price_micro + lines[0].sewage_micro
+
+    def _by_time(self, start: Point, end: Point) -> Iterator[_Used]:
+        """Energy by stretches of time: registers in between lie on a straight line, rounded down."""
+        line = self._timeline
+        index = line.index(start.at_ms, end.at_ms)
+        lasted, energy = end.at_ms - start.at_ms, end.wh - start.wh
+        since, before = start.at_ms, 0
+        while True:
+            until = line.starts[index + 1] if index + 1 < len(line.starts) else line.until
+            stretch = line.stretches[index]
+            if until >= end.at_ms:
+                yield _Used(since, end.at_ms, stretch.band, energy - before, stretch)
+                return
+            passed = energy * (until - start.at_ms) // lasted
+            yield _Used(since, until, stretch.band, passed - before, stretch)
+            since, before = until, passed
+            index += 1
+
+    def _by_register(self, start: Point, end: Point) -> Iterator[_Used]:
+        """Energy by the meter's own band registers, cut only where a version, month or step year ends."""
+        lasted = max(1, end.at_ms - start.at_ms)
+        grown = _grown(start, end)
+        before = dict.fromkeys(grown, 0)
+        for since, until, stretch in self._spells(start.at_ms, end.at_ms):
+            passed = lasted if until == end.at_ms else until - start.at_ms
+            for band, energy in grown.items():
+                at_cut = energy * passed // lasted
+                yield _Used(since, until, band, at_cut - before[band], stretch)
+                before[band] = at_cut
+
+    def _spells(self, since: int, until: int) -> Iterator[tuple[int, int, Stretch]]:
+        """The interval cut wherever anything but the band changes."""
+        line = self._timeline
+        index = line.index(since, until)
+        while True:
+            stretch, last = line.stretches[index], index
+            while last + 1 < len(line.starts) and _same_but_band(stretch, line.stretches[last + 1]):
+                last += 1
+            end = line.starts[last + 1] if last + 1 < len(line.starts) else line.until
+            yield since, min(end, until), stretch
+            if end >= until:
+                return
+            since, index = end, last + 1
+
+    def _add(self, lines: list[PricedLine], used: _Used, month_wh: int, year_wh: int) -> int:
+        """Adds the lines of what was used in one stretch, block by block; returns their exact cost."""
+        number, left = used.stretch.version, used.wh
+        version, prices = self._plan.versions[number], self._prices[number]
+        sewage = version.sewage_micro
+        if self._plain[number]:
+            price = prices[used.band][0]
+            lines.append(PricedLine(used.since_ms, used.until_ms, left, used.band, 0, price, sewage, version.id))
+            return left * (price + sewage)
+        exact = 0
+        counter = month_wh if version.step_every is Every.MONTH else year_wh
+        while left:
+            free = version.free_wh - month_wh
+            block = _block(version, counter)
+            room = version.steps[block + 1].above_wh - counter if block + 1 < len(version.steps) else left
+            part = min(left, room, free) if free > 0 else min(left, room)
+            price, extra, place = (0, 0, FREE) if free > 0 else (prices[used.band][block], sewage, block)
+            lines.append(PricedLine(used.since_ms, used.until_ms, part, used.band, place, price, extra, version.id))
+            exact += part * (price + extra)
+            left, counter, month_wh = left - part, counter + part, month_wh + part
+        return exact
+
+
+@lru_cache(maxsize=256)
+def pricer(pricing: Pricing, calendar: SiteCalendar) -> Pricer:
+    """The pricer of a plan at a site; made once, as long as neither changes."""
+    return Pricer(pricing, calendar)
+
+
+def price_interval(pricing: Pricing, calendar: SiteCalendar, start: Point, end: Point, carry: Carry) -> Priced:
+    """Prices one interval."""
+    return pricer(pricing, calendar).price(start, end, carry)
+
+
+def point(at: datetime, wh: int, bands: Mapping[str, int] | None = None) -> Point:
+    """A register at an instant."""
+    return Point(millis(at), wh, bands)
+
+
+def round_half_even(nano: int) -> int:
+    """Nano-yuan to micro-yuan; halves go to the even neighbour, so that they do not add up to anybody's favour."""
+    micro, rest = divmod(nano, NANO_PER_MICRO)
+    half = NANO_PER_MICRO // 2
+    return micro + (rest > half or (rest == half and micro % 2 == 1))
+
+
+def _table(version: Tariff) -> dict[Band, tuple[int, ...]]:
+    """Prices by band and block. A meter may count in bands that the schedule never reaches: they cost the rest's."""
+    rest = version.schedule.rest if version.schedule else Band.FLAT
+    return {band: tuple(step.price(band if band in version.bands else rest) for step in version.steps) for band in Band}
+
+
+def _block(version: Tariff, counter: int) -> int:
+    """The step that the next unit lies in."""
+    block = 0
+    while block + 1 < len(version.steps) and version.steps[block + 1].above_wh <= counter:
+        block += 1
+    return block
+
+
+def _same_but_band(one: Stretch, other: Stretch) -> bool:
+    return (one.version, one.month, one.year) == (other.version, other.month, other.year)
+
+
+def _own_registers(start: Point, end: Point) -> bool:
+    """Whether band registers can be billed: on both ends, none backwards, and their sum is the total but for a digit.
+
+    Where they cannot (another device took over, a register was reset), time says which band it was.
+    """
+    if not start.bands or not end.bands or start.bands.keys() != end.bands.keys():
+        return False
+    if not end.bands.keys() <= set(Band):
+        return False
+    grown = [end.bands[band] - start.bands[band] for band in end.bands]
+    slack = SLACK_PER_REGISTER_WH * (len(grown) + 1)
+    return min(grown) >= 0 and abs(sum(grown) - (end.wh - start.wh)) <= slack
+
+
+def _grown(start: Point, end: Point) -> dict[Band, int]:
+    """Energy by band, dearest first, adding up to the total register: a difference in digits falls on the largest."""
+    before, after = start.bands or {}, end.bands or {}
+    grown = {band: after[band] - before[band] for band in Band if band in after}
+    off = end.wh - start.wh - sum(grown.values())
+    for band in sorted(grown, key=lambda band: -grown[band]):
+        change = max(off, -grown[band])
+        grown[band] += change
+        off -= change
+    return grown
