@@ -13,7 +13,6 @@ import pytest
 from bson import Int64
 
 from chatwatt.backup import MANIFEST, back_up, read_manifest, restore_into
-from chatwatt.cli import main
 from chatwatt.embedded import StoreUris
 from prepaid.domain.access import CLOCK
 from prepaid.domain.errors import Refused
@@ -28,6 +27,7 @@ from prepaid.usecases.take_notification import take_notification
 from prepaid.usecases.work_inbox import work_inbox
 from tests.fakes.building import Building, NoWakeups, build
 from tests.fakes.clock import ManualClock
+from tests.fakes.running_demo import run_program
 
 
 @pytest.fixture
@@ -185,31 +185,21 @@ def test_lines_keep_every_type() -> None:
     assert row["at"].tzinfo is not None
 
 
-def test_the_commands_do_it_all(
-    store_uris: StoreUris, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+async def test_the_commands_do_it_all(
+    building: Building, database: Database, empty: Database, store_uris: StoreUris, tmp_path: Path
 ) -> None:
     """F22: `backup`, then `restore` into another database, prints the same audit; into a full one it is refused."""
-    monkeypatch.setenv("CHATWATT_MONGODB_URI", store_uris.mongodb_uri)
-    monkeypatch.setenv("CHATWATT_REDIS_URL", store_uris.redis_uri)
-    monkeypatch.setenv("CHATWATT_LOG_LEVEL", "ERROR")
-    monkeypatch.setenv("LC_ALL", "en")
-    first, second = (f"test_{secrets.token_hex(6)}" for _ in range(2))
-
-    async def furnish() -> None:
-        database = connect(store_uris.mongodb_uri, first, driver="motor")
-        building = await build(database, ManualClock())
-        await building.flat(1, balance_micro=10_000_000)
-        await database.close()
-
-    with asyncio.Runner() as runner:
-        runner.run(furnish())
-    monkeypatch.setenv("CHATWATT_DATABASE", first)
-    assert main(["backup", str(tmp_path / "b")]) == 0
-    said = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert said["entries"] == 1
-    monkeypatch.setenv("CHATWATT_DATABASE", second)
-    assert main(["restore", str(tmp_path / "b")]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == said
-    assert main(["restore", str(tmp_path / "b")]) == 2
-    assert "not empty" in capsys.readouterr().err
-    assert gzip.decompress((tmp_path / "b" / "entries.jsonl.gz").read_bytes()).count(b"\n") == 1
+    stores = {"CHATWATT_MONGODB_URI": store_uris.mongodb_uri, "CHATWATT_REDIS_URL": store_uris.redis_uri}
+    old = {**stores, "CHATWATT_DATABASE": database.name, "LC_ALL": "en"}
+    new = {**old, "CHATWATT_DATABASE": empty.name}
+    code, said, err = await run_program("backup", str(tmp_path / "b"), settings=old)
+    assert code == 0, err
+    code, again, err = await run_program("restore", str(tmp_path / "b"), settings=new)
+    assert code == 0, err
+    figures = json.loads(said.splitlines()[-1])
+    assert json.loads(again.splitlines()[-1]) == figures
+    assert figures["entries"] == 6
+    code, _, err = await run_program("restore", str(tmp_path / "b"), settings=new)
+    assert code == 2
+    assert "not empty" in err
+    assert gzip.decompress((tmp_path / "b" / "entries.jsonl.gz").read_bytes()).count(b"\n") == 6

@@ -1,0 +1,55 @@
+"""What a list of accounts and meters may say, row by row; what is wrong with a row is a text key with its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """One prepaid account. `place` is its path below the site: "b1/101"."""
+
+    line: int
+    account: str
+    site: str
+    place: str
+    label: str
+    protected: bool = False
+    overdraft_micro: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterRow:
+    """One meter, the account that pays for it, and where it hangs on a bus."""
+
+    line: int
+    meter: str
+    account: str
+    gateway: str
+    unit: int
+    profile: str
+    serial: str | None = None
+    rated_current_a: int = 60
+    register_wraps_wh: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRow:
+    """A row that cannot be taken, and why, as a text key."""
+
+    file: str
+    line: int
+    key: str
+    params: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import did, or would do."""
+
+    accounts: int = 0
+    meters: int = 0
+    unchanged: int = 0
+    bad: tuple[BadRow, ...] = ()
+    done: bool = False
