@@ -50,8 +50,16 @@ FACTS = st.builds(
     store_or_clock_doubtful=st.booleans(),
     cuts_last_hour=st.integers(0, 30),
     operations_today=st.integers(0, 12),
+    reminded_at=st.lists(WHEN, max_size=3).map(tuple),
+    cuts_last_day=st.integers(0, 30),
+    site_supplies=st.integers(0, 60),
+    mass_cut_until=st.none() | st.integers(-100, 100).map(lambda s: NOW + timedelta(seconds=s)),
 )
-POLICIES = st.builds(SupplyPolicy, warning_lead_s=st.sampled_from([0, 60, 86_400]))
+POLICIES = st.builds(
+    SupplyPolicy,
+    warning_lead_s=st.sampled_from([0, 60, 86_400]),
+    reminder_leads_s=st.sampled_from([(), (30,), (3_600, 60)]),
+)
 CALENDARS = st.sampled_from(
     [SiteCalendar(), SiteCalendar(protected=(Window(since=time(0), until=time(0)),)), SiteCalendar(time_zone="UTC")]
 )
@@ -76,8 +84,64 @@ def test_a_cut_has_every_condition_fulfilled(facts: Facts, policy: SupplyPolicy,
     assert (NOW - facts.warned_at).total_seconds() >= policy.warning_lead_s
     assert facts.operations_today < policy.operations_a_day
     assert facts.cuts_last_hour < policy.cuts_a_site_hour
+    _assert_ladder_is_over(facts, policy)
+    _assert_share_of_the_site_is_kept(facts, policy)
     hold = supply.hold
     assert hold is None or (hold.until is not None and hold.until <= NOW)
+
+
+def _assert_ladder_is_over(facts: Facts, policy: SupplyPolicy) -> None:
+    """Each reminder was delivered or exhausted, as long before the cut as it promises."""
+    for rung, lead_s in enumerate(policy.reminder_leads_s):
+        done_at = facts.reminded_at[rung]
+        assert done_at is not None
+        assert (NOW - done_at).total_seconds() >= lead_s
+
+
+def _assert_share_of_the_site_is_kept(facts: Facts, policy: SupplyPolicy) -> None:
+    if facts.site_supplies == 0 or (facts.mass_cut_until is not None and facts.mass_cut_until > NOW):
+        return
+    cuts = facts.cuts_last_day + 1
+    assert cuts <= policy.cuts_site_free or cuts / facts.site_supplies <= policy.cuts_site_permille / 1000
+
+
+@given(FACTS, POLICIES, CALENDARS)
+def test_a_verdict_names_its_rule_and_what_it_waits_for(
+    facts: Facts, policy: SupplyPolicy, calendar: SiteCalendar
+) -> None:
+    """N2, S13: a notice is asked for with its rung and the cut it speaks of, and no instant to look again is past."""
+    verdict = decide(facts, policy, calendar, NOW)
+    assert verdict.rule.startswith("rule.") or verdict.rule == facts.supply.wanted.reason
+    assert verdict.again_at is None or verdict.again_at > NOW
+    if verdict.verb is Verb.WARN:
+        assert verdict.rung <= len(policy.reminder_leads_s)
+        assert verdict.cut_at is not None
+        assert (verdict.cut_at - NOW).total_seconds() >= policy.leads_s[verdict.rung]
+
+
+@given(FACTS, POLICIES, CALENDARS)
+def test_restoring_is_always_allowed_except_under_a_tag(
+    facts: Facts, policy: SupplyPolicy, calendar: SiteCalendar
+) -> None:
+    """S7, S12: at the last moment nothing holds an "on" back but somebody working on the installation."""
+    hold = facts.supply.hold
+    tagged = hold is not None and hold.kind is HoldKind.OFF and (hold.until is None or hold.until > NOW)
+    assert (still_right(facts, policy, calendar, NOW, on=True).verb is Verb.RESTORE) is not tagged
+
+
+@given(FACTS, POLICIES, CALENDARS)
+def test_more_credit_never_cuts(facts: Facts, policy: SupplyPolicy, calendar: SiteCalendar) -> None:
+    """S1, P6: a lower floor, as by emergency credit, turns no verdict into a cut."""
+    if decide(facts, policy, calendar, NOW).verb is Verb.CUT:
+        return
+    lent = replace(facts, floor_micro=facts.floor_micro - 10**7)
+    assert decide(lent, policy, calendar, NOW).verb is not Verb.CUT
+
+
+@given(FACTS, POLICIES, CALENDARS)
+def test_the_same_facts_give_the_same_verdict(facts: Facts, policy: SupplyPolicy, calendar: SiteCalendar) -> None:
+    """Y6, S13: decided from facts alone, so deciding again after an outage decides the same."""
+    assert decide(facts, policy, calendar, NOW) == decide(facts, policy, calendar, NOW)
 
 
 @given(FACTS, POLICIES, CALENDARS)
