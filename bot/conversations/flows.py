@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from bot.conversations import openings
 from bot.conversations.amounts import looks_like_amount
 from bot.conversations.effects import BindChat, Effect, FindAccount, HoldSupply, StartTopUp, SwitchSupply, UnbindChat
 from bot.conversations.inbound import Turn
-from bot.conversations.intents import Ask, is_no, is_yes, normal
+from bot.conversations.intents import Ask, Wants, is_no, is_yes, normal
 from bot.conversations.parts import Look, Part, Tone
 from bot.conversations.reply import Reply, choose, confirm, press, say
 from bot.conversations.session import Flow, Session
@@ -16,6 +17,7 @@ from bot.texts import text
 from prepaid.domain.supply import HoldKind
 
 REASON_CHARS = 100
+_NAMES_A_ROOM = re.compile(r"[a-z-]*\d[\da-z-]*", re.ASCII)
 REASONS: Mapping[str, tuple[str, ...]] = {
     "cut": ("reason.arrears", "reason.works", "reason.safety"),
     "protect": ("reason.medical", "reason.family", "reason.event"),
@@ -114,8 +116,9 @@ def _room_heard(turn: Turn, session: Session, flow: Flow, words: str, ask: Ask |
 
 
 def _reason_heard(turn: Turn, session: Session, flow: Flow, words: str, ask: Ask | None) -> Reply | None:
-    """A reason may look like an intent ("停电检修"), so only a slash or a cancel leaves this question."""
-    del ask
+    """A reason may look like an intent ("停电检修"): only a slash, a cancel or a command for a room leaves."""
+    if ask is not None and ask.intent.wants is Wants.ROOM and _NAMES_A_ROOM.fullmatch(ask.argument):
+        return None
     reason = words.strip()[:REASON_CHARS]
     if not reason:
         return Reply(session=session, parts=(say(turn.actor.language, "reason.needed", Tone.WARNING),))
