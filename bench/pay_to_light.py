@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from bench._estate import CHANNEL, PROFILE, Flat, QuietSender, add_flat, add_gateways, add_site, flats, scratch_runtime
@@ -192,7 +193,7 @@ def _darken(gateways: Sequence[SandboxGateway], homes: Sequence[Flat], watch: Wa
     for flat in homes:
         meter = gateways[flat.gateway].meter(flat.unit)
         meter.flip(closed=False)
-        meter.on_change.append(lambda moved, meter_id=flat.meter_id: watch.relay(meter_id, moved))
+        meter.on_change.append(partial(watch.relay, flat.meter_id))
 
 
 async def _orders(house: House, homes: Sequence[Flat]) -> dict[str, str]:

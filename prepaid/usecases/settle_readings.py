@@ -73,8 +73,10 @@ async def settle_readings(business: Business, sweep: Sweep) -> None:
         judge(scene.meters[reading.meter_id], reading) for reading in sweep.readings if reading.meter_id in scene.meters
     ]
     good = [each.reading for each in judged if each.doubt is None]
-    await store.meters.saw([(reading, scene.meters[reading.meter_id].fresh_run + 1) for reading in good])
-    await _keep(business, scene, good)
+    await asyncio.gather(
+        store.meters.saw([(reading, scene.meters[reading.meter_id].fresh_run + 1) for reading in good]),
+        _keep(business, scene, good),
+    )
     await _hold_doubtful(business, scene, judged)
     await _end_doubts(business, scene, good)
     await _report_relays(business, scene, good)
