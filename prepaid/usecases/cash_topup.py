@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 
 from prepaid.domain.access import Action, Actor
-from prepaid.domain.accounts import Account, AccountStatus
+from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.approvals import Approval, Content, Effect, Request, read_content
 from prepaid.domain.errors import InvariantBroken, Refused, Trouble, not_found
 from prepaid.domain.ledger import Kind, Line, Posting, customer
@@ -120,7 +120,7 @@ async def _enter(business: Business, receipt: Receipt) -> Receipt:
         return receipt
     account = await _account(business, receipt)
     site = await site_of(business, account)
-    entry = await business.store.ledger.post(_posting(receipt))
+    entry = await business.store.ledger.post(_posting(receipt, site))
     log.info("cash_credited", account=account.id, seq=entry.seq, receipt=receipt.id)
     await decide_supply(business, account.id)
     crossing = Crossing(NoticeKind.CASH_RECEIVED, receipt.number)
@@ -134,7 +134,7 @@ async def _enter(business: Business, receipt: Receipt) -> Receipt:
     return replace(receipt, entered=True)
 
 
-def _posting(receipt: Receipt) -> Posting:
+def _posting(receipt: Receipt, site: Site) -> Posting:
     amount = micro_from_fen(receipt.amount_fen)
     approval = {"approval": receipt.approval_id} if receipt.approval_id else {}
     return Posting(
@@ -147,6 +147,7 @@ def _posting(receipt: Receipt) -> Posting:
         reason=f"reason.{receipt.method}",
         currency=receipt.currency,
         ref={"receipt": receipt.number, **approval},
+        recovery=site.credit.recovery(site.calendar.month(receipt.taken_at)),
     )
 
 

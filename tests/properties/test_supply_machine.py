@@ -296,7 +296,7 @@ class SupplyMachine(RuleBasedStateMachine):
             self.time_passes(1)
             self.is_read()
             self.looks(who)
-            if minutes < 11:
+            if minutes != 11:
                 self.acts(who)
                 self.notice_arrives()
         self.comes_between(twist)
