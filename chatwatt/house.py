@@ -24,7 +24,19 @@ from payments.providers import Provider
 from prepaid.domain.errors import Refused
 from prepaid.ports import Business, Sender
 from prepaid.storage.holiday_tables import holiday_table
-from scheduler.jobs import audit, emergencies, fees, holidays, inbox, office, orders, outbox, supplies
+from scheduler.jobs import (
+    audit,
+    emergencies,
+    fees,
+    holidays,
+    inbox,
+    office,
+    orders,
+    outbox,
+    registers,
+    retention,
+    supplies,
+)
 from scheduler.triggers import Job, run_jobs
 
 log = structlog.get_logger()
@@ -100,6 +112,8 @@ def scheduled(house: House) -> list[Job]:
         emergencies.job(house.business),
         holidays.job(house.business, holiday_table),
         office.job(house.business),
+        registers.job(house.business),
+        retention.job(house.business),
         audit.job(house.business, owner),
     ]
 

@@ -122,6 +122,14 @@ class Readings(Protocol):
         """Energy per hour that has readings, oldest first."""
         ...
 
+    async def close_days(self, before: datetime, limit: int) -> int:
+        """Rolls up days that began before an instant and changed since they were; returns how many."""
+        ...
+
+    async def usage_by_day(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
+        """Energy of each rolled-up day, oldest first."""
+        ...
+
 
 class Registers(Protocol):
     """Held readings as cases for an admin, and what was decided: one change for each epoch of a meter."""

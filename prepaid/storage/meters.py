@@ -11,6 +11,7 @@ from pymongo import UpdateOne
 
 from prepaid.domain.metering import Doubt, Meter, Reading, Watermark
 from prepaid.domain.registers import RegisterChange
+from prepaid.storage import rules
 from prepaid.storage.bounded import not_after
 from prepaid.storage.driver import Database, Document
 from prepaid.storage.mapping import Mapper
@@ -37,11 +38,13 @@ class MongoMeters:
     """Implements `prepaid.ports.Meters`."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._meters = database.collection("meters", durable=True)
         self._seen = database.collection("meters")
 
     async def migrate(self) -> None:
         """Creates the indexes. One place on a bus holds one meter."""
+        await self._database.ensure_collection("meters", validator=rules.METERS)
         await self._meters.create_index([("gateway_id", 1), ("unit", 1)], unique=True)
         await self._meters.create_index([("account_id", 1)])
 

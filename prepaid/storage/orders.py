@@ -8,6 +8,7 @@ from datetime import datetime
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.orders import UNSETTLED, Order, OrderState, Payment, check_edge
 from prepaid.ports import Clock
+from prepaid.storage import rules
 from prepaid.storage.bounded import newest
 from prepaid.storage.driver import Database, DuplicateKey
 from prepaid.storage.mapping import Mapper
@@ -20,11 +21,13 @@ class MongoOrders:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._clock = clock
+        self._database = database
         self._orders = database.collection("orders", durable=True)
         self._claims = database.collection("provider_transactions", durable=True)
 
     async def migrate(self) -> None:
         """Creates the indexes."""
+        await self._database.ensure_collection("orders", validator=rules.ORDERS)
         await self._orders.create_index([("account_id", 1), ("created_at", 1)])
         await self._orders.create_index([("account_id", 1), ("state", 1)])
         await self._orders.create_index([("state", 1), ("created_at", 1)])

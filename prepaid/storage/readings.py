@@ -14,6 +14,7 @@ from pymongo import UpdateOne
 
 from prepaid.domain.metering import Reading, Usage
 from prepaid.storage.driver import Database, Document
+from prepaid.storage.rollups import Rollups
 
 SLOT = timedelta(minutes=15)
 KEEP_S = 400 * 24 * 3600
@@ -29,12 +30,16 @@ class MongoReadings:
 
     def __init__(self, database: Database) -> None:
         self._days = database.collection("reading_days")
+        self._corrections = database.collection("reading_corrections")
+        self._rollups = Rollups(database)
         self._kept: dict[str, _Kept] = {}
 
     async def migrate(self) -> None:
         """Creates the indexes; old days expire by themselves."""
         await self._days.create_index([("m", 1), ("d", 1)])
         await self._days.create_index([("d", 1)], name="expiry", expireAfterSeconds=KEEP_S)
+        await self._corrections.create_index([("m", 1), ("at", 1)])
+        await self._rollups.migrate()
 
     async def keep(self, readings: Sequence[Reading], site_time_zone: str) -> None:
         """First of its slot, and the newest of its day."""
@@ -44,7 +49,9 @@ class MongoReadings:
         for reading in readings:
             operations += self._operations(reading, zone, kept)
         if operations:
-            await self._days.bulk_write(operations, ordered=False)
+            counts = await self._days.bulk_write(operations, ordered=False)
+            if counts.matched_count + counts.upserted_count < len(operations):
+                await self._note_contradictions(readings, zone)
         self._kept |= kept  # Only now: what a lost bulk did not store is stored when it comes again.
 
     def _operations(self, reading: Reading, zone: ZoneInfo, kept: dict[str, _Kept]) -> list[UpdateOne]:
@@ -54,7 +61,12 @@ class MongoReadings:
         day = f"{reading.meter_id}:{start.astimezone(zone):%Y%m%d}"
         key, value = f"v.{slot}", Int64(reading.energy_wh)
         seeded = {"m": reading.meter_id, "d": start}
-        newest = {"$max": {"last": value, "last_at": reading.at}, "$setOnInsert": seeded}
+        newest = {
+            "$max": {"last": value, "last_at": reading.at},
+            "$inc": {"n": 1},
+            "$unset": {"closed": ""},  # What comes late opens a closed day again.
+            "$setOnInsert": seeded,
+        }
         known = kept.get(reading.meter_id) or self._kept.get(reading.meter_id)
         now = kept[reading.meter_id] = (f"{day}.{slot}", reading.energy_wh)
         if now == known:
@@ -63,6 +75,27 @@ class MongoReadings:
         if known is None or known[0] != now[0]:
             operations.append(UpdateOne({"_id": day, key: {"$exists": False}}, {"$set": {key: value}}))
         return operations
+
+    async def _note_contradictions(self, readings: Sequence[Reading], zone: ZoneInfo) -> None:
+        """A slot that is taken by a later figure than this reading's contradicts it: both are kept for a person."""
+        for reading in readings:
+            start = _day_start(reading.at, zone)
+            slot = int((reading.at - start) / SLOT)
+            day = f"{reading.meter_id}:{start.astimezone(zone):%Y%m%d}"
+            stored = await self._days.find_one({"_id": day}, {f"v.{slot}": 1})
+            kept = (stored or {}).get("v", {}).get(str(slot))
+            if kept is not None and int(kept) > reading.energy_wh:
+                row = {"m": reading.meter_id, "at": reading.at, "kept": kept, "refused": Int64(reading.energy_wh)}
+                key = {"_id": f"{day}:{slot}:{reading.energy_wh}"}
+                await self._corrections.update_one(key, {"$setOnInsert": row}, upsert=True)
+
+    async def close_days(self, before: datetime, limit: int) -> int:
+        """Rolls up days that ended before an instant; returns how many. A day that changes later is rolled up again."""
+        return await self._rollups.close(before, limit)
+
+    async def usage_by_day(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
+        """Energy of each closed day, oldest first; kept for seven years."""
+        return await self._rollups.usage(meter_id, since, until)
 
     async def usage_by_hour(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
         """Differences between the first readings of consecutive hours; the running hour ends at the newest value."""

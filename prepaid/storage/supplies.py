@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from prepaid.domain.supply import Hold, Outcome, Reported, Supply, Wanted
+from prepaid.storage import rules
 from prepaid.storage.bounded import not_after
 from prepaid.storage.driver import Database, Document
 from prepaid.storage.mapping import Mapper
@@ -22,11 +23,13 @@ class MongoSupplies:
     """Implements `prepaid.ports.Supplies`."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._supplies = database.collection("supplies", durable=True)
         self._seen = database.collection("supplies")
 
     async def migrate(self) -> None:
         """Creates the indexes."""
+        await self._database.ensure_collection("supplies", validator=rules.SUPPLIES)
         await self._supplies.create_index([("gateway_id", 1)])
         await self._supplies.create_index([("account_id", 1)])
         await self._supplies.create_index([("site_id", 1), ("wanted.at", 1)])
