@@ -64,7 +64,7 @@ async def test_the_first_of_a_slot_stays(readings: MongoReadings, database: Data
 
 
 async def test_a_contradicting_reading_is_kept_for_a_person(readings: MongoReadings, database: Database) -> None:
-    """S10: a slot that holds more than a reading of it says is not overwritten; the refused figure is on record once."""
+    """S10: a slot that holds more than a reading of it says is not overwritten; the refused figure is kept once."""
     at = datetime(2026, 6, 1, 12, tzinfo=UTC)
     await readings.keep([reading(at, 1_000)], "UTC")
     for _ in range(2):

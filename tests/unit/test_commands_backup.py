@@ -100,7 +100,7 @@ async def test_a_backup_of_a_running_system_is_never_ahead_of_its_ledger(
             await asyncio.gather(topped_up(building, 1, f"a{turn}"), topped_up(building, 2, f"b{turn}"))
 
     work = asyncio.ensure_future(busy())
-    backups = []
+    backups: list[Path] = []
     while not work.done():
         directory = tmp_path / f"b{len(backups)}"
         await back_up(database, directory, building.clock.now())
