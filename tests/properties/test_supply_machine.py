@@ -368,4 +368,4 @@ class SupplyMachine(RuleBasedStateMachine):
 
 TestSupplyMachine = SupplyMachine.TestCase
 TestSupplyMachine.__doc__ = "S1, S2, S3, S6, S9, S12, S13: two deciders, two admins, a bus and the clock, interleaved."
-TestSupplyMachine.settings = settings(max_examples=150, stateful_step_count=80, deadline=None)
+TestSupplyMachine.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
