@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from chatwatt.embedded import StoreUris
 from prepaid.domain.access import CLOCK, Actor, Role
@@ -38,7 +38,7 @@ SETTINGS = settings(
 MICRO = 10_000
 PICK = st.integers(0, 3)
 FEN = st.integers(100, 900)
-KEYS = st.sampled_from(["a", "b", "c"])
+KEYS = st.sampled_from(["a", "b", "c", "d", "e", "f"])
 ENDS = frozenset({OrderState.CREDITED, OrderState.DISPUTED, OrderState.REFUNDED, OrderState.EXPIRED})
 
 
@@ -125,17 +125,25 @@ class OrdersMachine(RuleBasedStateMachine):
         for told in self.orders:
             told.expired = told.expired or not (told.credited or told.disputed_fen)
 
-    @rule(mode=st.sampled_from(RefundState))
+    @rule(mode=st.sampled_from([RefundState.SUCCESS, *RefundState]))
     def provider_turns(self, mode: RefundState) -> None:
         """From now on it answers otherwise."""
         self.mode = mode
 
-    @rule(pick=PICK, fen=FEN, key=KEYS, whole=st.booleans())
-    def give_back(self, pick: int, fen: int, key: str, whole: bool) -> None:
+    @initialize(fen=FEN)
+    def begin(self, fen: int) -> None:
+        """Every example has something that can be refunded."""
+        self.start(fen)
+        self.pay(0, 1)
+
+    @rule(pick=PICK, size=st.sampled_from(["part", "part", "rest", "whole", "over"]), key=KEYS)
+    def give_back(self, pick: int, size: str, key: str) -> None:
         """The desk refunds a part or the whole (M10)."""
         if (told := self._picked(pick)) is None:
             return
-        fen = (told.disputed_fen or told.fen) if whole else fen
+        whole = told.disputed_fen or told.fen
+        left = whole - told.back_fen
+        fen = self.keys.get((told.id, key)) or {"part": left // 3, "rest": left, "whole": whole, "over": left + 1}[size]
         expected = self._refund_expected(told, fen, key)
         (got,) = self.stage.both(self._refund(told, fen, key))
         assert isinstance(got, Refund) == expected, (got, told)
