@@ -76,7 +76,7 @@ INTENTS: tuple[Intent, ...] = (
             r"(?:我家|我这|家里)?(?:为什么|为啥|怎么|咋)(?:会)?(?:没有?电|停电|断电|跳闸)了?",
             r"(?:我家|我这|家里)?(?:没有?电|停电|断电|跳闸)(?:了|了吗|了?怎么办|了?怎么回事|了?是为什么)",
             r"(?:我家|我这|家里)?没有?电",
-            r"why (?:is|are|has|have) (?:my |the |our )?(?:power|electricity|lights?) (?:gone |been )?(?:cut )?(?:off|out)",
+            r"why (?:is|are|has|have) (?:my |the )?(?:power|electricity|lights?) (?:gone |been )?(?:cut )?(?:off|out)",
             r"why (?:is there|do i have|have i) no (?:power|electricity|light)",
             r"(?:my |the |our )?(?:power|electricity|lights?) (?:is|are|went|has gone|have gone) (?:off|out)",
             r"(?:there is |i have )?no (?:power|electricity)",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from pathlib import Path
 
 from bot.channels.terminal import chat
 from chatwatt.commands.demo import DEFAULT_PORT
 from chatwatt.demo.seed import FLATS
+from prepaid.domain.errors import Refused
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,4 +23,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     """The terminal's exit code."""
-    return await chat(arguments.url, arguments.user, script=arguments.script)
+    script: Path | None = arguments.script
+    if script is not None and not await asyncio.to_thread(script.is_file):
+        raise Refused("refused.no_script", file=str(script))
+    # People paste the address of the page; the terminal is given that of the program.
+    address = str(arguments.url).rstrip("/").removesuffix("/chat")
+    return await chat(address, arguments.user, script=script)

@@ -135,7 +135,7 @@ async def _neighbours(world: World, telling: Telling, tenant: ScriptedPerson) ->
     telling.check("the protected flat's light never went off", holds=world.meter(PROTECTED).operations == 0)
     tenant.forget()
     await tenant.say(f"/cut {NEIGHBOUR.room}")
-    await tenant.sees(lambda part: part["kind"] == "text", within_s=10)
+    await tenant.sees(_is_offer_of_help, within_s=10)
     telling.check("a tenant cannot cut a neighbour", holds=world.meter(NEIGHBOUR).relay_closed)
 
 
@@ -154,6 +154,11 @@ async def _by_hand(world: World, telling: Telling, admin: ScriptedPerson) -> Non
     await admin.press(confirm["buttons"][0])
     await world.meter(NEIGHBOUR).wait_relay(closed=True, timeout_s=PATIENCE_S)
     telling.held("the admin's restore closes it")
+
+
+def _is_offer_of_help(part: Part) -> bool:
+    """The answer to words that mean nothing to this person. News of the power that comes in between is no answer."""
+    return part["kind"] == "buttons" and any(button["action"] == "help" for button in part["buttons"])
 
 
 def _is_yes(part: Part) -> bool:
