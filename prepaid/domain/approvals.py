@@ -28,6 +28,8 @@ class Effect(StrEnum):
 
     FORCE_CUT = "force_cut"
     BULK_CUT = "bulk_cut"
+    MASS_CUT = "mass_cut"
+    """Lets the rules cut off more of a site than its share in a day."""
     REFUND = "refund"
     ADJUST = "adjust"
     REVERSE = "reverse"
@@ -39,6 +41,7 @@ class Effect(StrEnum):
 ACTION_OF: dict[Effect, Action] = {
     Effect.FORCE_CUT: Action.FORCE_CUT,
     Effect.BULK_CUT: Action.BULK_CUT,
+    Effect.MASS_CUT: Action.BULK_CUT,
     Effect.REFUND: Action.REFUND,
     Effect.ADJUST: Action.ADJUST,
     Effect.REVERSE: Action.ADJUST,

@@ -11,6 +11,7 @@ from prepaid.domain.errors import Refused, Trouble
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
 from prepaid.usecases.adjust import adjust_as_agreed
+from prepaid.usecases.allow_mass_cut import allow_as_agreed
 from prepaid.usecases.bulk_cut import cut_as_agreed
 from prepaid.usecases.cash_topup import take_cash_as_agreed
 from prepaid.usecases.close_account import pay_out_as_agreed
@@ -26,6 +27,7 @@ BATCH = 50
 EFFECTS: Mapping[Effect, Callable[[Business, Approval], Awaitable[None]]] = {
     Effect.FORCE_CUT: force_as_agreed,
     Effect.BULK_CUT: cut_as_agreed,
+    Effect.MASS_CUT: allow_as_agreed,
     Effect.REFUND: refund_as_agreed,
     Effect.ADJUST: adjust_as_agreed,
     Effect.REVERSE: reverse_as_agreed,

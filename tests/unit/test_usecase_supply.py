@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from prepaid.domain.access import Role
+from prepaid.domain.approvals import ApprovalState
 from prepaid.domain.calendar import Window
 from prepaid.domain.clock_trust import ClockTrust
 from prepaid.domain.errors import Refused
@@ -16,6 +17,8 @@ from prepaid.domain.notices import NoticeKind
 from prepaid.domain.supply import HoldKind, Reported
 from prepaid.storage.driver import Database
 from prepaid.storage.holiday_tables import holiday_table
+from prepaid.usecases.allow_mass_cut import allow_mass_cut
+from prepaid.usecases.decide_approval import approve
 from prepaid.usecases.decide_supply import decide_supply
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.hold_supply import hold_supply
@@ -237,7 +240,7 @@ async def test_a_jump_of_the_clock_suspends_cuts_until_it_is_steady(building: Bu
 
 
 async def test_a_large_share_of_the_site_waits_for_a_second_person(building: Building, clock: ManualClock) -> None:
-    """S8: after the free cuts and the share are used the rest stays on, until somebody has agreed."""
+    """S8, A6: after the free cuts and the share are used the rest stays on, until a second person has agreed."""
     policy = replace(building.site.policy, cuts_site_free=1, cuts_site_permille=400)
     await change(building, policy=policy)
     for unit in (1, 2, 3, 4):
@@ -251,8 +254,27 @@ async def test_a_large_share_of_the_site_waits_for_a_second_person(building: Bui
         return sum([not (await building.supply(unit)).wanted.on for unit in (1, 2, 3, 4)])
 
     assert await off() == 1
-    await building.business.store.sites.set_mass_cut(SITE, clock.now() + HOUR)
+    operator, boss = await building.operator(), await building.operator(role=Role.OWNER)
+    until = clock.now() + HOUR
+    asked = await allow_mass_cut(building.business, operator, SITE, until=until, why="moved out together")
+    with pytest.raises(Refused):
+        await approve(building.business, operator, asked.id, asked.digest)
+    assert await off() == 1
+    done = await approve(building.business, boss, asked.id, asked.digest)
+    assert done.state is ApprovalState.DONE
     assert await off() == 4
+
+
+async def test_a_mass_cut_is_agreed_to_for_a_day_at_most(building: Building, clock: ManualClock) -> None:
+    """A6, A2: within the reach of the asker, with a reason, and soon over."""
+    operator, part = await building.operator(), await building.operator(scope="acme/maple/b1")
+    soon, late = clock.now() + HOUR, clock.now() + timedelta(hours=25)
+    with pytest.raises(Refused, match="not_found"):
+        await allow_mass_cut(building.business, part, SITE, until=soon, why="x")
+    with pytest.raises(Refused, match="mass_cut_time"):
+        await allow_mass_cut(building.business, operator, SITE, until=late, why="x")
+    with pytest.raises(Refused, match="reason_needed"):
+        await allow_mass_cut(building.business, operator, SITE, until=soon, why=" ")
 
 
 async def test_holidays_are_filled_and_what_people_set_stays(building: Building) -> None:
