@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import fields
+from typing import Protocol, cast
+
 from prepaid.ports import Clock, Store
 from prepaid.storage.approvals import MongoApprovals
 from prepaid.storage.driver import Database
@@ -23,34 +27,35 @@ from prepaid.storage.trail import MongoAuditTrail
 
 async def open_store(database: Database, clock: Clock) -> Store:
     """The store, with every collection and index in place. Safe to run again, by any number of processes."""
-    ledger, leases = MongoLedger(database, clock), MongoLeases(database, clock)
-    sites, meters, readings = MongoSites(database), MongoMeters(database), MongoReadings(database)
-    supplies, orders, inbox = MongoSupplies(database), MongoOrders(database, clock), MongoInbox(database)
-    registers = MongoRegisters(database)
-    notices, people, audit = MongoNotices(database, clock), MongoPeople(database), MongoAuditTrail(database, clock)
-    for each in (ledger, leases, sites, meters, readings, registers, supplies, orders, inbox, notices, people, audit):
-        await each.migrate()
-    approvals, receipts, refunds = MongoApprovals(database), MongoReceipts(database), MongoRefunds(database)
-    closings, tickets = MongoClosings(database), MongoTickets(database)
-    for row in (approvals, receipts, refunds, closings, tickets):
-        await row.migrate()
+    store = store_over(database, clock)
+    ports = [cast("_Migrates", getattr(store, each.name)) for each in fields(store)]
+    await asyncio.gather(*(port.migrate() for port in ports))
     await migrate(database, clock.now())
+    return store
+
+
+def store_over(database: Database, clock: Clock) -> Store:
+    """The store over a database whose collections are there already."""
     return Store(
-        ledger=ledger,
-        sites=sites,
-        meters=meters,
-        readings=readings,
-        registers=registers,
-        supplies=supplies,
-        orders=orders,
-        inbox=inbox,
-        notices=notices,
-        people=people,
-        audit=audit,
-        leases=leases,
-        approvals=approvals,
-        receipts=receipts,
-        refunds=refunds,
-        closings=closings,
-        tickets=tickets,
+        ledger=MongoLedger(database, clock),
+        sites=MongoSites(database),
+        meters=MongoMeters(database),
+        readings=MongoReadings(database),
+        registers=MongoRegisters(database),
+        supplies=MongoSupplies(database),
+        orders=MongoOrders(database, clock),
+        inbox=MongoInbox(database),
+        notices=MongoNotices(database, clock),
+        people=MongoPeople(database),
+        audit=MongoAuditTrail(database, clock),
+        leases=MongoLeases(database, clock),
+        approvals=MongoApprovals(database),
+        receipts=MongoReceipts(database),
+        refunds=MongoRefunds(database),
+        closings=MongoClosings(database),
+        tickets=MongoTickets(database),
     )
+
+
+class _Migrates(Protocol):
+    async def migrate(self) -> None: ...

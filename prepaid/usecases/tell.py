@@ -17,6 +17,9 @@ from prepaid.usecases.authorize import site_of
 NOBODY = "nobody"
 """Recipient of a notice for an account that nobody is bound to: it is exhausted at once, and that is on record."""
 
+ENDS_MATTER = frozenset({NoticeKind.BALANCE_GONE})
+"""A cut waits for the end of this, so it needs a row even where nobody can be told."""
+
 Value = str | int | bool | None
 Params = Mapping[str, Value]
 Place = tuple[Account, Site]
@@ -33,7 +36,7 @@ class Crossing:
 async def tell_account(business: Business, account: Account, site: Site, crossing: Crossing, params: Params) -> int:
     """Tells everybody bound to the account. Returns how many rows are new."""
     people = await business.store.people.of_account(account.id)
-    recipients = [person.id for person in people] or [NOBODY]
+    recipients = [person.id for person in people] or ([NOBODY] if crossing.kind in ENDS_MATTER else [])
     return await _queue(business, recipients, crossing, _about(account, site, params), account)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from chatwatt import logs
 from prepaid.storage.driver import connect
 from tests.crash.points import Fuse
-from tests.crash.scenarios import SCENARIOS, digest, open_stage, recover
+from tests.crash.scenarios import SCENARIOS, digest, open_stage, prepare, recover
 
 SECOND_PASSAGE_EVERY = 4
 """Each fourth point is also met a second time: the recovery dies there once more."""
@@ -53,8 +53,16 @@ def main(scenario: str, uri: str) -> int:
         await database.close()
         return result
 
+    name = f"crash_{secrets.token_hex(6)}"
+
+    async def made() -> None:
+        database = connect(uri, name)
+        await prepare(database)
+        await database.close()
+
+    _child(made)
+
     def run(points: tuple[int, int]) -> Any:
-        name = f"crash_{secrets.token_hex(6)}"
         first, second = points
         died = _child(lambda: disturbed(name, first))
         if second:

@@ -21,7 +21,7 @@ from prepaid.domain.supply import Supply, SupplyPolicy, Wanted
 from prepaid.domain.tariffs import FlatTariff
 from prepaid.ports import Business, InboxRow, Waiter
 from prepaid.storage.driver import Database
-from prepaid.storage.mongo import open_store
+from prepaid.storage.mongo import open_store, store_over
 from prepaid.usecases.credit_payment import credit_payment
 from prepaid.usecases.settle_readings import settle_readings
 from prepaid.usecases.start_topup import start_topup
@@ -213,7 +213,7 @@ class Building:
         )
 
 
-async def build(database: Database, clock: ManualClock, **policy: int) -> Building:
+async def build(database: Database, clock: ManualClock, *, migrated: bool = False, **policy: int) -> Building:
     """An empty building. `policy` overrides numbers; by default a cut follows a minute after its warning."""
     numbers = {"warning_lead_s": 60, "settle_every_s": 1, "no_off_after_on_s": 60, **policy}
     site = Site(
@@ -224,7 +224,7 @@ async def build(database: Database, clock: ManualClock, **policy: int) -> Buildi
         policy=SupplyPolicy(**numbers),  # type: ignore[arg-type]
         tariff=FlatTariff(id="t1", price_micro_per_kwh=PRICE_MICRO),
     )
-    store = await open_store(database, clock)
+    store = store_over(database, clock) if migrated else await open_store(database, clock)
     await store.sites.save_site(site)
     await store.sites.save_gateway(Gateway(id=GATEWAY, site_id=SITE, transport="tcp", host="127.0.0.1", port=1))
     provider = ScriptedProvider()
