@@ -6,7 +6,7 @@ Times are aware UTC, money is micro-yuan unless the name says fen, energy is Wh.
 
 from prepaid.ports.business import Business, Store
 from prepaid.ports.leases import Lease, Leases
-from prepaid.ports.money import Inbox, InboxRow, Ledger, Orders, PaymentProvider
+from prepaid.ports.money import Inbox, InboxRow, Ledger, LedgerRow, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, RefundingProvider, Refunds, Tickets
 from prepaid.ports.people import AuditRecord, AuditTrail, Notices, People, Sender, Sessions
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
@@ -27,6 +27,7 @@ __all__ = [
     "Lease",
     "Leases",
     "Ledger",
+    "LedgerRow",
     "Meters",
     "Notices",
     "Orders",

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from prepaid.domain.errors import Refused
 from prepaid.domain.ledger import Entry, Head, Posting
 from prepaid.domain.orders import Merchant, Order, OrderState, Payment
+
+
+class LedgerRow(NamedTuple):
+    """One entry as a statement shows it. `lines` is the text of its priced lines, where it has any."""
+
+    seq: int
+    at: datetime
+    kind: str
+    delta_micro: int
+    balance_micro: int
+    reason: str
+    energy_wh: int
+    lines: str | None
 
 
 class Ledger(Protocol):
@@ -37,6 +50,14 @@ class Ledger(Protocol):
 
     async def latest(self, account_id: str, limit: int) -> Sequence[Entry]:
         """The newest entries, newest first; at most `limit` (<= 100)."""
+        ...
+
+    async def entry(self, account_id: str, seq: int) -> Entry | None:
+        """One entry by its place in the chain."""
+        ...
+
+    def rows(self, account_id: str, first_seq: int, last_seq: int) -> AsyncIterator[Sequence[LedgerRow]]:
+        """What a statement needs of the entries `first_seq` to `last_seq`, in order, a page at a time."""
         ...
 
     def replay(self) -> AsyncIterator[Entry]:

@@ -19,13 +19,27 @@ from pymongo import UpdateOne
 from prepaid.domain.credit import NOTHING_ASIDE, Aside
 from prepaid.domain.errors import Refused, Unknown
 from prepaid.domain.ledger import Entry, Head, Kind, Line, Posting, chain, same_request
-from prepaid.ports import Clock
+from prepaid.ports import Clock, LedgerRow
 from prepaid.storage.driver import Database, Document, DuplicateKey
 
 ATTEMPTS = 60
 """Tries at the same account before contention is called trouble."""
 STRIPES = 256
 HEADS_KEPT = 20_000
+ROWS_A_PAGE = 500
+ROW_FIELDS = {
+    "_id": 0,
+    "seq": 1,
+    "at": 1,
+    "kind": 1,
+    "delta": 1,
+    "bal": 1,
+    "reason": 1,
+    "ref.from_wh": 1,
+    "ref.to_wh": 1,
+    "ref.lines": 1,
+}
+NO_REF: Document = {}
 
 _SUM_OF_LINES = {"$reduce": {"input": "$lines", "initialValue": 0, "in": {"$add": ["$$value", "$$this.v"]}}}
 VALIDATOR: dict[str, Any] = {
@@ -187,6 +201,20 @@ class MongoLedger:
         found = [entry_from_doc(document) async for document in self._entries.find(query)]
         return sorted(found, key=lambda entry: -entry.seq)
 
+    async def entry(self, account_id: str, seq: int) -> Entry | None:
+        """One entry by its place in the chain."""
+        document = await self._entries.find_one({"acc": account_id, "seq": seq})
+        return None if document is None else entry_from_doc(document)
+
+    async def rows(self, account_id: str, first_seq: int, last_seq: int) -> AsyncIterator[Sequence[LedgerRow]]:
+        """Pages by ranges of `seq`, each with only the fields that a statement shows."""
+        for first in range(first_seq, last_seq + 1, ROWS_A_PAGE):
+            until = min(first + ROWS_A_PAGE, last_seq + 1)
+            query = {"acc": account_id, "seq": {"$gte": first, "$lt": until}}
+            rows = [_row(document) async for document in self._entries.find(query, ROW_FIELDS, batch_size=ROWS_A_PAGE)]
+            rows.sort()
+            yield rows
+
     async def replay(self) -> AsyncIterator[Entry]:
         """Every entry, one account in memory at a time."""
         accounts = [row["_id"] async for row in self._entries.aggregate([{"$group": {"_id": "$acc"}}])]
@@ -204,6 +232,20 @@ class MongoLedger:
 def _newer(entry: Entry) -> tuple[Document, Document]:
     """The condition and the change that move the cached row of an account on, never back."""
     return {"_id": entry.account_id, "seq": {"$lt": entry.seq}}, {"$set": _head_doc(entry.head)}
+
+
+def _row(document: Document) -> LedgerRow:
+    ref = document.get("ref", NO_REF)
+    return LedgerRow(
+        document["seq"],
+        document["at"],
+        document["kind"],
+        document["delta"],
+        document["bal"],
+        document["reason"],
+        ref["to_wh"] - ref["from_wh"] if "to_wh" in ref else 0,
+        ref.get("lines"),
+    )
 
 
 def _seq(document: Document) -> int:

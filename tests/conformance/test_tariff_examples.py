@@ -136,7 +136,7 @@ class Reference:
             if covers(rule, local.date()):
                 return next(
                     (
-                        band
+                        str(band)
                         for band, spans in rule["hours"].items()
                         if any(inside(f"{local:%H:%M}", *span.split("-")) for span in spans)
                     ),
