@@ -105,7 +105,8 @@ async def _tell_and_restore(business: Business, place: Place, order: Order, entr
 
 async def _dispute(business: Business, order: Order, payment: Payment, why: str) -> None:
     """Kept and shown to the staff, never credited, never dropped (M6)."""
-    if OrderState.DISPUTED in ALLOWED[order.state]:
+    # A refund under way ends by the provider's word alone, so another payment does not take the order from it.
+    if order.state is not OrderState.REFUNDING and OrderState.DISPUTED in ALLOWED[order.state]:
         await business.store.orders.move(
             order.id,
             order.state,

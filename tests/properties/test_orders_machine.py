@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -30,16 +30,17 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.rig import Rig, rig
 
 SETTINGS = settings(
-    max_examples=30,
+    max_examples=16,
     stateful_step_count=16,
     deadline=None,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 MICRO = 10_000
 PICK = st.integers(0, 3)
 FEN = st.integers(100, 900)
 KEYS = st.sampled_from(["a", "b", "c", "d", "e", "f"])
-ENDS = frozenset({OrderState.CREDITED, OrderState.DISPUTED, OrderState.REFUNDED, OrderState.EXPIRED})
+SIZES = st.sampled_from(["part", "part", "part", "rest", "whole", "over"])
 
 
 @dataclass
@@ -125,22 +126,18 @@ class OrdersMachine(RuleBasedStateMachine):
         for told in self.orders:
             told.expired = told.expired or not (told.credited or told.disputed_fen)
 
-    @rule(mode=st.sampled_from([RefundState.SUCCESS, *RefundState]))
-    def provider_turns(self, mode: RefundState) -> None:
-        """From now on it answers otherwise."""
-        self.mode = mode
-
     @initialize(fen=FEN)
     def begin(self, fen: int) -> None:
         """Every example has something that can be refunded."""
         self.start(fen)
         self.pay(0, 1)
 
-    @rule(pick=PICK, size=st.sampled_from(["part", "part", "rest", "whole", "over"]), key=KEYS)
-    def give_back(self, pick: int, size: str, key: str) -> None:
+    @rule(pick=PICK, size=SIZES, key=KEYS, says=st.sampled_from(RefundState))
+    def give_back(self, pick: int, size: str, key: str, says: RefundState) -> None:
         """The desk refunds a part or the whole (M10)."""
         if (told := self._picked(pick)) is None:
             return
+        self.mode = says
         whole = told.disputed_fen or told.fen
         left = whole - told.back_fen
         fen = self.keys.get((told.id, key)) or {"part": left // 3, "rest": left, "whole": whole, "over": left + 1}[size]
@@ -178,9 +175,10 @@ class OrdersMachine(RuleBasedStateMachine):
             self.stage.run(self.building.give(self.account, -amount, f"spend{self.stage.name()}"))
             self.spent += amount
 
-    @rule()
-    def janitor(self) -> None:
+    @rule(says=st.sampled_from(RefundState))
+    def janitor(self, says: RefundState) -> None:
         """Asks about refunds whose answer was lost, by the same number (M9)."""
+        self.mode = says
         self._settle()
         for told in self.orders:
             if told.under_way and self.mode is not RefundState.PROCESSING:

@@ -220,6 +220,22 @@ async def test_a_disputed_payment_goes_back_whole_and_costs_the_account_nothing(
     assert await building.balance_micro(1) == 0
 
 
+async def test_another_payment_does_not_take_an_order_from_its_refund(
+    building: Building, tenant: Actor, cashier: Actor
+) -> None:
+    """M8, M10: while the provider is silent about a refund, an odd payment is on record but moves no state."""
+    order = await building.paid(tenant, 1, 5_000)
+    building.provider.on_refund = silent
+    await back(building, cashier, order, 2_000)
+    await credit_payment(building.business, building.payment(order, amount_fen=1, txn_id="odd"))
+    assert (await building.order(order.id)).state is OrderState.REFUNDING
+    building.provider.on_refund = lambda _number: RefundState.SUCCESS
+    building.clock.advance(seconds=31)
+    await chase_refunds(building.business)
+    stored = await building.order(order.id)
+    assert (stored.state, stored.refunded_fen, stored.txn_id) == (OrderState.CREDITED, 2_000, order.txn_id)
+
+
 async def test_orders_out_of_reach_are_not_found(building: Building, tenant: Actor) -> None:
     """A1, A2: a foreign and a missing order answer alike, to the tenant who paid as well."""
     order = await building.paid(tenant, 1, 5_000)
