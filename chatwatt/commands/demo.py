@@ -62,7 +62,16 @@ def _pace(arguments: argparse.Namespace) -> Pace:
 
 
 def _settings(arguments: argparse.Namespace, port: int) -> Settings:
-    return load(data=arguments.data, port=port if arguments.port is None else arguments.port, database="demo")
+    """Whatever the environment says of real stores and real chats: a demonstration touches neither."""
+    return load(
+        data=arguments.data,
+        port=port if arguments.port is None else arguments.port,
+        database="demo",
+        host="127.0.0.1",
+        mongodb_uri=None,
+        redis_url=None,
+        telegram_token=None,
+    )
 
 
 class Progress:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from chatwatt.cli import parser
+from chatwatt.commands import demo
 from tests.fakes.running_demo import nothing_left, run_program
 
 pytestmark = pytest.mark.timeout(120)
@@ -71,11 +73,10 @@ async def test_a_port_that_is_taken(tmp_path: Path, command: str) -> None:
 
 
 @pytest.mark.parametrize("given", sorted(STORES))
-@pytest.mark.parametrize("command", ["check", "demo"])
+@pytest.mark.parametrize("command", ["check", "audit"])
 async def test_half_of_the_stores(tmp_path: Path, given: str, command: str) -> None:
     """One store by address and the other embedded is refused, and both variables are named."""
-    words = ["demo", "--no-browser", "--data", str(tmp_path), "--port", "0"] if command == "demo" else [command]
-    said = _one_sentence(*await run_program(*words, settings={given: STORES[given], "CHATWATT_DATA": str(tmp_path)}))
+    said = _one_sentence(*await run_program(command, settings={given: STORES[given], "CHATWATT_DATA": str(tmp_path)}))
     assert all(name in said for name in STORES)
     await nothing_left(tmp_path)
 
@@ -84,6 +85,16 @@ async def test_settings_that_are_wrong(tmp_path: Path) -> None:
     """A7: each wrong variable is named, and no value is repeated, because one of them may be a secret."""
     said = _one_sentence(*await run_program("check", settings=WRONG | {"CHATWATT_DATA": str(tmp_path)}))
     assert all(name in said for name in WRONG)
+
+
+def test_the_demo_touches_no_real_store_and_no_real_chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A demonstration started in an operator's shell leaves the operator's database, Redis and bot alone."""
+    for name, value in {**STORES, "CHATWATT_TELEGRAM_TOKEN": "123:geheim", "CHATWATT_HOST": "0.0.0.0"}.items():  # noqa: S104
+        monkeypatch.setenv(name, value)
+    arguments = parser().parse_args(["demo", "--data", str(tmp_path)])
+    settings = demo._settings(arguments, 8620)
+    assert (settings.mongodb_uri, settings.redis_url, settings.telegram_token) == (None, None, None)
+    assert (settings.host, settings.database, settings.data) == ("127.0.0.1", "demo", tmp_path)
 
 
 async def test_a_folder_that_cannot_be() -> None:
