@@ -201,7 +201,7 @@ async def test_a_record_is_written_before_its_change(building: Building) -> None
     people.grant = die  # type: ignore[method-assign]
     with pytest.raises(Lost):
         await grant_role(building.business, owner, clerk.id, Role.VIEWER, "acme/maple", why="crash")
-    del people.grant  # type: ignore[attr-defined]
+    del people.grant
     await grant_role(building.business, owner, clerk.id, Role.VIEWER, "acme/maple", why="again")
     trail = await building.business.store.audit.latest("acme/maple", 9)
     assert {(line.reason, line.actor, line.done) for line in trail} == {

@@ -211,7 +211,7 @@ async def test_a_large_remaining_credit_takes_two_persons(building: Building, ma
 
 async def test_many_at_once_close_once(building: Building, tenant: Actor, manager: Actor) -> None:
     """Y1, M10: admins and sweepers together give the state that one alone gives."""
-    runs = [out(building, manager) for _ in range(3)] + [resume_closings(building.business) for _ in range(3)]  # type: ignore[list-item]
+    runs = [out(building, manager) for _ in range(3)] + [resume_closings(building.business) for _ in range(3)]
     await asyncio.gather(*runs, return_exceptions=True)
     await resume_closings(building.business)
     assert (await show_closing(building.business, manager, "acc-1")).step is Step.CLOSED
