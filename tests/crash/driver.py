@@ -14,6 +14,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,69 +22,77 @@ from typing import Any
 from chatwatt import logs
 from prepaid.storage.driver import connect
 from tests.crash.points import Fuse
-from tests.crash.scenarios import SCENARIOS, digest, open_stage, prepare, recover
+from tests.crash.scenarios import SCENARIOS, Act, digest, open_stage, prepare, recover
 
 SECOND_PASSAGE_EVERY = 4
 """Each fourth point is also met a second time: the recovery dies there once more."""
 
 
-def main(scenario: str, uri: str) -> int:
-    """0 when every run ended as the undisturbed one."""
-    import_module("motor.motor_asyncio")  # Once here, rather than once in each child.
-    logs.configure(level="CRITICAL")
-    before, act = SCENARIOS[scenario]
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One scenario on one database; each of its runs starts from an empty house."""
 
-    async def disturbed(name: str, at: int) -> int:
-        database = connect(uri, name)
+    uri: str
+    name: str
+    before: Act
+    act: Act
+
+    async def furnish(self) -> None:
+        """Collections and indexes."""
+        database = connect(self.uri, self.name)
+        await prepare(database)
+        await database.close()
+
+    async def disturbed(self, at: int) -> int:
+        """What went before, undisturbed; then the act, which dies at point `at`. Returns the points passed."""
+        database = connect(self.uri, self.name)
         fuse = Fuse()
         stage = await open_stage(database, fuse, fresh=True)
-        await before(stage)
+        await self.before(stage)
         fuse.at, fuse.passed = at, 0
-        await act(stage)
+        await self.act(stage)
         await database.close()
         return fuse.passed
 
-    async def recovered(name: str, at: int) -> dict[str, Any]:
-        database = connect(uri, name)
+    async def recovered(self, at: int) -> dict[str, Any]:
+        """The restart, which dies at point `at` itself if that is not 0; else what it came to."""
+        database = connect(self.uri, self.name)
         fuse = Fuse()
         stage = await open_stage(database, fuse, fresh=False)
         fuse.at = at
-        await recover(stage, act)
+        await recover(stage, self.act)
         result = await digest(stage)
         await database.close()
         return result
 
-    name = f"crash_{secrets.token_hex(6)}"
-
-    async def made() -> None:
-        database = connect(uri, name)
-        await prepare(database)
-        await database.close()
-
-    _child(made)
-
-    def run(points: tuple[int, int]) -> Any:
-        first, second = points
-        died = _child(lambda: disturbed(name, first))
+    def run(self, first: int, second: int) -> Any:
+        """(points passed, or None for a death; the state at the end)."""
+        died = in_child(lambda: self.disturbed(first))
         if second:
-            _child(lambda: recovered(name, second))
-        return died, _child(lambda: recovered(name, 0))
+            in_child(lambda: self.recovered(second))
+        return died, in_child(lambda: self.recovered(0))
 
-    total, expected = run((0, 0))
-    differing = []
+
+def main(scenario: str, uri: str) -> int:
+    """0 when every run ended as the undisturbed one."""
+    logs.configure(level="CRITICAL")
+    import_module("motor.motor_asyncio")  # Once here, rather than once in each child.
+    trial = Trial(uri, f"crash_{secrets.token_hex(6)}", *SCENARIOS[scenario])
+    in_child(trial.furnish)
+    total, expected = trial.run(0, 0)
     plan = [(at, 0) for at in range(1, total + 1)]
     plan += [(at, at) for at in range(1, total + 1, SECOND_PASSAGE_EVERY)]
+    differing = []
     for points in plan:
-        died, got = run(points)
+        died, got = trial.run(*points)
         if died is not None or got != expected:
             differing.append({"points": points, "got": got})
-    sys.stdout.write(
-        json.dumps({"scenario": scenario, "points": len(plan), "expected": expected, "differing": differing[:3]}) + "\n"
-    )
+    report = {"scenario": scenario, "points": len(plan), "expected": expected, "differing": differing[:3]}
+    sys.stdout.write(json.dumps(report) + "\n")
     return 1 if differing else 0
 
 
-def _child(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+def in_child(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     """Runs in a fork; returns its result, or None when it was killed. Any other end is an error."""
     with tempfile.TemporaryDirectory() as directory:
         answer = Path(directory) / "answer"
