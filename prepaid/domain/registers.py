@@ -124,7 +124,7 @@ def continued(meter: Meter, case: HeldReading, decision: Decision, *, wraps_wh: 
     """What a decision makes of the case's first reading.
 
     Raises `Refused("refused.decision_does_not_fit")` if the total would fall or leap more than the
-    decision explains, and `Refused("refused.no_register_width")` for a roll-over of a register whose width nobody knows.
+    decision explains, and `Refused("refused.no_register_width")` for a roll-over of a register of unknown width.
     """
     before, first = case.before, case.first.energy_wh
     if before is None or decision in {Decision.RESET, Decision.REPLACEMENT}:
