@@ -32,8 +32,13 @@ def priced() -> Mapping[str, int | float]:
     """Quarter-hour readings of one meter, one after the other, each going on from the one before."""
     return {
         "priced_flat_per_s": _rate(_plan(flat("flat", 600_000))),
-        "priced_tou_step_per_s": _rate(_plan(_tou_step())),
+        "priced_tou_step_per_s": _rate(tou_step_plan()),
     }
+
+
+def tou_step_plan() -> TariffPlan:
+    """Three bands a day under three blocks a month."""
+    return _plan(_tou_step())
 
 
 def _plan(version: Tariff) -> TariffPlan:

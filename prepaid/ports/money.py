@@ -13,15 +13,12 @@ from prepaid.domain.orders import Merchant, Order, OrderState, Payment
 
 
 class LedgerRow(NamedTuple):
-    """One entry as a statement shows it. `lines` is the text of its priced lines, where it has any."""
+    """What a statement needs of one entry. `lines` is the text of its priced lines, where it has any."""
 
     seq: int
     at: datetime
     kind: str
     delta_micro: int
-    balance_micro: int
-    reason: str
-    energy_wh: int
     lines: str | None
 
 

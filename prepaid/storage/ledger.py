@@ -27,18 +27,7 @@ ATTEMPTS = 60
 STRIPES = 256
 HEADS_KEPT = 20_000
 ROWS_A_PAGE = 500
-ROW_FIELDS = {
-    "_id": 0,
-    "seq": 1,
-    "at": 1,
-    "kind": 1,
-    "delta": 1,
-    "bal": 1,
-    "reason": 1,
-    "ref.from_wh": 1,
-    "ref.to_wh": 1,
-    "ref.lines": 1,
-}
+ROW_FIELDS = {"_id": 0, "seq": 1, "at": 1, "kind": 1, "delta": 1, "ref.lines": 1}
 NO_REF: Document = {}
 
 _SUM_OF_LINES = {"$reduce": {"input": "$lines", "initialValue": 0, "in": {"$add": ["$$value", "$$this.v"]}}}
@@ -118,7 +107,7 @@ class MongoLedger:
             return []
         lost: Sequence[int] = range(len(entries))
         with suppress(Unknown):
-            counts = await self._entries.insert_many([_to_doc(entry) for entry in entries], ordered=False)
+            counts = await self._entries.insert_many([entry_to_doc(entry) for entry in entries], ordered=False)
             lost = counts.duplicates
         for place in lost:
             self._known.pop(entries[place].account_id, None)
@@ -153,7 +142,7 @@ class MongoLedger:
                 return None
             raise
         try:
-            await self._entries.insert_one(_to_doc(entry))
+            await self._entries.insert_one(entry_to_doc(entry))
         except (DuplicateKey, Unknown):
             self._known.pop(acc, None)
             stored = await self.by_idem(acc, posting.idem)
@@ -211,7 +200,11 @@ class MongoLedger:
         for first in range(first_seq, last_seq + 1, ROWS_A_PAGE):
             until = min(first + ROWS_A_PAGE, last_seq + 1)
             query = {"acc": account_id, "seq": {"$gte": first, "$lt": until}}
-            rows = [_row(document) async for document in self._entries.find(query, ROW_FIELDS, batch_size=ROWS_A_PAGE)]
+            found = await self._entries.find_list(query, ROW_FIELDS, limit=ROWS_A_PAGE)
+            rows = [
+                LedgerRow(row["seq"], row["at"], row["kind"], row["delta"], row.get("ref", NO_REF).get("lines"))
+                for row in found
+            ]
             rows.sort()
             yield rows
 
@@ -232,20 +225,6 @@ class MongoLedger:
 def _newer(entry: Entry) -> tuple[Document, Document]:
     """The condition and the change that move the cached row of an account on, never back."""
     return {"_id": entry.account_id, "seq": {"$lt": entry.seq}}, {"$set": _head_doc(entry.head)}
-
-
-def _row(document: Document) -> LedgerRow:
-    ref = document.get("ref", NO_REF)
-    return LedgerRow(
-        document["seq"],
-        document["at"],
-        document["kind"],
-        document["delta"],
-        document["bal"],
-        document["reason"],
-        ref["to_wh"] - ref["from_wh"] if "to_wh" in ref else 0,
-        ref.get("lines"),
-    )
 
 
 def _seq(document: Document) -> int:
@@ -289,7 +268,8 @@ def _aside_from(document: Document | None) -> Aside:
     )
 
 
-def _to_doc(entry: Entry) -> Document:
+def entry_to_doc(entry: Entry) -> Document:
+    """An entry as it is stored."""
     return {
         "_id": f"{entry.account_id}:{entry.idem}",
         "acc": entry.account_id,

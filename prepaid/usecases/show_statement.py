@@ -11,19 +11,31 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import Site
-from prepaid.domain.errors import Refused
-from prepaid.domain.ledger import Kind
+from prepaid.domain.errors import InvariantBroken, Refused
+from prepaid.domain.ledger import Entry, Kind
 from prepaid.ports import Business, LedgerRow
 from prepaid.usecases.authorize import reach_account, site_of
+from prepaid.usecases.explain import explanation
 
 MOST_DAYS = 400
-NANO_PER_MICRO = 1000
-UNKNOWN_BAND = "flat"
-_SEWAGE = 6
+_WH, _BAND, _PRICE, _SEWAGE = 2, 3, 5, 6
+"""Places in a stored line (`prepaid.domain.tariffs.lines`)."""
+
+
+class StatementLine(NamedTuple):
+    """One entry. `energy_wh` is what it bills: Wh, or litres of water."""
+
+    seq: int
+    at: datetime
+    kind: str
+    amount_micro: int
+    balance_micro: int
+    energy_wh: int
 
 
 @dataclass(slots=True)
@@ -41,7 +53,7 @@ class StatementTotals:
 
 @dataclass(slots=True, kw_only=True)
 class StatementView:
-    """A statement. `lines` is read once, and the totals grow with it."""
+    """A statement. `pages` is read once, and the totals grow with it."""
 
     account_id: str
     label: str
@@ -52,7 +64,7 @@ class StatementView:
     opening_micro: int
     closing_micro: int
     entries: int
-    lines: AsyncIterator[LedgerRow]
+    pages: AsyncIterator[Sequence[StatementLine]]
     totals: StatementTotals
 
 
@@ -76,7 +88,7 @@ async def show_statement(
         raise Refused("refused.statement_span", most=MOST_DAYS)
     chain = _Chain(business, account.id, (await business.store.ledger.head(account.id)).seq)
     first, end = await chain.first_from(since), await chain.first_from(until)
-    totals = StatementTotals()
+    opening, totals = await chain.balance_after(first - 1), StatementTotals()
     return StatementView(
         account_id=account.id,
         label=account.label,
@@ -84,35 +96,53 @@ async def show_statement(
         site_time_zone=site.calendar.time_zone,
         since=since,
         until=until,
-        opening_micro=await chain.balance_after(first - 1),
+        opening_micro=opening,
         closing_micro=await chain.balance_after(end - 1),
         entries=end - first,
-        lines=_lines(business, account.id, range(first, end), totals),
+        pages=_pages(chain, range(first, end), opening, totals),
         totals=totals,
     )
 
 
-async def _lines(business: Business, account_id: str, span: range, totals: StatementTotals) -> AsyncIterator[LedgerRow]:
-    async for page in business.store.ledger.rows(account_id, span.start, span.stop - 1):
-        _count(page, totals)
-        for row in page:
-            yield row
+async def _pages(
+    chain: _Chain, span: range, balance_micro: int, totals: StatementTotals
+) -> AsyncIterator[Sequence[StatementLine]]:
+    async for page in chain.pages(span):
+        used = _parsed(page)
+        for row, lines in zip(page, used, strict=True):
+            if row.lines is None and row.kind == Kind.CONSUMPTION:
+                lines.extend(await chain.explained(row.seq))
+        _count(page, used, totals)
+        shown: list[StatementLine] = []
+        for (seq, at, kind, delta, _), lines in zip(page, used, strict=True):
+            balance_micro += delta
+            shown.append(StatementLine(seq, at, kind, delta, balance_micro, sum([line[_WH] for line in lines])))
+        yield shown
 
 
-def _count(page: Sequence[LedgerRow], totals: StatementTotals) -> None:
-    """Adds a page. Its lines are read as one text, which takes a fraction of the time of many."""
-    totals.entries += len(page)
-    amounts, energy, exact = totals.amount_micro, totals.energy_wh, totals.exact_nano
-    parsed = json.loads(f"[{','.join([row.lines or '[]' for row in page])}]")
-    for row, lines in zip(page, parsed, strict=True):
-        amounts[row.kind] += row.delta_micro
+def _count(page: Sequence[LedgerRow], used: Sequence[Sequence[Sequence[Any]]], totals: StatementTotals) -> None:
+    """Adds a page to the totals; in plain dictionaries first, because a year has thousands of lines."""
+    amounts: dict[str, int] = {}
+    energy: dict[str, int] = {}
+    exact: dict[str, int] = {}
+    for row in page:
+        amounts[row.kind] = amounts.get(row.kind, 0) + row.delta_micro
+    for lines in used:
         for line in lines:
-            wh, band = line[2], line[3]
-            energy[band] += wh
-            exact[band] += wh * (line[5] + line[_SEWAGE] if len(line) > _SEWAGE else line[5])
-        if row.lines is None and row.energy_wh and row.kind == Kind.CONSUMPTION:
-            energy[UNKNOWN_BAND] += row.energy_wh
-            exact[UNKNOWN_BAND] -= row.delta_micro * NANO_PER_MICRO
+            wh, band = line[_WH], line[_BAND]
+            price = line[_PRICE] + line[_SEWAGE] if len(line) > _SEWAGE else line[_PRICE]
+            energy[band] = energy.get(band, 0) + wh
+            exact[band] = exact.get(band, 0) + wh * price
+    totals.entries += len(page)
+    totals.amount_micro.update(amounts)
+    totals.energy_wh.update(energy)
+    totals.exact_nano.update(exact)
+
+
+def _parsed(page: Sequence[LedgerRow]) -> list[list[list[Any]]]:
+    """The priced lines of a page, read as one text: that takes a fraction of the time of many."""
+    parsed: list[list[list[Any]]] = json.loads(f"[{','.join([row.lines or '[]' for row in page])}]")
+    return parsed
 
 
 class _Chain:
@@ -122,14 +152,14 @@ class _Chain:
         self._business = business
         self._account_id = account_id
         self._last = last_seq
-        self._known: dict[int, LedgerRow] = {}
+        self._known: dict[int, Entry] = {}
 
     async def first_from(self, at: datetime) -> int:
         """The first `seq` posted at or after an instant; one past the end if there is none."""
         low, high = 0, self._last + 1  # Entry `low` is before the instant (or the beginning), `high` is not.
         while high - low > 1:
             probe = await self._guess(low, high, at)
-            if (await self._row(probe)).at < at:
+            if (await self._entry(probe)).at < at:
                 low = probe
             else:
                 high = probe
@@ -141,20 +171,30 @@ class _Chain:
             return self._last
         if low == 0:
             return 1
-        before, after = (await self._row(low)).at, (await self._row(min(high, self._last))).at
+        before, after = (await self._entry(low)).at, (await self._entry(min(high, self._last))).at
         if (high - low) % 2 or after <= before:
             return (low + high) // 2
         return min(high - 1, max(low + 1, low + (high - low) * ((at - before) // _MS) // ((after - before) // _MS)))
 
     async def balance_after(self, seq: int) -> int:
         """The balance behind an entry; nothing before the first."""
-        return 0 if seq == 0 else (await self._row(seq)).balance_micro
+        return 0 if seq == 0 else (await self._entry(seq)).balance_micro
 
-    async def _row(self, seq: int) -> LedgerRow:
-        if seq not in self._known:
-            async for page in self._business.store.ledger.rows(self._account_id, seq, seq):
-                self._known[seq] = page[0]
-        return self._known[seq]
+    async def explained(self, seq: int) -> list[list[Any]]:
+        """The lines of an entry from before entries kept them, in the shape that others keep."""
+        found = explanation(await self._entry(seq)).lines
+        return [[0, 0, line.energy_wh, line.band, 0, line.price_micro] for line in found]
+
+    def pages(self, span: range) -> AsyncIterator[Sequence[LedgerRow]]:
+        """The entries of a span, page by page."""
+        return self._business.store.ledger.rows(self._account_id, span.start, span.stop - 1)
+
+    async def _entry(self, seq: int) -> Entry:
+        entry = self._known.get(seq) or await self._business.store.ledger.entry(self._account_id, seq)
+        if entry is None:
+            raise InvariantBroken(f"account {self._account_id} lacks entry {seq}")
+        self._known[seq] = entry
+        return entry
 
 
 _MS = timedelta(milliseconds=1)

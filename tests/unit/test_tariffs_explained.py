@@ -167,8 +167,10 @@ async def test_nobody_explains_what_is_not_theirs(building: Building) -> None:
 async def read(building: Building, actor: Actor, **span: object) -> StatementView:
     """A statement, read to its end, tied to its lines."""
     view = await show_statement(building.business, actor, "acc-1", **span)  # type: ignore[arg-type]
-    rows = [row async for row in view.lines]
-    assert view.opening_micro + sum(row.delta_micro for row in rows) == view.closing_micro
+    rows = [row async for page in view.pages for row in page]
+    assert view.opening_micro + sum(row.amount_micro for row in rows) == view.closing_micro
+    assert view.closing_micro == (rows[-1].balance_micro if rows else view.opening_micro)
+    assert sum(view.totals.energy_wh.values()) == sum(row.energy_wh for row in rows)
     assert len(rows) == view.entries == view.totals.entries
     assert sum(view.totals.amount_micro.values()) == view.closing_micro - view.opening_micro
     assert all(view.since <= row.at < view.until for row in rows)
