@@ -170,7 +170,8 @@ class Collection:
             try:
                 found: list[Document] = await cursor.to_list(limit)
             finally:
-                await _settled(cursor.close())
+                if cursor.alive:
+                    await _settled(cursor.close())
             return found
 
     async def aggregate(self, pipeline: Sequence[Filter], *, batch_size: int = 0) -> AsyncGenerator[Document, None]:

@@ -116,7 +116,8 @@ async def _pages(
         shown: list[StatementLine] = []
         for (seq, at, kind, delta, _), lines in zip(page, used, strict=True):
             balance_micro += delta
-            shown.append(StatementLine(seq, at, kind, delta, balance_micro, sum([line[_WH] for line in lines])))
+            energy_wh = lines[0][_WH] if len(lines) == 1 else sum([line[_WH] for line in lines])
+            shown.append(StatementLine(seq, at, kind, delta, balance_micro, energy_wh))
         yield shown
 
 
