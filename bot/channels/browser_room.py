@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import segno
 
@@ -87,7 +87,8 @@ def _as_json(part: Part) -> Message:
 def _qr_uri(uri: str) -> str:
     """The code as an SVG in a data URI, which an image shows without any script (error level m, border 4)."""
     code = segno.make(uri, micro=False, error="m")
-    return cast("str", code.svg_data_uri(border=4, dark="#16202c", light="#ffffff", scale=4))
+    uri: str = code.svg_data_uri(border=4, dark="#16202c", light="#ffffff", scale=4)
+    return uri
 
 
 def _rank(message: Message) -> int:

@@ -162,7 +162,7 @@ def test_another_content_under_the_same_key_is_refused(change: dict[str, object]
     """M15: account, kind, currency, accounts and amounts make the content."""
     entry = chain(posting(5), Head(), AT)
     with pytest.raises(Refused) as caught:
-        same_request(entry, posting(5, **change))
+        same_request(entry, replace(posting(5), **change))  # type: ignore[arg-type]
     assert caught.value.key == "refused.idempotency_conflict"
 
 
@@ -170,7 +170,7 @@ def test_another_content_under_the_same_key_is_refused(change: dict[str, object]
 def test_the_same_content_told_by_another_is_the_same_request(change: dict[str, object]) -> None:
     """M15: a repeat by a sweeper or an hour later gets the stored entry."""
     entry = chain(posting(5), Head(), AT)
-    assert same_request(entry, posting(5, **change)) is entry
+    assert same_request(entry, replace(posting(5), **change)) is entry  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
