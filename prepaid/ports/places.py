@@ -11,6 +11,7 @@ from prepaid.domain.holidays import HolidayTable
 from prepaid.domain.metering import Doubt, Gateway, Meter, Reading, Usage, Watermark
 from prepaid.domain.registers import HeldReading, RegisterChange
 from prepaid.domain.supply import Hold, Outcome, Reported, Supply, Wanted
+from prepaid.domain.tariffs import Pricing, TariffPlan
 
 
 class Sites(Protocol):
@@ -24,6 +25,10 @@ class Sites(Protocol):
 
     async def set_mass_cut(self, site_id: str, until: datetime | None) -> None:
         """Until when a second person has agreed to cut off much of the site; nothing else of it changes."""
+        ...
+
+    async def set_tariff(self, site_id: str, old: Pricing | None, new: TariffPlan) -> bool:
+        """Replaces the plan of its utility, only if its newest version still is that of `old`."""
         ...
 
     async def set_holidays(self, site_id: str, table: HolidayTable) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bson import Int64
+from pydantic import TypeAdapter
 
 from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.holidays import HolidayTable
 from prepaid.domain.metering import Gateway
+from prepaid.domain.tariffs import Pricing, TariffPlan, Utility
 from prepaid.storage.bounded import below
-from prepaid.storage.driver import Database, DuplicateKey
+from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
 MOST = 10_000
@@ -19,6 +21,7 @@ MOST = 10_000
 _SITES = Mapper(Site)
 _ACCOUNTS = Mapper(Account)
 _GATEWAYS = Mapper(Gateway)
+_PLANS = TypeAdapter(TariffPlan)
 
 
 class MongoSites:
@@ -42,6 +45,12 @@ class MongoSites:
         """Creates or replaces a site's description."""
         document = _SITES.to_json_doc(site)
         await self._sites.update_one({"_id": site.id}, {"$set": document}, upsert=True)
+
+    async def set_tariff(self, site_id: str, old: Pricing | None, new: TariffPlan) -> bool:
+        """One field of the site, found by the versions that it had."""
+        field = "water_tariff" if new.utility is Utility.WATER else "tariff"
+        changes = {"$set": {field: _PLANS.dump_python(new, mode="json")}}
+        return (await self._sites.update_one({"_id": site_id, **_held(field, old)}, changes)).matched_count == 1
 
     async def set_weather_hold(self, site_id: str, until: datetime | None) -> None:
         """One field of the calendar."""
@@ -128,3 +137,14 @@ class MongoSites:
     async def save_gateway(self, gateway: Gateway) -> None:
         """Creates or replaces a gateway's description."""
         await self._gateways.update_one({"_id": gateway.id}, {"$set": _GATEWAYS.to_doc(gateway)}, upsert=True)
+
+
+def _held(field: str, pricing: Pricing | None) -> Document:
+    """What the field must hold for this pricing to be the current one."""
+    if pricing is None:
+        return {field: None}
+    if not isinstance(pricing, TariffPlan):
+        return {f"{field}.id": pricing.id}
+    count = len(pricing.versions)
+    newest = {f"{field}.versions.{count - 1}.id": pricing.versions[-1].id}
+    return {**newest, f"{field}.versions.{count}": {"$exists": False}}

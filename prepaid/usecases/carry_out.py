@@ -14,6 +14,7 @@ from prepaid.usecases.adjust import adjust_as_agreed
 from prepaid.usecases.allow_mass_cut import allow_as_agreed
 from prepaid.usecases.bulk_cut import cut_as_agreed
 from prepaid.usecases.cash_topup import take_cash_as_agreed
+from prepaid.usecases.change_tariff import change_as_agreed
 from prepaid.usecases.close_account import pay_out_as_agreed
 from prepaid.usecases.force_cut import force_as_agreed
 from prepaid.usecases.refund import refund_as_agreed
@@ -33,6 +34,7 @@ EFFECTS: Mapping[Effect, Callable[[Business, Approval], Awaitable[None]]] = {
     Effect.REVERSE: reverse_as_agreed,
     Effect.CASH_TOP_UP: take_cash_as_agreed,
     Effect.PAY_OUT: pay_out_as_agreed,
+    Effect.CHANGE_TARIFF: change_as_agreed,
 }
 
 

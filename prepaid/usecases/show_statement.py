@@ -82,7 +82,7 @@ async def show_statement(
     site = await site_of(business, account)
     now = business.clock.now()
     if since is None:
-        since, until = _month(site, month or site.calendar.month(now))
+        since, until = month_ends(site, month or site.calendar.month(now))
     until = until or now
     if not timedelta() < until - since <= timedelta(days=MOST_DAYS):
         raise Refused("refused.statement_span", most=MOST_DAYS)
@@ -201,8 +201,8 @@ class _Chain:
 _MS = timedelta(milliseconds=1)
 
 
-def _month(site: Site, month: str) -> tuple[datetime, datetime]:
-    """The ends of a local month."""
+def month_ends(site: Site, month: str) -> tuple[datetime, datetime]:
+    """When a local month ("2026-11") begins and ends; `Refused` for what is none."""
     zone = ZoneInfo(site.calendar.time_zone)
     try:
         first = date.fromisoformat(f"{month}-01")

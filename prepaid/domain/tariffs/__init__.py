@@ -33,6 +33,7 @@ from prepaid.domain.tariffs.pricing import (
     pricer,
     round_half_even,
 )
+from prepaid.domain.tariffs.text import tariff_from_text, tariff_text
 
 __all__ = [
     "ALWAYS",
@@ -70,5 +71,7 @@ __all__ = [
     "pricer",
     "round_half_even",
     "stepped",
+    "tariff_from_text",
+    "tariff_text",
     "time_of_use",
 ]
