@@ -19,37 +19,43 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import bson
+from bson.codec_options import CodecOptions
+
 from chatwatt import logs
 from prepaid.storage.driver import connect
 from tests.crash.points import Fuse
-from tests.crash.scenarios import SCENARIOS, Act, digest, open_stage, prepare, recover
+from tests.crash.scenarios import SCENARIOS, Act, digest, open_stage, prepare, recover, reset
 
-SECOND_PASSAGE_EVERY = 4
-"""Each fourth point is also met a second time: the recovery dies there once more."""
+AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+SECOND_PASSAGE_EVERY = 6
+"""Each sixth point is also met a second time: the recovery dies there once more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Trial:
-    """One scenario on one database; each of its runs starts from an empty house."""
+    """One scenario on one database; each of its runs starts from the same house."""
 
     uri: str
     name: str
     before: Act
     act: Act
+    snapshot: bytes = b""
 
-    async def furnish(self) -> None:
-        """Collections and indexes."""
+    async def furnish(self) -> str:
+        """What went before, undisturbed; returns all of its documents."""
         database = connect(self.uri, self.name)
-        await prepare(database)
+        rows = await prepare(database, self.before)
         await database.close()
+        return bson.encode({"rows": rows}).hex()
 
     async def disturbed(self, at: int) -> int:
-        """What went before, undisturbed; then the act, which dies at point `at`. Returns the points passed."""
+        """The act, which dies at point `at`. Returns the points passed."""
         database = connect(self.uri, self.name)
+        await reset(database, bson.decode(self.snapshot, AWARE)["rows"])
         fuse = Fuse()
-        stage = await open_stage(database, fuse, fresh=True)
-        await self.before(stage)
-        fuse.at, fuse.passed = at, 0
+        stage = await open_stage(database, fuse)
+        fuse.at = at
         await self.act(stage)
         await database.close()
         return fuse.passed
@@ -58,7 +64,7 @@ class Trial:
         """The restart, which dies at point `at` itself if that is not 0; else what it came to."""
         database = connect(self.uri, self.name)
         fuse = Fuse()
-        stage = await open_stage(database, fuse, fresh=False)
+        stage = await open_stage(database, fuse)
         fuse.at = at
         await recover(stage, self.act)
         result = await digest(stage)
@@ -78,7 +84,7 @@ def main(scenario: str, uri: str) -> int:
     logs.configure(level="CRITICAL")
     import_module("motor.motor_asyncio")  # Once here, rather than once in each child.
     trial = Trial(uri, f"crash_{secrets.token_hex(6)}", *SCENARIOS[scenario])
-    in_child(trial.furnish)
+    trial.snapshot = bytes.fromhex(in_child(trial.furnish))
     total, expected = trial.run(0, 0)
     plan = [(at, 0) for at in range(1, total + 1)]
     plan += [(at, at) for at in range(1, total + 1, SECOND_PASSAGE_EVERY)]
