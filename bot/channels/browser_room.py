@@ -87,8 +87,8 @@ def _as_json(part: Part) -> Message:
 def _qr_uri(uri: str) -> str:
     """The code as an SVG in a data URI, which an image shows without any script (error level m, border 4)."""
     code = segno.make(uri, micro=False, error="m")
-    uri: str = code.svg_data_uri(border=4, dark="#16202c", light="#ffffff", scale=4)
-    return uri
+    image: str = code.svg_data_uri(border=4, dark="#16202c", light="#ffffff", scale=4)
+    return image
 
 
 def _rank(message: Message) -> int:

@@ -11,11 +11,13 @@ import pytest
 from chatwatt.embedded import StoreUris
 from tests.crash.scenarios import SCENARIOS
 
-RUN_S_MAX = 110.0
+RUN_S_MAX = 230.0
+"""A quiet machine needs 10 to 40 s."""
 LEAST_POINTS = {"settlement": 40, "cut": 20, "top_up": 30}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(RUN_S_MAX + 10)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_dying_at_any_write_ends_as_not_dying(store_uris: StoreUris, scenario: str) -> None:
     """Y1, M2, M4, M11, S13, N1 (F1): SIGKILL at each write, first and second passage; money, light and words agree."""

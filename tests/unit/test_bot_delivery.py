@@ -30,6 +30,11 @@ PARAMS: dict[str, str | int | bool | None] = {
     "gateway_id": "g1",
     "pay_uri": "weixin://wxpay/x",
     "was_off": True,
+    "number": "R-1",
+    "effect": "effect.refund",
+    "approval_id": "ap1",
+    "ticket_id": "t1",
+    "payable_micro": 1_230_000,
 }
 PLAIN_KINDS = [kind for kind in NoticeKind if kind is not NoticeKind.PAYMENT_THREAD]
 
