@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from bot.conversations.parts import Part, PayQR, thread_of, to_json
 from prepaid.domain.notices import STAGE_ORDER, Stage
 
 KEPT = 200
+BOOT = secrets.token_hex(3)
+"""References outlive this process in the outbox's memory of threads, and must never mean another message there."""
 Message = dict[str, Any]
 
 
@@ -44,7 +47,7 @@ class Room:
         old = self._messages.get(ref)
         if thread is not None:
             self._threads[thread.thread] = ref
-            if old is not None and _rank(old) > STAGE_ORDER.index(Stage(thread.stage)):
+            if old is not None and _rank(old, thread.thread) > STAGE_ORDER.index(Stage(thread.stage)):
                 return ref
         at = old["at"] if old else _now()
         self._keep({"ref": ref, "from": "bot", "at": at, "parts": [_as_json(part) for part in parts]})
@@ -68,7 +71,7 @@ class Room:
 
     def _next(self) -> str:
         self._count += 1
-        return f"m{self._count}"
+        return f"m{BOOT}-{self._count}"
 
     def _keep(self, message: Message) -> None:
         kind = "edit" if message["ref"] in self._messages else "message"
@@ -91,8 +94,10 @@ def _qr_uri(uri: str) -> str:
     return image
 
 
-def _rank(message: Message) -> int:
-    return max((STAGE_ORDER.index(Stage(p["stage"])) for p in message["parts"] if p["kind"] == "thread"), default=-1)
+def _rank(message: Message, thread: str) -> int:
+    """The stage of that thread that a message shows; -1 for one that shows another, or none."""
+    stages = [part["stage"] for part in message["parts"] if part["kind"] == "thread" and part["thread"] == thread]
+    return max((STAGE_ORDER.index(Stage(stage)) for stage in stages), default=-1)
 
 
 def _now() -> str:
