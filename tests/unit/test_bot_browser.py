@@ -16,10 +16,11 @@ from aiohttp import web
 from bot.channels import browser_link, terminal
 from bot.channels.browser import BrowserChannel, BrowserUser
 from bot.channels.browser_link import MAX_MESSAGE_BYTES
-from bot.channels.browser_room import KEPT
+from bot.channels.browser_room import KEPT, Room
 from bot.channels.terminal import chat
-from bot.conversations.parts import ProgressThread, Step, StepState, Text
+from bot.conversations.parts import Part, ProgressThread, Step, StepState, Text
 from prepaid.domain.errors import Refused
+from prepaid.domain.notices import Stage
 from tests.fakes.rehearsed_chat import RehearsedChat
 
 USERS = (BrowserUser(id="anna", label="101"), BrowserUser(id="ben", label="102", language="en"))
@@ -215,3 +216,20 @@ async def test_the_terminal_plays_a_transcript(
 async def test_the_terminal_says_when_nobody_is_there(tmp_path: Path, unused_tcp_port: int) -> None:
     """Y7: no server is exit code 2."""
     assert await chat(f"http://127.0.0.1:{unused_tcp_port}", "ben", script=tmp_path / "x") == 2
+
+
+def test_a_reference_of_before_a_restart_never_swallows_a_new_thread() -> None:
+    """N3: the outbox edits by a reference of an earlier process; the next payment still gets its own message."""
+
+    def thread(order: str, stage: Stage) -> tuple[Part, ...]:
+        return (ProgressThread(thread=order, stage=stage, title=order, lines=()),)
+
+    room = Room(user_id="tenant-a", language="en")
+    for number in range(1, 6):
+        room.show(thread("old", Stage.CREDITED_STILL_ON), reference=f"m{number}")
+    shown = room.show(thread("new", Stage.WAITING), reference=None)
+    newest = next(message for message in room.history() if message["ref"] == shown)
+    assert [part["thread"] for part in newest["parts"]] == ["new"]
+    assert room.show(thread("old", Stage.PAID), reference="m5") == "m5"
+    kept = next(message for message in room.history() if message["ref"] == "m5")
+    assert kept["parts"][0]["stage"] == Stage.CREDITED_STILL_ON
