@@ -156,3 +156,88 @@ def test_protected_hours_hold_through_both_clock_changes(zone: str) -> None:
         until = calendar.protected_until(night.astimezone(UTC))
         assert until is not None
         assert calendar.local(until).time() == time(8)
+
+
+LONG_AGO = NOW - timedelta(minutes=16)
+UNTIL = NOW + timedelta(hours=1)
+KEPT_ON = Hold(kind=HoldKind.ON, by="ann", why="oxygen", until=UNTIL)
+TAG = Hold(kind=HoldKind.OFF, by="bob", why="rewiring", until=UNTIL)
+BY_HAND = replace(
+    OFF, wanted=Wanted(on=False, generation=3, reason="rule.cut_by_hand", actor="eve", at=NOW, by_hand=True)
+)
+MONEY = {"balance_micro": -1, "floor_micro": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "verb", "rule", "again_at", "inputs"),
+    [
+        ({}, Verb.CUT, "rule.no_credit", None, MONEY),
+        ({"supply": OFF}, Verb.KEEP, "rule.no_credit", None, MONEY),
+        (
+            {"supply": OFF, "balance_micro": 5},
+            Verb.RESTORE,
+            "rule.credit",
+            None,
+            {"balance_micro": 5, "floor_micro": 0},
+        ),
+        ({"balance_micro": 5}, Verb.KEEP, "rule.credit", None, {"balance_micro": 5, "floor_micro": 0}),
+        ({"supply": BY_HAND}, Verb.KEEP, "rule.by_hand", None, {"by": "eve"}),
+        ({"supply": replace(SUPPLY, hold=KEPT_ON)}, Verb.KEEP, "rule.held_on", UNTIL, {"by": "ann", "why": "oxygen"}),
+        ({"supply": replace(OFF, hold=KEPT_ON)}, Verb.RESTORE, "rule.held_on", UNTIL, {"by": "ann", "why": "oxygen"}),
+        ({"supply": replace(OFF, hold=TAG)}, Verb.KEEP, "rule.maintenance", UNTIL, {"by": "bob", "why": "rewiring"}),
+        (
+            {"reading_at": LONG_AGO},
+            Verb.KEEP,
+            "rule.doubt_stale",
+            None,
+            {"limit_s": 900, "reading_at": LONG_AGO.isoformat()},
+        ),
+    ],
+)
+def test_a_verdict_says_exactly_by_what(
+    change: dict[str, object], verb: Verb, rule: str, again_at: datetime | None, inputs: dict[str, object]
+) -> None:
+    """A3: verb, rule, when to look again, and the figures of the sentence, to the letter."""
+    verdict = decide(replace(READY, **change), POLICY, CALENDAR, NOW)  # type: ignore[arg-type]
+    assert (verdict.verb, verdict.rule, verdict.again_at, dict(verdict.inputs)) == (verb, rule, again_at, inputs)
+
+
+ON_AGAIN = replace(SUPPLY, wanted=Wanted(on=True, generation=4, reason="rule.credit", at=NOW))
+
+
+@pytest.mark.parametrize(
+    ("change", "on", "verb", "rule"),
+    [
+        ({"supply": OFF}, False, Verb.CUT, "rule.no_credit"),
+        ({"supply": OFF, "balance_micro": 5}, False, Verb.RESTORE, "rule.credit"),
+        ({"supply": OFF, "money_on_its_way": True}, False, Verb.KEEP, "rule.doubt_money"),
+        ({"supply": replace(OFF, hold=KEPT_ON)}, False, Verb.RESTORE, "rule.held_on"),
+        ({"supply": replace(OFF, hold=TAG), "balance_micro": 5}, False, Verb.CUT, "rule.no_credit"),
+        ({"supply": BY_HAND, "balance_micro": 5}, False, Verb.CUT, "rule.cut_by_hand"),
+        ({"supply": ON_AGAIN}, True, Verb.RESTORE, "rule.credit"),
+        ({"supply": replace(ON_AGAIN, hold=KEPT_ON)}, True, Verb.RESTORE, "rule.credit"),
+        ({"supply": replace(ON_AGAIN, hold=TAG)}, True, Verb.KEEP, "rule.maintenance"),
+        ({"supply": replace(ON_AGAIN, hold=replace(TAG, until=NOW))}, True, Verb.RESTORE, "rule.credit"),
+    ],
+)
+def test_the_last_moment_check_to_the_letter(*, change: dict[str, object], on: bool, verb: Verb, rule: str) -> None:
+    """S2, S3, S12: what may still leave for the relay, by which rule."""
+    verdict = still_right(replace(READY, **change), POLICY, CALENDAR, NOW, on=on)  # type: ignore[arg-type]
+    assert (verdict.verb, verdict.rule) == (verb, rule)
+
+
+def test_waiting_verdicts_say_until_when() -> None:
+    """N4: protected hours and a fresh restore name the instant at which the answer may change."""
+    night = SiteCalendar(time_zone="UTC", protected=(Window(since=time(0), until=time(8)),))
+    spared = decide(READY, POLICY, night, NOW)
+    eight = NOW.replace(hour=8)
+    assert (spared.again_at, dict(spared.inputs)) == (eight, {"until_at": eight.isoformat()})
+    on_at = NOW - timedelta(minutes=4)
+    fresh = decide(replace(READY, supply=replace(SUPPLY, switched_on_at=on_at)), POLICY, CALENDAR, NOW)
+    assert (fresh.rule, fresh.again_at) == ("rule.just_restored", on_at + timedelta(seconds=300))
+    assert dict(fresh.inputs) == {"restored_at": on_at.isoformat()}
+    early = decide(replace(READY, warned_at=NOW), POLICY, CALENDAR, NOW)
+    assert (early.rule, early.again_at) == ("rule.warning_lead", NOW + timedelta(hours=1))
+    first = decide(replace(READY, warned_at=None, warning_queued=False), POLICY, CALENDAR, NOW)
+    assert (first.verb, first.rule, first.cut_at) == (Verb.WARN, "rule.warn_first", NOW + timedelta(hours=1))
+    assert dict(first.inputs) == {"lead_s": 3600, "cut_at": (NOW + timedelta(hours=1)).isoformat()}
