@@ -75,7 +75,8 @@ def _state(place: int, reached: int, stage: Stage) -> StepState:
     """Waiting is under way until the money is in; every other stage, once told, has happened."""
     if place < reached or (place == reached and stage is not Stage.WAITING):
         return StepState.DONE
-    return StepState.DOING if place == reached or place == reached + 1 > 1 else StepState.TODO
+    is_next = reached > 0 and place == reached + 1  # Before the money is in, nothing beyond it has begun.
+    return StepState.DOING if place == reached or is_next else StepState.TODO
 
 
 def _steps_of(
