@@ -32,6 +32,17 @@ class OrderState(StrEnum):
     REFUNDED = "refunded"
 
 
+class PayWay(StrEnum):
+    """How the payer gets to the provider."""
+
+    QR = "qr"
+    """A code to scan (WeChat Pay Native, Alipay precreate)."""
+    WAP = "wap"
+    """A page to open in a phone's browser (WeChat Pay H5, Alipay WAP)."""
+    IN_APP = "in_app"
+    """Inside the provider's own app (WeChat Pay JSAPI and mini-program, Alipay trade.create)."""
+
+
 _S = OrderState
 ALLOWED: dict[OrderState, frozenset[OrderState]] = {
     _S.CREATED: frozenset({_S.PENDING, _S.UNKNOWN, _S.PAID, _S.EXPIRED, _S.DISPUTED}),
@@ -64,8 +75,13 @@ class Order:
     expires_at: datetime
     currency: str = "CNY"
     state: OrderState = OrderState.CREATED
+    way: PayWay = PayWay.QR
+    payer: str | None = None
+    """The payer's id at the provider, for `IN_APP` (WeChat's openid, Alipay's buyer id)."""
+    payer_ip: str | None = None
+    """The payer's address, for `WAP`: WeChat Pay wants it."""
     pay_uri: str | None = None
-    """What the payer scans or opens (Native: `weixin://wxpay/...`)."""
+    """What the payer scans or opens (Native: `weixin://wxpay/...`); for `IN_APP` the call's parameters as JSON."""
     txn_id: str | None = None
     paid_at: datetime | None = None
     dispute: str | None = None

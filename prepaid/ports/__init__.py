@@ -6,7 +6,16 @@ Times are aware UTC, money is micro-yuan unless the name says fen, energy is Wh.
 
 from prepaid.ports.business import Business, Store
 from prepaid.ports.leases import Lease, Leases
-from prepaid.ports.money import Inbox, InboxRow, Ledger, LedgerRow, Orders, PaymentProvider
+from prepaid.ports.money import (
+    BillingProvider,
+    FindingProvider,
+    Inbox,
+    InboxRow,
+    Ledger,
+    LedgerRow,
+    Orders,
+    PaymentProvider,
+)
 from prepaid.ports.office import Approvals, Closings, Receipts, RefundingProvider, Refunds, Tickets
 from prepaid.ports.people import AuditRecord, AuditTrail, Notices, People, Sender, Sessions
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
@@ -19,9 +28,11 @@ __all__ = [
     "Approvals",
     "AuditRecord",
     "AuditTrail",
+    "BillingProvider",
     "Business",
     "Clock",
     "Closings",
+    "FindingProvider",
     "Inbox",
     "InboxRow",
     "Lease",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from datetime import date, datetime
+from typing import NamedTuple, Protocol, runtime_checkable
 
+from prepaid.domain.bills import Bill
 from prepaid.domain.errors import Refused
 from prepaid.domain.ledger import Entry, Head, Posting
 from prepaid.domain.orders import Merchant, Order, OrderState, Payment
@@ -115,6 +116,8 @@ class InboxRow:
     headers: Mapping[str, str]
     payment: Payment | None
     received_at: datetime
+    refund_id: str | None = None
+    """Our number of a refund that there is news of: the provider is asked about it, the row itself proves nothing."""
     done: bool = False
     attempts: int = 0
 
@@ -148,7 +151,10 @@ class PaymentProvider(Protocol):
     @property
     def merchant(self) -> Merchant: ...
     async def create(self, order: Order, description: str) -> str:
-        """Asks for the payment; returns the URI to scan or open. The same order number may be asked again."""
+        """Asks for the payment by `order.way`; returns the URI to scan or open, or for `IN_APP` the call's parameters.
+
+        The same order number may be asked again. `Refused("refused.pay_way")` for a way that this merchant lacks.
+        """
         ...
 
     async def query(self, order: Order) -> Payment | None:
@@ -157,4 +163,22 @@ class PaymentProvider(Protocol):
 
     async def close(self, order: Order) -> bool:
         """Closes an unpaid order, or finds that there is nothing to close; False when it turned out to be paid."""
+        ...
+
+
+@runtime_checkable
+class BillingProvider(Protocol):
+    """A provider that sends a bill for each day."""
+
+    async def bill(self, day: date) -> Bill:
+        """The bill of a day of the provider's calendar. `TryAgain("try_again.bill_not_ready")` before it is made."""
+        ...
+
+
+@runtime_checkable
+class FindingProvider(Protocol):
+    """A provider that can be asked by its own transaction number, for a payment that somebody says was lost."""
+
+    async def find(self, txn_id: str) -> Payment | None:
+        """The payment with this number if it is ours and has money, else None. `Refused` for a malformed number."""
         ...
