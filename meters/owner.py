@@ -138,7 +138,7 @@ class Owner:
     def polled(self, meter_id: str, values: Values) -> None:
         """A meter was read."""
         now, measured = self._business.clock.now(), values.measured
-        energy_wh = measured.get(Measures.ENERGY_WH)
+        energy_wh = values.billed  # Litres, where the meter counts water.
         if values.relay_on is not None:
             self.reconciler.saw(meter_id, Reported(on=values.relay_on, at=now))
         if energy_wh is None:
@@ -153,6 +153,8 @@ class Owner:
                 power_w=measured.get(Measures.POWER_W),
                 voltage_mv=measured.get(Measures.VOLTAGE_MV),
                 current_ma=measured.get(Measures.CURRENT_MA),
+                serial=values.serial,
+                bands=values.bands or None,
             )
         )
 

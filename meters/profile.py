@@ -1,262 +1,282 @@
 """What a meter model is, as data: how to read it, how to switch it, what must never be written to it.
 
-A model is one YAML file in `meters/profiles/`. The schema is strict, so that a slip in a file is found when it is
-loaded and never on a bus.
+A model is one YAML file in `meters/profiles/`, or in the operator's own folder. The schema is strict, so that a slip in
+a file is found when it is loaded and never on a bus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from fractions import Fraction
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from meters import codec
-from meters.codec import Decode, Order
-from meters.links import requests
-from meters.links.requests import Request
+from meters.clock_parts import Clock
+from meters.decoding import Decoding, Values
+from meters.parts import (
+    BILLED,
+    BY_CURRENT,
+    BY_VOLTAGE,
+    WIDEST_READ,
+    Address,
+    Alarm,
+    AlarmKind,
+    BandRegister,
+    Check,
+    Commissioning,
+    Figure,
+    Identity,
+    Measures,
+    Parameter,
+    Ratio,
+    Read,
+    Register,
+    Serial,
+    Strict,
+)
+from meters.switching import Channels, Proves, Relay, RelayWrite, Restore, Switch, Valve
+from prepaid.domain.tariffs import Band, Utility
 
-Address = Annotated[int, Field(ge=0, le=0xFFFF)]
-Word = Annotated[int, Field(ge=0, le=0xFFFF)]
-WIDEST_READ = 125
+__all__ = [
+    "AlarmKind",
+    "Board",
+    "Check",
+    "Device",
+    "Measures",
+    "Profile",
+    "Proves",
+    "Read",
+    "Register",
+    "Relay",
+    "Restore",
+    "Switch",
+    "Values",
+    "Valve",
+]
 
-
-class Measures(StrEnum):
-    """What a register measures, with its unit."""
-
-    ENERGY_WH = "energy_wh"
-    """The cumulative register that is billed."""
-    ENERGY_TOTAL_WH = "energy_total_wh"
-    ENERGY_EXPORT_WH = "energy_export_wh"
-    VOLTAGE_MV = "voltage_mv"
-    CURRENT_MA = "current_ma"
-    POWER_W = "power_w"
-    FREQUENCY_MHZ = "frequency_mhz"
-
-
-class Strict(BaseModel):
-    """Unknown keys are mistakes, and a loaded profile never changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Serial(Strict):
-    """How the meter leaves the factory."""
-
-    baud: int = Field(ge=300, le=921_600)
-    format: Literal["8N1", "8E1", "8O1", "8N2"]
-    unit: int = Field(ge=1, le=247)
-
-
-class Read(Strict):
-    """One read transaction."""
-
-    function: Literal[3, 4]
-    address: Address
-    count: int = Field(ge=1, le=WIDEST_READ)
-
-    @property
-    def request(self) -> Request:
-        """What goes on the wire."""
-        return requests.read(self.function, self.address, self.count)
-
-    def holds(self, address: int, count: int) -> bool:
-        """Whether these registers lie within this read."""
-        return self.address <= address and address + count <= self.address + self.count
+Sentence = Annotated[str, Field(min_length=1, max_length=300)]
 
 
-class Register(Strict):
-    """One number and how to understand it. `scale` turns the raw number into the unit of `measures`."""
+class Device(Strict):
+    """What every file says, whatever it describes."""
 
-    measures: Measures
-    address: Address
-    decode: Decode
-    scale: Fraction = Field(gt=0)
-    order: Order = Order.ABCD
-    no_value: tuple[int, ...] = ()
-    """Raw numbers by which this model says that it has no value."""
+    name: str = Field(pattern=r"^[a-z0-9_]{1,64}$")
+    maker: Sentence
+    model: Sentence
+    variant: str = Field(default="", max_length=300)
+    """Which firmware or sub-type this map is for, where there are several."""
+    sources: tuple[Sentence, ...] = Field(min_length=1)
+    template: Literal[False] = False
+    """A template is not loaded; the loader says what is missing in it."""
+    tried: bool = False
+    """Whether anybody has tried this file on the real device."""
+    cannot: tuple[Sentence, ...] = ()
+    """What it cannot do, or what is not known, in plain words."""
+    serial: Serial
+    turnaround_ms: int = Field(ge=0, le=1000)
+    forbidden_writes: frozenset[Address] = frozenset()
+    """What would erase a counter or lose the meter: never written, whoever asks."""
 
-    @property
-    def count(self) -> int:
-        """Registers taken."""
-        return codec.width(self.decode)
-
-    def value(self, words: Sequence[int]) -> int | None:
-        """The number in its unit, None where the meter has none."""
-        number = codec.raw(words, self.decode, self.order)
-        if number is None or number in self.no_value:
-            return None
-        return codec.scaled(number, self.scale)
-
-    def words(self, value: Fraction) -> list[int]:
-        """The registers that say `value`."""
-        return codec.encode(value / self.scale, self.decode, self.order)
+    def may_write(self, address: int, count: int) -> bool:
+        """Whether none of these registers is forbidden."""
+        return not self.forbidden_writes & set(range(address, address + count))
 
 
-class RelayWrite(Strict):
-    """How the relay is commanded."""
+class Board(Device):
+    """A relay board, for meters without a relay of their own: a meter names the board and its channel."""
 
-    function: Literal[5, 6, 16]
-    address: Address
-    closed: tuple[Word, ...] = Field(min_length=1, max_length=8)
-    """Current flows."""
-    open: tuple[Word, ...] = Field(min_length=1, max_length=8)
+    kind: Literal["relay_board"]
+    channels: Channels
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if self.closed == self.open or len(self.closed) != len(self.open):
-            raise ValueError("closed and open must differ in value and agree in length")
-        if self.function != requests.WRITE_REGISTERS and len(self.closed) != 1:
-            raise ValueError("functions 5 and 6 write one value")
+        for number in self.channels.numbers:
+            relay = self.channels.channel(number)
+            if relay is None or not self.may_write(relay.write.address, 1):
+                raise PydanticCustomError("switch_forbidden", "the switch's own write is forbidden")
         return self
 
-
-class RelayReadBack(Strict):
-    """Where the relay says what it did."""
-
-    function: Literal[1, 3, 4]
-    address: Address
-    closed: Word
-    open: Word
-    mask: Word = 0xFFFF
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        if self.closed & self.mask == self.open & self.mask:
-            raise ValueError("closed and open must differ under the mask")
-        return self
-
-    @property
-    def request(self) -> Request:
-        """The short read that follows every switch."""
-        return requests.read(self.function, self.address, 1)
-
-    def state(self, word: int) -> bool | None:
-        """On, off, or None for a word that means neither."""
-        return {self.closed & self.mask: True, self.open & self.mask: False}.get(word & self.mask)
-
-    def state_in(self, reply: bytes) -> bool | None:
-        """What a reply to `request` says."""
-        bit_read = self.function == requests.READ_COILS
-        return self.state(requests.bits(reply, 1)[0] if bit_read else requests.words(reply)[0])
+    def channel(self, number: int) -> Relay | None:
+        """The relay of that number, as printed on the board."""
+        return self.channels.channel(number)
 
 
-class Relay(Strict):
-    """A relay is only a relay if it can be read back (S4)."""
+class Ratios(Strict):
+    """Transformers before the meter, where its figures are those of their secondary side."""
 
-    write: RelayWrite
-    read_back: RelayReadBack
-    settle_ms: int = Field(ge=0, le=10_000)
-    """How long after the echo the read-back tells the truth."""
-
-    def request(self, *, on: bool) -> Request:
-        """The write that switches."""
-        return requests.write(self.write.function, self.write.address, self.write.closed if on else self.write.open)
+    ct: Ratio | None = None
+    vt: Ratio | None = None
 
 
-class Check(Strict):
-    """Something that must be true of every reading if meter, map and address are the right ones (S11)."""
-
-    name: str
-    address: Address
-    mask: Word = 0xFFFF
-    shift: int = Field(default=0, ge=0, le=15)
-    equals: int | Literal["unit"] | None = None
-    between: tuple[Word, Word] | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.equals is None) == (self.between is None):
-            raise ValueError("a check either equals or lies between")
-        return self
-
-    def passes(self, word: int, unit: int) -> bool:
-        """Whether the register says what it must."""
-        value = (word & self.mask) >> self.shift
-        if self.between is not None:
-            return self.between[0] <= value <= self.between[1]
-        return value == (unit if self.equals == "unit" else self.equals)
-
-
-class Values(Strict):
-    """What one poll of a meter says, in integer units, and the checks that it failed."""
-
-    measured: Mapping[Measures, int]
-    relay_on: bool | None
-    failed_checks: tuple[str, ...]
-
-
-class Profile(Strict):
+class Profile(Device):
     """One meter model."""
 
-    name: str = Field(pattern=r"^[a-z0-9_]+$")
-    maker: str
-    model: str
-    sources: tuple[str, ...] = Field(min_length=1)
-    serial: Serial
+    kind: Literal["meter"] = "meter"
+    utility: Utility = Utility.ELECTRICITY
+    phases: Literal[1, 3] = 1
     max_registers: int = Field(ge=1, le=WIDEST_READ)
-    turnaround_ms: int = Field(ge=0, le=1000)
+    even_addresses: bool = False
+    """The meter answers only reads that start at an even address and take an even number of registers."""
+    gaps_readable: bool = False
+    """Registers between the listed ones may be read too, so that two reads may be made one."""
     reads: tuple[Read, ...] = Field(min_length=1, max_length=8)
+    """One poll."""
+    slow_reads: tuple[Read, ...] = Field(default=(), max_length=8)
+    """What is wanted now and then only."""
     registers: tuple[Register, ...]
+    bands: Mapping[Band, BandRegister] = Field(default_factory=dict)
+    """The meter's own counters by band."""
+    register_wraps_wh: int | None = Field(default=None, gt=0)
+    """At this figure the billed register shows 0 again; only where the maker says so."""
+    ratios: Ratios = Ratios()
+    identity: Identity | None = None
     relay: Relay | None = None
-    forbidden_writes: frozenset[Address] = frozenset()
+    valve: Valve | None = None
+    blind_relay: RelayWrite | None = None
+    """A relay whose state nobody knows how to read: told, and never used (S4)."""
+    alarms: tuple[Alarm, ...] = ()
+    clock: Clock | None = None
+    parameters: tuple[Parameter, ...] = Field(default=(), max_length=64)
     checks: tuple[Check, ...] = ()
+    commissioning: tuple[Commissioning, ...] = Field(default=(), max_length=16)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        names = [register.measures for register in self.registers]
-        if Measures.ENERGY_WH not in names or len(set(names)) != len(names):
-            raise ValueError("the billed register is needed, and each figure once")
-        if any(read.count > self.max_registers for read in self.reads):
-            raise ValueError("a read is longer than the meter allows")
-        spans = [(r.address, r.count) for r in self.registers] + [(check.address, 1) for check in self.checks]
-        if not all(any(read.holds(*span) for read in self.reads) for span in spans):
-            raise ValueError("every register and check must lie within one read")
-        self._relay_is_safe()
+        for complaint in self._complaints():
+            raise complaint
         return self
 
-    def _relay_is_safe(self) -> None:
-        shapes: list[tuple[int, int]] = [(read.function, read.count) for read in self.reads]
-        if self.relay is not None:
-            write, back = self.relay.write, self.relay.read_back
-            if self.forbidden_writes & set(range(write.address, write.address + len(write.closed))):
-                raise ValueError("the relay's own write is forbidden")
-            shapes.append((back.function, 1))
-        # On RTU a late reply is told from the present one by its shape alone, so no two reads may share one.
-        if len(set(shapes)) != len(shapes):
-            raise ValueError("reads with one function must differ in length")
+    @property
+    def switch(self) -> Switch | None:
+        """What cuts and restores: the relay or the valve; None where the meter has none that can be read back."""
+        return self.relay or self.valve
+
+    @property
+    def billed(self) -> Measures:
+        """The figure that bills follow: Wh, or litres."""
+        return Measures.VOLUME_L if self.utility is Utility.WATER else Measures.ENERGY_WH
+
+    @property
+    def billed_register(self) -> Register:
+        """The register that bills follow."""
+        return next(register for register in self.registers if register.measures is self.billed)
 
     @cached_property
     def relay_in_poll(self) -> bool:
-        """Whether a poll already says what the relay does."""
-        back = self.relay.read_back if self.relay is not None else None
-        return back is not None and any(
-            read.function == back.function and read.holds(back.address, 1) for read in self.reads
-        )
+        """Whether a poll already says what the relay or valve does."""
+        back = self.switch.read_back if self.switch is not None else None
+        return back is not None and any(read.holds(back.address, back.count, back.function) for read in self.reads)
 
     def values(self, replies: Sequence[Sequence[int]], unit: int) -> Values:
         """Understands one poll: the words of each read, in the order of `reads`."""
-        measured = {}
+        return self._decoding.values([codec.packed(words) for words in replies], unit)
+
+    def understand(self, replies: Sequence[bytes], unit: int) -> Values:
+        """As `values`, from the reply PDUs: the quick way."""
+        return self._decoding.values([reply[2:] for reply in replies], unit)
+
+    def slow_values(self, replies: Sequence[bytes]) -> Mapping[Measures, int]:
+        """The figures of the slow reads, from their reply PDUs, in the order of `slow_reads`."""
+        return self._decoding.slow([reply[2:] for reply in replies])
+
+    @cached_property
+    def _decoding(self) -> Decoding:
+        return Decoding(self)
+
+    # What can be wrong with a file beyond its fields.
+
+    def _complaints(self) -> Iterator[PydanticCustomError]:
+        yield from self._figures()
+        yield from self._limits()
+        yield from self._places()
+        yield from self._switches()
+        yield from self._writes()
+
+    def _figures(self) -> Iterator[PydanticCustomError]:
+        names = [register.measures for register in self.registers]
+        if self.billed not in names:
+            yield PydanticCustomError("not_billed", "no register measures {figure}", {"figure": self.billed})
+        if set(BILLED) & set(names) - {self.billed}:
+            yield PydanticCustomError("utility_mixed", "a meter counts energy or water")
+        for name in names:
+            if names.count(name) > 1:
+                yield PydanticCustomError("figure_twice", "{figure} is measured twice", {"figure": name})
+
+    def _limits(self) -> Iterator[PydanticCustomError]:
+        for read in (*self.reads, *self.slow_reads):
+            told = {"address": f"0x{read.address:04X}", "count": read.count}
+            if read.count > self.max_registers:
+                yield PydanticCustomError("read_too_long", "a read of {count} is longer than the meter allows", told)
+            if self.even_addresses and (read.address % 2 or read.count % 2):
+                yield PydanticCustomError("read_uneven", "this meter wants even reads", told)
+        # On RTU a late reply is told from the present one by its shape alone, so no two reads may share one.
+        shapes: list[tuple[int, int]] = [(read.function, read.count) for read in (*self.reads, *self.slow_reads)]
+        if self.switch is not None and not self._read_back_is_a_read():
+            shapes.append((self.switch.read_back.function, self.switch.read_back.count))
+        if len(set(shapes)) != len(shapes):
+            yield PydanticCustomError("reads_alike", "reads with one function must differ in length")
+
+    def _read_back_is_a_read(self) -> bool:
+        back = self.switch.read_back if self.switch is not None else None
+        return back is not None and any(
+            (read.function, read.address, read.count) == (back.function, back.address, back.count)
+            for read in self.reads
+        )
+
+    def _places(self) -> Iterator[PydanticCustomError]:
+        everywhere = (*self.reads, *self.slow_reads)
+        for figure, reads in self._placed(everywhere):
+            span = (figure.address, figure.count if isinstance(figure, Figure) else 1)
+            function = figure.function if isinstance(figure, (Figure, Alarm, Check)) else None
+            holding = {read.function for read in reads if read.holds(span[0] or 0, span[1], function)}
+            told = {"address": f"0x{figure.address:04X}"}
+            if not holding:
+                yield PydanticCustomError("outside_reads", "{address} lies in no read", told)
+            if len(holding) > 1:
+                yield PydanticCustomError("which_function", "{address}: say which function reads it", told)
+        if any(check.measures is not None and check.measures not in self._polled for check in self.checks):
+            yield PydanticCustomError("check_unread", "a check of a figure that no poll reads")
+        scaled = BY_CURRENT | BY_VOLTAGE
+        if self._ratio_registers and any(r.measures in scaled and not self._in_poll(r) for r in self.registers):
+            yield PydanticCustomError("slow_ratio", "figures with a ratio from a register belong to the poll")
+
+    def _placed(self, everywhere: Sequence[Read]) -> Iterator[tuple[Any, Sequence[Read]]]:
+        """Each thing with an address, and the reads that one of which must hold it."""
         for register in self.registers:
-            value = register.value(self._words(replies, register.address, register.count))
-            if value is not None:
-                measured[register.measures] = value
-        failed = (c.name for c in self.checks if not c.passes(self._words(replies, c.address, 1)[0], unit))
-        return Values(measured=measured, relay_on=self._relay_on(replies), failed_checks=tuple(failed))
+            yield register, self.reads if register.measures in BILLED else everywhere
+        for thing in (*self.bands.values(), *self.alarms, *self._ratio_registers):
+            yield thing, self.reads
+        for check in self.checks:
+            if check.address is not None:
+                yield check, self.reads
 
-    def _relay_on(self, replies: Sequence[Sequence[int]]) -> bool | None:
-        if self.relay is None or not self.relay_in_poll:
-            return None
-        back = self.relay.read_back
-        return back.state(self._words(replies, back.address, 1, function=back.function)[0])
+    @property
+    def _ratio_registers(self) -> tuple[Ratio, ...]:
+        return tuple(r for r in (self.ratios.ct, self.ratios.vt) if r is not None and r.address is not None)
 
-    def _words(
-        self, replies: Sequence[Sequence[int]], address: int, count: int, *, function: int | None = None
-    ) -> Sequence[int]:
-        for read, words in zip(self.reads, replies, strict=True):
-            if read.holds(address, count) and function in (None, read.function):
-                return words[address - read.address : address - read.address + count]
-        raise LookupError(address)
+    def _in_poll(self, register: Register) -> bool:
+        return any(read.holds(register.address, register.count, register.function) for read in self.reads)
+
+    @property
+    def _polled(self) -> frozenset[Measures]:
+        return frozenset(register.measures for register in self.registers if self._in_poll(register))
+
+    def _switches(self) -> Iterator[PydanticCustomError]:
+        if self.relay is not None and self.valve is not None:
+            yield PydanticCustomError("two_switches", "a meter has a relay or a valve")
+        if self.blind_relay is not None and self.switch is not None:
+            yield PydanticCustomError("blind_and_seeing", "a relay that is read back is no blind one")
+        if self.switch is not None and not self.may_write(self.switch.write.address, len(self.switch.write.flow)):
+            yield PydanticCustomError("switch_forbidden", "the switch's own write is forbidden")
+
+    def _writes(self) -> Iterator[PydanticCustomError]:
+        for parameter in self.parameters:
+            if parameter.write_function is not None and not self.may_write(parameter.address, parameter.count):
+                told = {"name": parameter.name}
+                yield PydanticCustomError("parameter_forbidden", "{name} is writable and forbidden", told)
+        clock = self.clock
+        if clock is not None and clock.write_function and not self.may_write(clock.address, clock.count):
+            yield PydanticCustomError("clock_forbidden", "the clock's own write is forbidden")

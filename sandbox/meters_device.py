@@ -162,7 +162,9 @@ class SandboxMeter:
                 image |= self._checked(read) | self._measured(read)
         relay = self.profile.relay
         if relay is not None and relay.read_back.function == function:
-            image[relay.read_back.address] = relay.read_back.closed if self._closed else relay.read_back.open
+            image |= dict(
+                enumerate(relay.read_back.flow if self._closed else relay.read_back.stop, relay.read_back.address)
+            )
         return image
 
     def _measured(self, read: Read) -> dict[int, int]:
@@ -174,8 +176,8 @@ class SandboxMeter:
         return words
 
     def _checked(self, read: Read) -> dict[int, int]:
-        checks = [check for check in self.profile.checks if read.holds(check.address, 1)]
-        return {check.address: _good_word(check, self.unit) for check in checks}
+        checks = [check for check in self.profile.checks if check.address is not None and read.holds(check.address, 1)]
+        return {check.address or 0: _good_word(check, self.unit) for check in checks}
 
     def _value(self, measures: Measures) -> Fraction:
         watts = self._load_w if self._closed else 0

@@ -108,7 +108,7 @@ def test_another_meter_at_the_address_is_noticed() -> None:
 
 def test_a_relay_word_that_means_nothing_is_no_state() -> None:
     """S4: only the two words of the manual are states."""
-    assert hiking_relay().read_back.state(2) is None
+    assert hiking_relay().read_back.state([2]) is None
 
 
 def test_an_unknown_model_is_refused() -> None:

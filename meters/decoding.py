@@ -1,0 +1,209 @@
+"""Understands the replies of one poll by a profile. What can be worked out beforehand is worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeVar
+
+from meters import codec
+from meters.codec import Reader
+from meters.parts import (
+    BILLED,
+    BY_CURRENT,
+    BY_VOLTAGE,
+    Alarm,
+    AlarmKind,
+    BandRegister,
+    Check,
+    Measures,
+    Ratio,
+    Read,
+    Register,
+)
+from prepaid.domain.tariffs.bands import Band
+
+if TYPE_CHECKING:
+    from meters.profile import Profile
+
+Name = TypeVar("Name", Measures, Band)
+
+KEPT_RATIOS = 8
+NO_RATIO = "ratio"
+"""The check that fails when the meter names no transformer ratio: its figures mean nothing then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """What one poll of a meter says, in integer units, and the checks that it failed."""
+
+    measured: Mapping[Measures, int]
+    relay_on: bool | None
+    failed_checks: tuple[str, ...]
+    bands: Mapping[str, int] = field(default_factory=dict)
+    """The meter's own counters in Wh, by the names of `prepaid.domain.tariffs.bands.Band`."""
+    alarms: tuple[AlarmKind, ...] = ()
+    serial: str | None = None
+    """The device's own number, where it was read with this poll or since the connection opened."""
+    faulty: bool = False
+    """The relay or valve says that it could not move."""
+
+    @property
+    def billed(self) -> int | None:
+        """The cumulative register that bills follow: Wh, or litres of water."""
+        return next((self.measured[name] for name in BILLED if name in self.measured), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """How to find every figure: the number of the read, and the reader of its bytes."""
+
+    figures: tuple[tuple[Measures, int, Reader], ...]
+    bands: tuple[tuple[Band, int, Reader], ...]
+    slow: tuple[tuple[Measures, int, Reader], ...]
+
+
+class Decoding:
+    """One profile at work."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._unit_ratio = (Fraction(1), Fraction(1))
+        self._ratios = (self._ratio_reader(profile.ratios.ct), self._ratio_reader(profile.ratios.vt))
+        self._by_ratio: dict[tuple[Fraction, Fraction], _Readers] = {}
+        # Most meters have no ratio to look up, and hashing fractions for each reading would cost more than reading it.
+        known = self._found_ratios(())
+        self._fixed = None if known is None else self._made(*known)
+        placed: list[Alarm | Check] = [*profile.alarms, *(c for c in profile.checks if c.address is not None)]
+        self._words = {id(t): self._place(profile.reads, t.address or 0, 1, t.function) for t in placed}
+        back = profile.switch.read_back if profile.switch is not None and profile.relay_in_poll else None
+        self._back = back
+        self._back_at = self._place(profile.reads, back.address, back.count, back.function) if back else (0, 0)
+
+    def values(self, datas: Sequence[bytes], unit: int) -> Values:
+        """Everything in the data bytes of a poll's replies."""
+        ratios = self._unit_ratio if self._fixed is not None else self._found_ratios(datas)
+        readers = self._fixed or self._readers(ratios or self._unit_ratio)
+        measured = _figures(readers.figures, datas)
+        failed = self._failed(datas, measured, unit)
+        if ratios is None:
+            measured = {name: value for name, value in measured.items() if name not in BY_CURRENT | BY_VOLTAGE}
+            failed = (*failed, NO_RATIO)
+        back = self._back_words(datas)
+        return Values(
+            measured=measured,
+            relay_on=None if self._back is None else self._back.state(back),
+            failed_checks=failed,
+            bands={str(band): value for band, value in _figures(readers.bands, datas).items()} if ratios else {},
+            alarms=tuple(alarm.alarm for alarm in self._profile.alarms if alarm.rings(self._word(datas, alarm))),
+            serial=self._serial(datas),
+            faulty=self._back is not None and self._back.faulty(back),
+        )
+
+    def slow(self, datas: Sequence[bytes]) -> Mapping[Measures, int]:
+        """Everything in the data bytes of the slow reads' replies."""
+        return _figures((self._fixed or self._readers(self._unit_ratio)).slow, datas)
+
+    def _failed(self, datas: Sequence[bytes], measured: Mapping[Measures, int], unit: int) -> tuple[str, ...]:
+        failed = []
+        for check in self._profile.checks:
+            if check.measures is not None:
+                value = measured.get(check.measures)
+                right = value is not None and check.holds(value, unit)
+            else:
+                right = check.passes(self._word(datas, check), unit)
+            if not right:
+                failed.append(check.name)
+        return tuple(failed)
+
+    def _word(self, datas: Sequence[bytes], thing: Alarm | Check) -> int:
+        number, at = self._words[id(thing)]
+        return int.from_bytes(datas[number][at : at + 2], "big")
+
+    def _back_words(self, datas: Sequence[bytes]) -> list[int]:
+        if self._back is None:
+            return []
+        number, at = self._back_at
+        return codec.unpacked(datas[number][at : at + 2 * self._back.count])
+
+    def _serial(self, datas: Sequence[bytes]) -> str | None:
+        identity = self._profile.identity
+        if identity is None:
+            return None
+        for read, data in zip(self._profile.reads, datas, strict=True):
+            if read.holds(identity.address, identity.count, identity.function):
+                at = 2 * (identity.address - read.address)
+                return identity.serial_of(codec.unpacked(data[at : at + 2 * identity.count]))
+        return None
+
+    # Ratios.
+
+    def _ratio_reader(self, ratio: Ratio | None) -> Fraction | tuple[int, Ratio, int]:
+        if ratio is None or ratio.figure is not None:
+            return Fraction(1) if ratio is None or ratio.figure is None else ratio.figure
+        number, at = self._place(self._profile.reads, ratio.address or 0, codec.width(ratio.decode), None)
+        return number, ratio, at
+
+    def _found_ratios(self, datas: Sequence[bytes]) -> tuple[Fraction, Fraction] | None:
+        """The ratios of current and voltage; None when the meter names none."""
+        found = []
+        for known in self._ratios:
+            if isinstance(known, Fraction):
+                found.append(known)
+                continue
+            number, ratio, at = known
+            if not datas:
+                return None
+            words = codec.unpacked(datas[number][at : at + 2 * codec.width(ratio.decode)])
+            raw = codec.raw(words, ratio.decode, ratio.order)
+            if raw is None or raw <= 0:
+                return None
+            found.append(raw * ratio.scale)
+        return found[0], found[1]
+
+    def _readers(self, ratios: tuple[Fraction, Fraction]) -> _Readers:
+        """The readers for these ratios, which seldom change."""
+        if ratios not in self._by_ratio:
+            if len(self._by_ratio) >= KEPT_RATIOS:
+                self._by_ratio.clear()
+            self._by_ratio[ratios] = self._made(*ratios)
+        return self._by_ratio[ratios]
+
+    def _made(self, ct: Fraction, vt: Fraction) -> _Readers:
+        profile = self._profile
+        figures: list[tuple[Measures, int, Reader]] = []
+        slow: list[tuple[Measures, int, Reader]] = []
+        for register in profile.registers:
+            grown = (ct if register.measures in BY_CURRENT else 1) * (vt if register.measures in BY_VOLTAGE else 1)
+            for reads, into in ((profile.reads, figures), (profile.slow_reads, slow)):
+                if any(read.holds(register.address, register.count, register.function) for read in reads):
+                    into.append((register.measures, *self._reader(reads, register, register.scale * grown)))
+                    break
+        bands = [
+            (band, *self._reader(profile.reads, register, register.scale * ct * vt))
+            for band, register in profile.bands.items()
+        ]
+        return _Readers(tuple(figures), tuple(bands), tuple(slow))
+
+    def _reader(self, reads: Sequence[Read], figure: BandRegister, scale: Fraction) -> tuple[int, Reader]:
+        number, at = self._place(reads, figure.address, figure.count, figure.function)
+        no_value = frozenset(figure.no_value) if isinstance(figure, Register) else frozenset()
+        return number, codec.reader(at, figure.decode, figure.order, scale, no_value)
+
+    @staticmethod
+    def _place(reads: Sequence[Read], address: int, count: int, function: int | None) -> tuple[int, int]:
+        """The number of the read that holds these registers, and the byte in it at which they begin."""
+        for number, read in enumerate(reads):
+            if read.holds(address, count, function):
+                return number, 2 * (address - read.address)
+        raise LookupError(address)
+
+
+def _figures(readers: Sequence[tuple[Name, int, Reader]], datas: Sequence[bytes]) -> dict[Name, int]:
+    found = {}
+    for name, number, read in readers:
+        value = read(datas[number])
+        if value is not None:
+            found[name] = value
+    return found
