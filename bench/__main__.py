@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...] [--json]` measures; without a name it measures everything, one after the other."""
+"""`python -m bench [NAME ...] [--json] [--peers]` measures; without a name it measures everything in turn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     show = _frame.as_json if arguments.json else _frame.as_table
     for name in arguments.names or _frame.names():
         benchmark = _frame.load(name)
-        print(show(benchmark, _frame.measure(benchmark)), flush=True)
+        print(show(benchmark, _frame.measure(benchmark, peers=arguments.peers)), flush=True)
     return 0
 
 
@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures chatwatt on this machine.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure; everything without one")
     parser.add_argument("--json", action="store_true", help="one line of JSON for each benchmark")
+    parser.add_argument("--peers", action="store_true", help="measure other programs beside ours, where there are any")
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     parser.add_argument("--verbose", action="store_true", help="show the product's log on standard error")
     return parser

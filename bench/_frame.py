@@ -34,8 +34,10 @@ class Benchmark:
 
     name: str
     about: str
-    run: Callable[[], Awaitable[Figures]]
+    run: Callable[..., Awaitable[Figures]]
     limits: Mapping[str, Limit]
+    takes_peers: bool = False
+    """Whether it can measure other programs beside ours."""
 
 
 def names() -> tuple[str, ...]:
@@ -47,16 +49,17 @@ def load(name: str) -> Benchmark:
     """The benchmark of that name."""
     module = importlib.import_module(f"bench.{name}")
     about = (module.__doc__ or "").strip().splitlines()[0]
-    return Benchmark(name=name, about=about, run=module.run, limits=module.LIMITS)
+    takes_peers = getattr(module, "TAKES_PEERS", False)
+    return Benchmark(name=name, about=about, run=module.run, limits=module.LIMITS, takes_peers=takes_peers)
 
 
-def measure(benchmark: Benchmark) -> Figures:
-    """Runs it on the loop that the product runs on."""
-    return _on_loop(_figures(benchmark))
+def measure(benchmark: Benchmark, *, peers: bool = False) -> Figures:
+    """Runs it on the loop that the product runs on; with `peers`, other programs in the same run where it can."""
+    return _on_loop(_figures(benchmark, peers=peers))
 
 
-async def _figures(benchmark: Benchmark) -> Figures:
-    return await benchmark.run()
+async def _figures(benchmark: Benchmark, *, peers: bool) -> Figures:
+    return await (benchmark.run(peers=peers) if benchmark.takes_peers else benchmark.run())
 
 
 def _on_loop(work: Coroutine[Any, Any, Figures]) -> Figures:

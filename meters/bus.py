@@ -8,7 +8,7 @@ from further and further away.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,8 @@ from meters.links.errors import ExceptionReply, LinkDown, NotSent
 from meters.links.link import Link
 from meters.links.requests import Request
 from meters.polling import Polling, PollListener
+from meters.profile import Profile
+from meters.profiles import load_profile
 from prepaid.domain.errors import Trouble, Unknown
 from prepaid.domain.metering import Meter
 
@@ -55,6 +57,8 @@ class Bus:
         *,
         settings: BusSettings,
         may_send: Callable[[], bool],
+        baud: int = 9600,
+        profiles: Callable[[str], Profile] = load_profile,
     ) -> None:
         self.counts = BusCounts()
         self._gateway_id = gateway_id
@@ -62,16 +66,16 @@ class Bus:
         self._listener = listener
         self._settings = settings
         self._may_send = may_send
-        self.polling = Polling(gateway_id, listener, settings=settings, may_send=may_send)
+        self.polling = Polling(gateway_id, listener, settings=settings, may_send=may_send, baud=baud, profiles=profiles)
         self._jobs = JobQueue()
         self._link: Link | None = None
         self._stirred = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._lost = False
 
-    def set_meters(self, meters: Iterable[Meter]) -> None:
+    def set_meters(self, meters: Iterable[Meter], near_zero: Mapping[str, float] | None = None) -> None:
         """The meters that this bus has now. Those that were known keep their standing."""
-        self.polling.set_meters(meters)
+        self.polling.set_meters(meters, near_zero)
         self._stirred.set()
 
     async def read(self, unit: int, request: Request, *, priority: Priority = Priority.ON_DEMAND) -> bytes:

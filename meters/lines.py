@@ -5,11 +5,18 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from meters.links import requests
+from meters.links.requests import Request
 from meters.profile import Profile
+from meters.timing import Pace
 from prepaid.domain.metering import Meter
 
 OFFLINE_AFTER = 2
 """Failures in a row."""
+PATIENT_EVERY = 3
+"""Every so many probes wait the full time, in case the meter is not dead but slow."""
+PROBE_REGISTERS = 2
+"""Even, because some models refuse odd counts."""
 _RTT_SHARE = 0.2
 _RTT_MARGIN = 4.0
 
@@ -27,7 +34,9 @@ class BusSettings:
     backoff_most_s: float = 300.0
     jitter: float = 0.2
     probe_share: float = 0.1
-    """Dead meters get at most this share of the bus."""
+    """Dead meters get at most this share of a bus that has time left."""
+    busy_probe_share: float = 0.02
+    """And this share while living meters wait for their turn."""
     reconnect_first_s: float = 0.5
     reconnect_most_s: float = 30.0
     connect_timeout_s: float = 3.0
@@ -49,13 +58,25 @@ class Line:
 
     meter: Meter
     profile: Profile
+    pace: Pace
     due: float
+    every_s: float = 60.0
+    """Between two polls now: what the meter is set to, or less while its account is near zero."""
+    near_zero: bool = False
     failures: int = 0
-    rtt_s: float = 0.25
+    heard: bool = False
+    """Whether it has ever answered on this bus. One that never did is more likely absent than disturbed."""
+    refuses: bool = False
+    """It answers, but not what it is asked: its model or its map is not what we think."""
+    rtt_s: float | None = None
     replies: list[tuple[int, ...]] = field(default_factory=list)
     """What the reads of the poll under way have brought so far."""
     trusted: bool = True
     """False while the checks of its profile fail: neither read nor switched, somebody must look (S11)."""
+    probe: Request = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.probe = probe_of(self.profile)
 
     @property
     def unit(self) -> int:
@@ -64,29 +85,51 @@ class Line:
 
     @property
     def offline(self) -> bool:
-        """Whether it is only probed."""
+        """Whether it is lost."""
         return self.failures >= OFFLINE_AFTER
 
-    def timeout_s(self, settings: BusSettings) -> float:
-        """How long to wait for a poll's reply."""
+    @property
+    def probed(self) -> bool:
+        """Whether it is asked only in the time that dead meters have."""
+        return self.failures > 0 and (self.offline or not self.heard)
+
+    def timeout_s(self, settings: BusSettings, request: Request) -> float:
+        """How long to wait for a reply."""
         shortest_s = settings.shortest_timeout_s
-        if shortest_s is None or self.failures:
+        patient = self.failures % PATIENT_EVERY == 0 if self.probed else self.failures > 0
+        if shortest_s is None or patient:
             return settings.reply_timeout_s
-        return min(settings.reply_timeout_s, max(shortest_s, _RTT_MARGIN * self.rtt_s))
+        usual_s = max(self.rtt_s or 0.0, self.pace.transaction_s(request))
+        return min(settings.reply_timeout_s, max(shortest_s, _RTT_MARGIN * usual_s))
 
     def answered(self, took_s: float) -> None:
         """A frame came back."""
-        self.rtt_s += _RTT_SHARE * (took_s - self.rtt_s)
+        self.rtt_s = took_s if self.rtt_s is None else self.rtt_s + _RTT_SHARE * (took_s - self.rtt_s)
+        self.heard = True
+        self.refuses = False
         self.failures = 0
+
+    def found(self, now: float) -> None:
+        """A probe was answered: the meter lives and is read at once."""
+        self.heard = True
+        self.failures = 0
+        self.due = min(self.due, now)
 
     def polled(self, now: float) -> None:
         """All reads of a poll are in."""
         self.replies.clear()
-        self.due = max(self.due + self.meter.poll_every_s, now)
+        self.due = max(self.due + self.every_s, now)
+
+    def paced(self, every_s: float, *, near_zero: bool) -> None:
+        """How often it is read from now on."""
+        if every_s < self.every_s and not self.probed:
+            self.due = min(self.due, self.due - self.every_s + every_s)
+        self.every_s, self.near_zero = every_s, near_zero
 
     def forgive(self, now: float) -> None:
         """The gateway was away: what was counted against the meter was not its doing."""
-        self.failures = min(self.failures, OFFLINE_AFTER - 1)
+        if self.heard:
+            self.failures = min(self.failures, OFFLINE_AFTER - 1)
         self.due = min(self.due, now)
 
     def failed(self, now: float, settings: BusSettings) -> None:
@@ -97,4 +140,15 @@ class Line:
             doubled_s = settings.backoff_first_s * 2 ** min(self.failures - OFFLINE_AFTER, 20)
             self.due = now + spread(min(doubled_s, settings.backoff_most_s), settings.jitter)
         else:
-            self.due = now + min(settings.retry_s, self.meter.poll_every_s)
+            self.due = now + min(settings.retry_s, self.every_s)
+
+
+def probe_of(profile: Profile) -> Request:
+    """A short read, told from every other by its shape; the first read of the poll where there is none."""
+    first = profile.reads[0]
+    taken: set[tuple[int, int]] = {(read.function, read.count) for read in profile.reads}
+    if profile.relay is not None:
+        taken.add((profile.relay.read_back.function, 1))
+    if first.count <= PROBE_REGISTERS or (first.function, PROBE_REGISTERS) in taken:
+        return first.request
+    return requests.read(first.function, first.address, PROBE_REGISTERS)

@@ -1,20 +1,21 @@
-"""Reads the meters of a bus in turn: those that answer as often as asked, dead ones from a small share of time."""
+"""Reads the meters of a bus in turn: accounts near zero first, the others as often as asked, dead ones now and then."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from meters.lines import OFFLINE_AFTER, BusSettings, Line
-from meters.links.errors import LinkDown, NotSent
+from meters.links.errors import ExceptionReply, LinkDown, NotSent
 from meters.links.link import Link
 from meters.links.requests import words
-from meters.profile import Values
+from meters.profile import Profile, Values
 from meters.profiles import load_profile
+from meters.timing import Pace
 from prepaid.domain.errors import Trouble
 from prepaid.domain.metering import Meter
 
@@ -40,6 +41,7 @@ class PollCounts:
 
     polls: int = 0
     probes: int = 0
+    probes_s: float = 0.0
     failures: int = 0
 
 
@@ -47,13 +49,22 @@ class Polling:
     """The meters of one bus and whose turn it is."""
 
     def __init__(
-        self, gateway_id: str, listener: PollListener, *, settings: BusSettings, may_send: Callable[[], bool]
+        self,
+        gateway_id: str,
+        listener: PollListener,
+        *,
+        settings: BusSettings,
+        may_send: Callable[[], bool],
+        baud: int = 9600,
+        profiles: Callable[[str], Profile] = load_profile,
     ) -> None:
         self.counts = PollCounts()
         self._gateway_id = gateway_id
         self._listener = listener
         self._settings = settings
         self._may_send = may_send
+        self._baud = baud
+        self._profiles = profiles
         self._loop = asyncio.get_running_loop()
         self._lines: dict[str, Line] = {}
         self._swept = True
@@ -61,17 +72,20 @@ class Polling:
         self._credited_at = self._loop.time()
         self._suspected_at = float("-inf")
 
-    def set_meters(self, meters: Iterable[Meter]) -> None:
-        """The meters that the bus has now. Those that were known keep their standing."""
+    def set_meters(self, meters: Iterable[Meter], near_zero: Mapping[str, float] | None = None) -> None:
+        """The meters that the bus has now. Those that were known keep their standing.
+
+        `near_zero`: seconds between two polls of those whose account is nearly used up.
+        """
         lines: dict[str, Line] = {}
         for meter in meters:
-            known = self._lines.get(meter.id)
-            if known is None or (known.unit, known.profile.name) != (meter.unit, meter.profile):
-                lines[meter.id] = Line(meter, load_profile(meter.profile), due=self._loop.time())
-            else:
-                lines[meter.id] = known
-                known.meter = meter
+            line = self._lines.get(meter.id)
+            if line is None or (line.unit, line.profile.name) != (meter.unit, meter.profile):
+                line = self._line(meter)
+            line.meter = meter
+            lines[meter.id] = line
         self._lines = lines
+        self._pace(near_zero or {})
 
     def trusts(self, meter_id: str) -> bool:
         """Whether the meter at this address passed the checks of its profile when last read (S11)."""
@@ -96,49 +110,112 @@ class Polling:
         line = self._next_line(self._loop.time(), link)
         if line is None:
             return False
-        await self._poll(link, line)
+        if line.probed and not line.refuses:
+            await self._probe(link, line)
+        else:
+            await self._poll(link, line)
         return True
 
+    def _line(self, meter: Meter) -> Line:
+        profile = self._profiles(meter.profile)
+        pace = Pace(baud=self._baud, form=profile.serial.format, turnaround_s=profile.turnaround_ms / 1000)
+        return Line(meter, profile, pace, due=self._loop.time())
+
+    def _pace(self, near_zero: Mapping[str, float]) -> None:
+        """However many accounts are near zero, their polls take no more than half of the bus."""
+        hurried = [line for name, line in self._lines.items() if name in near_zero]
+        half_s = 2 * sum(line.pace.transaction_s(read.request) for line in hurried for read in line.profile.reads)
+        for name, line in self._lines.items():
+            usual_s = float(line.meter.poll_every_s)
+            wanted_s = near_zero.get(name)
+            if wanted_s is None:
+                line.paced(usual_s, near_zero=False)
+            else:
+                line.paced(min(usual_s, max(wanted_s, half_s)), near_zero=True)
+
     def _someone_healthy_due(self, now: float) -> bool:
-        return any(line.due <= now and not line.offline for line in self._lines.values())
+        return any(line.due <= now and not line.probed for line in self._lines.values())
 
     def _next_line(self, now: float, link: Link) -> Line | None:
-        """The healthy meter that has waited longest; a dead one only from the share that dead ones have."""
-        due = [line for line in self._lines.values() if line.due <= now and not link.tainted(line.unit)]
-        healthy = [line for line in due if not line.offline]
-        dead = [line for line in due if line.offline]
+        """An account near zero, or the healthy meter that has waited longest; a dead one from the share of the dead."""
+        healthy: Line | None = None
+        dead: Line | None = None
+        for line in self._lines.values():
+            if line.due > now or link.tainted(line.unit):
+                continue
+            if line.probed:
+                if dead is None or line.due < dead.due:
+                    dead = line
+            elif healthy is None or (not line.near_zero, line.due) < (not healthy.near_zero, healthy.due):
+                healthy = line
         # On an idle bus any credit will do. On a busy one a whole probe must have been saved up for, or the dead would
         # never be asked again; then it goes first.
-        credit_s = self._probe_credit(now)
-        if dead and (credit_s >= self._settings.reply_timeout_s or (credit_s > 0 and not healthy)):
-            return min(dead, key=lambda line: line.due)
-        return min(healthy, key=lambda line: line.due, default=None)
+        credit_s = self._probe_credit(now, busy=healthy is not None)
+        if dead is None or credit_s <= 0:
+            return healthy
+        affordable = healthy is None or credit_s >= dead.timeout_s(self._settings, dead.probe)
+        return dead if affordable else healthy
 
-    def _probe_credit(self, now: float) -> float:
+    def _probe_credit(self, now: float, *, busy: bool) -> float:
         settings = self._settings
-        earned_s = (now - self._credited_at) * settings.probe_share
+        share = settings.busy_probe_share if busy else settings.probe_share
+        earned_s = (now - self._credited_at) * share
         self._credited_at = now
         self._probe_credit_s = min(self._probe_credit_s + earned_s, settings.reply_timeout_s)
         return self._probe_credit_s
 
-    async def _poll(self, link: Link, line: Line) -> None:
-        """One read of a meter. A command that comes in meanwhile waits for this one transaction, not for the rest."""
-        started, probe = self._loop.time(), line.offline
-        read = line.profile.reads[len(line.replies)]
-        self._swept = False
+    async def _probe(self, link: Link, line: Line) -> None:
+        """A short read, to learn whether a dead meter lives. Whatever it says, it lives if it says anything."""
+        started = self._loop.time()
         try:
-            timeout_s = line.timeout_s(self._settings)
-            reply = await link.ask(line.unit, read.request, timeout_s=timeout_s, gate=self._gate)
+            await link.ask(line.unit, line.probe, timeout_s=line.timeout_s(self._settings, line.probe), gate=self._gate)
         except (LinkDown, NotSent):
-            return  # The connection or the lease is gone, and the bus sees to that; the meter is not to blame.
+            return
+        except ExceptionReply as said:
+            if said.from_gateway:
+                self._failed(link, line)
+            else:
+                self._found(line)
         except Trouble:
             self._failed(link, line)
         else:
-            self._answered(line, words(reply), started)
+            self._found(line)
         finally:
-            if probe:
-                self.counts.probes += 1
-                self._probe_credit_s -= self._loop.time() - started
+            took_s = self._loop.time() - started
+            self.counts.probes += 1
+            self.counts.probes_s += took_s
+            self._probe_credit_s -= took_s
+
+    def _found(self, line: Line) -> None:
+        now, alone = self._loop.time(), self._all_silent()
+        self._tell_found(line)
+        line.found(now)
+        if alone:
+            # One that is back is a sign that the wire is back.
+            self._all_due(now)
+
+    def _tell_found(self, line: Line) -> None:
+        if line.offline:
+            log.info("meter_found", gateway=self._gateway_id, meter=line.meter.id)
+
+    async def _poll(self, link: Link, line: Line) -> None:
+        """One read of a meter. A command that comes in meanwhile waits for this one transaction, not for the rest."""
+        started = self._loop.time()
+        read = line.profile.reads[len(line.replies)]
+        self._swept = False
+        try:
+            timeout_s = line.timeout_s(self._settings, read.request)
+            reply = await link.ask(line.unit, read.request, timeout_s=timeout_s, gate=self._gate)
+        except (LinkDown, NotSent):
+            return  # The connection or the lease is gone, and the bus sees to that; the meter is not to blame.
+        except ExceptionReply as said:
+            line.refuses = not said.from_gateway
+            self._failed(link, line)
+        except Trouble:
+            line.refuses = False
+            self._failed(link, line)
+        else:
+            self._answered(line, words(reply), started)
 
     def _gate(self) -> None:
         if not self._may_send():
@@ -162,11 +239,7 @@ class Polling:
 
     def _answered(self, line: Line, reply: tuple[int, ...], started: float) -> None:
         now = self._loop.time()
-        if line.offline:
-            log.info("meter_found", gateway=self._gateway_id, meter=line.meter.id)
-            if self._all_silent():
-                # One that is back is a sign that the wire is back.
-                self._all_due(now)
+        self._tell_found(line)
         line.answered(now - started)
         line.replies.append(reply)
         if len(line.replies) < len(line.profile.reads):

@@ -86,7 +86,11 @@ async def test_a_command_that_expires_while_the_facts_are_looked_at_is_not_writt
 async def test_dead_meters_do_not_starve_the_living(framing: Framing) -> None:
     """F31: two of four meters are silent; the others are read at nine tenths of the pace of the bus or more."""
     settings = replace(
-        REAL, reply_timeout_s=0.4, shortest_timeout_s=0.3 if framing == "rtu" else None, backoff_first_s=0.5
+        REAL,
+        reply_timeout_s=0.4,
+        shortest_timeout_s=0.3 if framing == "rtu" else None,
+        backoff_first_s=0.5,
+        busy_probe_share=0.1,
     )
     async with running_field(units=4, framing=framing, baud=9600, poll_every_s=0, settings=settings) as field:
         field.sandbox.faults.timeout_s = 0.3
