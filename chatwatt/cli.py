@@ -11,13 +11,13 @@ from typing import Any
 
 from bot.texts import language_for, trouble_text
 from chatwatt import __version__, logs
-from chatwatt.commands import audit, backup, chat, check, demo, import_, restore, roles, tariff
+from chatwatt.commands import audit, backup, chat, check, demo, gateway, import_, restore, roles, tariff
 from prepaid.domain.errors import Trouble
 
 EXIT_TROUBLE = 2
 EXIT_INTERRUPTED = 130
 
-COMMANDS = (demo, roles, check, audit, backup, restore, import_, tariff, chat)
+COMMANDS = (demo, roles, check, audit, backup, restore, import_, gateway, tariff, chat)
 
 
 def parser() -> argparse.ArgumentParser:

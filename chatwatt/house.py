@@ -16,6 +16,7 @@ from bot.conversations.runner import Conversation
 from bot.delivery import NoticeSender
 from chatwatt import health
 from chatwatt.settings import Settings
+from chatwatt.ways import open_ways
 from chatwatt.web import serve
 from chatwatt.wiring import Runtime
 from meters.worker import Worker
@@ -94,7 +95,8 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
 
 async def run_worker(house: House, stop: asyncio.Event) -> None:
     """The owner of buses."""
-    await Worker(house.business, owner=f"{house.runtime.owner}:worker").run(stop)
+    async with open_ways(house.runtime.settings, house.runtime.clock) as ways:
+        await Worker(house.business, owner=f"{house.runtime.owner}:worker", ways=ways).run(stop)
 
 
 async def run_scheduler(house: House, stop: asyncio.Event) -> None:

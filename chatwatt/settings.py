@@ -78,6 +78,17 @@ class Settings(BaseSettings):
     telegram_api: str = "https://api.telegram.org"
     telegram_mode: Literal["polling", "webhook"] = "polling"
     telegram_webhook_secret: SecretStr | None = None
+    modbus_ca_file: str = ""
+    modbus_certificate_file: str = ""
+    modbus_key_file: str = ""
+    """Certificates for gateways that speak Modbus/TCP Security and have no files of their own."""
+    dial_in_file: Path | None = None
+    """Where units call, and how they say who they are. Absent: nobody can call."""
+    dial_in_host: str = "0.0.0.0"  # noqa: S104 - units call from outside
+    dial_in_register_s: float = Field(default=10.0, gt=0, le=300)
+    dial_in_idle_s: float = Field(default=180.0, ge=5, le=86400)
+    dial_in_waiting_most: int = Field(default=200, ge=1, le=100_000)
+    dial_in_calls_per_minute: int = Field(default=300, ge=1, le=1_000_000)
 
     @field_validator("mongodb_uri", "redis_url")
     @classmethod

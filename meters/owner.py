@@ -11,7 +11,7 @@ import structlog
 from meters.bus import Bus
 from meters.calls import Calls
 from meters.lines import BusSettings
-from meters.links.opening import opener
+from meters.links.opening import Ways
 from meters.profile import Measures, Values
 from meters.profiles import load_profile
 from meters.reconciler import Reconciler
@@ -40,12 +40,13 @@ class Owner:
         settings: BusSettings,
         may_send: Callable[[], bool],
         still_ours: Callable[[], Awaitable[bool]],
+        ways: Ways | None = None,
     ) -> None:
         self._business = business
         self._gateway = gateway
         self._calls = calls
         self._still_ours = still_ours
-        connect = opener(gateway, timeout_s=settings.connect_timeout_s)
+        connect = (ways or Ways()).opener(gateway, timeout_s=settings.connect_timeout_s)
         self.bus = Bus(gateway.id, connect, self, settings=settings, may_send=may_send)
         self.reconciler = Reconciler(self.bus, self, business.clock)
         self.sweeps = Sweeps(gateway.id, lambda sweep: calls.settle_readings(business, sweep))

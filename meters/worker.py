@@ -15,6 +15,7 @@ import structlog
 
 from meters.calls import Calls
 from meters.lines import BusSettings
+from meters.links.opening import DIALS_IN, Ways
 from meters.owner import Owner
 from prepaid.domain.errors import Refused, TryAgain, Unknown
 from prepaid.domain.metering import Gateway
@@ -26,6 +27,9 @@ LEASE_S = 10.0
 LEASE_MARGIN_S = 1.0
 """An owner stops this much before its lease ends, because clocks differ and a frame takes its time."""
 TRANSPARENT_SHORTEST_TIMEOUT_S = 0.3
+MOBILE_TIMEOUT_S = 4.0
+CALL_S = 8.0
+"""A unit that does not call again within this time is lost; its owner must say so before the lease moves on."""
 
 
 def seconds_awake_or_not() -> float:
@@ -34,8 +38,13 @@ def seconds_awake_or_not() -> float:
 
 
 def bus_settings(gateway: Gateway) -> BusSettings:
-    """A transparent link adapts to its meters; behind a Modbus TCP gateway only its own timeout counts."""
-    if gateway.transport == "rtu_tcp":
+    """A transparent link adapts to its meters; behind a Modbus TCP gateway only its own timeout counts.
+
+    A mobile network takes its time, and a unit that calls is waited for instead of called again and again.
+    """
+    if gateway.transport in DIALS_IN:
+        return BusSettings(reply_timeout_s=MOBILE_TIMEOUT_S, connect_timeout_s=CALL_S, reconnect_most_s=1.0)
+    if gateway.transport in {"rtu_tcp", "serial"}:
         return BusSettings(shortest_timeout_s=TRANSPARENT_SHORTEST_TIMEOUT_S)
     return BusSettings()
 
@@ -63,7 +72,9 @@ class Worker:
         lease_s: float = LEASE_S,
         margin_s: float = LEASE_MARGIN_S,
         seconds: Callable[[], float] = seconds_awake_or_not,
+        ways: Ways | None = None,
     ) -> None:
+        self._ways = ways or Ways()
         self._business = business
         self._owner = owner
         self._calls = calls or Calls()
@@ -89,7 +100,10 @@ class Worker:
     async def _tend(self) -> None:
         """Renews what is held, drops what is doubtful, takes what is free."""
         try:
-            gateways = {gateway.id: gateway for gateway in await self._business.store.sites.gateways()}
+            known = await self._business.store.sites.gateways()
+            if self._ways.door is not None:
+                self._ways.door.know(known)
+            gateways = {gateway.id: gateway for gateway in known if self._ways.serves(gateway)}
         except TryAgain as away:
             log.warning("gateways_unknown", why=away.key)
             gateways = {held.gateway.id: held.gateway for held in self._held.values()}
@@ -139,6 +153,7 @@ class Worker:
             settings=self._settings(held.gateway),
             may_send=lambda: self._live(held),
             still_ours=lambda: self._business.store.leases.holds(held.lease),
+            ways=self._ways,
         )
 
     def _live(self, held: _Held) -> bool:

@@ -7,6 +7,8 @@ missing=""
 for package in "$@"; do
     case "$package" in
         python3-venv) python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing $package" ;;
+        libc6-dev) [ -e /usr/include/stdio.h ] || missing="$missing $package" ;;
+        libmodbus-dev) [ -e /usr/include/modbus/modbus.h ] || missing="$missing $package" ;;
         *) command -v "$package" >/dev/null 2>&1 || missing="$missing $package" ;;
     esac
 done

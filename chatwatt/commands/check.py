@@ -10,7 +10,10 @@ import aiohttp
 
 from bot.texts import trouble_text
 from chatwatt.settings import Settings, load, load_wechat_pay
+from chatwatt.ways import open_ways
 from chatwatt.wiring import Runtime, open_runtime, real_providers
+from meters.links.errors import LinkDown
+from meters.links.opening import DIALS_IN
 from meters.profiles import profile_names
 from prepaid.domain.errors import Refused, Trouble
 
@@ -86,13 +89,17 @@ async def _profiles() -> str:
 
 
 async def _gateways(runtime: Runtime) -> str:
-    """A TCP connection to each gateway, and nothing is sent."""
+    """A connection to each gateway that we call, and nothing is sent. Those that call us are only counted."""
     gateways = await runtime.store.sites.gateways()
-    for gateway in gateways:
-        _, writer = await asyncio.open_connection(gateway.host, gateway.port)
-        writer.close()
-        await writer.wait_closed()
-    return f"{len(gateways)} reachable"
+    called = [gateway for gateway in gateways if gateway.transport not in DIALS_IN]
+    async with open_ways(runtime.settings.model_copy(update={"dial_in_file": None}), runtime.clock) as ways:
+        for gateway in called:
+            try:
+                (await ways.opener(gateway, timeout_s=REACH_S_MAX)()).close()
+            except LinkDown:
+                raise Refused("refused.gateway_unreachable", gateway=gateway.id) from None
+    calling = f", {len(gateways) - len(called)} call us" if len(called) < len(gateways) else ""
+    return f"{len(called)} reachable{calling}"
 
 
 async def _telegram(settings: Settings) -> str:

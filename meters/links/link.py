@@ -82,6 +82,8 @@ class Link(asyncio.Protocol, ABC):
     def connection_lost(self, exc: Exception | None) -> None:
         """The stream is gone; whoever waits learns it at once."""
         del exc
+        if self.closed.is_set():
+            return
         self._transport = None
         self.closed.set()
         waiting = self._waiting
@@ -131,9 +133,13 @@ class Link(asyncio.Protocol, ABC):
         finally:
             self._waiting = None
 
+    def rest_s(self) -> float:
+        """How long the line itself must still be quiet before the next frame."""
+        return 0.0
+
     async def _leave_alone(self, unit: int) -> None:
         # The owner of the bus asks other units meanwhile; this wait is for whoever does not.
-        left_s = self.tainted(unit)
+        left_s = max(self.tainted(unit), self.rest_s())
         if left_s > 0:
             await asyncio.sleep(left_s)
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pymodbus.framer.rtu import FramerRTU
-
+from meters.links.crc import crc16, with_crc
 from meters.links.link import Link, Waiting
+
+__all__ = ["RtuLink", "with_crc"]
 
 EXCEPTION_BYTES = 2
 CRC_BYTES = 2
-
-
-def with_crc(body: bytes) -> bytes:
-    """Unit and PDU with their CRC behind them."""
-    return body + FramerRTU.compute_CRC(body).to_bytes(2, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class RtuLink(Link):
         buffer, at = self._buffer, self._buffer.find(head)
         while at >= 0 and at + length + CRC_BYTES <= len(buffer):
             end = at + length + CRC_BYTES
-            if with_crc(bytes(buffer[at : at + length])) == buffer[at:end]:
+            if not crc16(buffer[at:end]):  # A frame with its own checksum behind it has the checksum 0.
                 pdu = bytes(buffer[at + 1 : at + length])
                 del buffer[at:end]
                 return pdu

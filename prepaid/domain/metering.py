@@ -79,16 +79,37 @@ class Watermark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkOptions:
+    """What only some transports need; the fields of the others stay empty."""
+
+    device: str = ""
+    """Serial port of "serial", as "/dev/ttyUSB0"."""
+    form: str = "8N1"
+    """Data bits, parity and stop bits of "serial"."""
+    ca_file: str = ""
+    """Of "tls": who must have signed the gateway's certificate. PEM, as the next two."""
+    certificate_file: str = ""
+    key_file: str = ""
+    server_name: str = ""
+    """Of "tls": the name in the gateway's certificate; empty, its host."""
+    caller_id: str = ""
+    """What a unit that dials in calls itself; empty, the gateway's own id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
     """A communication unit: one bus, one owner at a time."""
 
     id: str
     site_id: str
     transport: str
-    """"tcp" (Modbus TCP) or "rtu_tcp" (transparent serial server)."""
-    host: str
-    port: int
+    """"tcp" (Modbus TCP), "tls" (Modbus/TCP Security), "rtu_tcp" (transparent serial server), "serial", "dial_in"
+    (a DTU that calls us) or "acrel_4g" (a meter with its own modem, in Acrel's envelope)."""
+    host: str = ""
+    port: int = 0
+    """0 is the usual port of the transport."""
     baud: int = 9600
+    options: LinkOptions = field(default_factory=LinkOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from meters.links.rtu import with_crc
+from meters.links.crc import with_crc
 
 CLOSE = None
 Answer = Sequence[tuple[float, bytes | None]]
