@@ -6,33 +6,50 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Final
 
 from bot.texts import language_for, trouble_text
 from chatwatt import __version__, logs
-from chatwatt.commands import audit, backup, chat, check, demo, gateway, import_, restore, roles, tariff
 from prepaid.domain.errors import Trouble
 
 EXIT_TROUBLE = 2
 EXIT_INTERRUPTED = 130
 
-COMMANDS = (demo, roles, check, audit, backup, restore, import_, gateway, tariff, chat)
+COMMANDS: Final[Mapping[str, str]] = {
+    "demo": "demo",
+    "all": "roles",
+    "serve": "roles",
+    "worker": "roles",
+    "scheduler": "roles",
+    "check": "check",
+    "audit": "audit",
+    "backup": "backup",
+    "restore": "restore",
+    "import": "import_",
+    "gateway": "gateway",
+    "tariff": "tariff",
+    "chat": "chat",
+}
+"""Each command and its module in `chatwatt.commands`. Only what is asked for is imported: chat libraries are large."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """All commands and their options; those of one command when `words` begin with its name."""
     root = argparse.ArgumentParser(prog="chatwatt", description="Chat-first prepaid electricity and water.")
     root.add_argument("--version", action="version", version=f"chatwatt {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add(commands)
+    asked = COMMANDS.get(words[0]) if words else None
+    for module in dict.fromkeys(COMMANDS.values()) if asked is None else (asked,):
+        import_module(f"chatwatt.commands.{module}").add(commands)
     return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code: 0 well, 1 the check failed, 2 trouble that is told."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser(words).parse_args(words)
     logs.configure(level=os.environ.get("CHATWATT_LOG_LEVEL", "INFO"), as_json=_json_logs())
     try:
         return _run(arguments.run(arguments))

@@ -21,6 +21,7 @@ from chatwatt.embedded.programs import redis_program, valkey_path
 from chatwatt.embedded.service import Service
 from prepaid.storage.driver import Database, DriverName, connect
 from tests.fakes.clock import ManualClock
+from tests.fakes.recycled import Databases
 
 _REDIS_DATABASES: Final = 16
 _SYSTEM_REDIS: Final = Path("/usr/bin/redis-server")
@@ -50,19 +51,36 @@ def store_uris(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreUris]:
         loop.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def driver_name() -> DriverName:
     """The MongoDB driver under test."""
     return cast("DriverName", os.environ.get("CHATWATT_DRIVER", "motor"))
 
 
+@pytest.fixture(scope="session")
+def databases(store_uris: StoreUris, driver_name: DriverName) -> Iterator[Databases]:
+    """The databases that tests hand on to one another."""
+    lent = Databases(store_uris.mongodb_uri, driver_name)
+    yield lent
+    if "CHATWATT_TEST_MONGODB_URI" in os.environ:
+        # The embedded server drops slowly and is thrown away whole; a real one is left as it was.
+        asyncio.run(lent.drop())
+
+
 @pytest.fixture
-async def database(store_uris: StoreUris, driver_name: DriverName) -> AsyncIterator[Database]:
-    """A MongoDB database of the test's own, empty."""
+async def database(databases: Databases) -> AsyncIterator[Database]:
+    """A MongoDB database of the test's own, empty, with every collection and index in place."""
+    database = await databases.lend()
+    yield database
+    await databases.take_back(database)
+
+
+@pytest.fixture
+async def bare_database(store_uris: StoreUris, driver_name: DriverName) -> AsyncIterator[Database]:
+    """A MongoDB database of the test's own, in which there is nothing at all."""
     database = connect(store_uris.mongodb_uri, f"test_{secrets.token_hex(6)}", driver=driver_name)
     yield database
     if "CHATWATT_TEST_MONGODB_URI" in os.environ:
-        # The embedded server drops slowly and is thrown away whole; a real one is left as it was.
         await database.drop()
     await database.close()
 

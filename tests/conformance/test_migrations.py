@@ -30,21 +30,21 @@ def test_numbers_are_dense_and_names_are_single() -> None:
     assert len({each.name for each in MIGRATIONS}) == len(MIGRATIONS)
 
 
-async def test_each_runs_once(database: Database, clock: ManualClock) -> None:
+async def test_each_runs_once(bare_database: Database, clock: ManualClock) -> None:
     """Y1: a second start finds nothing to do, and a restored backup runs them all again without harm."""
-    await open_store(database, clock)
-    rows = [row["_id"] async for row in database.collection("schema_migrations").find({})]
+    await open_store(bare_database, clock)
+    rows = [row["_id"] async for row in bare_database.collection("schema_migrations").find({})]
     assert sorted(rows) == [each.number for each in MIGRATIONS]
-    assert await migrate(database, clock.now()) == 0
-    await migrate_again(database, clock.now())
-    assert await database.collection("schema_migrations").count_documents({}) == len(MIGRATIONS)
+    assert await migrate(bare_database, clock.now()) == 0
+    await migrate_again(bare_database, clock.now())
+    assert await bare_database.collection("schema_migrations").count_documents({}) == len(MIGRATIONS)
 
 
-async def test_several_processes_may_start_at_once(database: Database, clock: ManualClock) -> None:
+async def test_several_processes_may_start_at_once(bare_database: Database, clock: ManualClock) -> None:
     """F5, F7: each opens the same empty store, and all of them come up."""
-    stores = await asyncio.gather(*(open_store(database, clock) for _ in range(4)))
+    stores = await asyncio.gather(*(open_store(bare_database, clock) for _ in range(4)))
     assert len(stores) == 4
-    assert await database.collection("schema_migrations").count_documents({}) == len(MIGRATIONS)
+    assert await bare_database.collection("schema_migrations").count_documents({}) == len(MIGRATIONS)
 
 
 async def test_documents_of_an_older_program_load_and_live_on(database: Database, clock: ManualClock) -> None:

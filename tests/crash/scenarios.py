@@ -180,7 +180,7 @@ Snapshot = dict[str, list[Document]]
 
 async def open_stage(database: Database, fuse: Fuse) -> Stage:
     """The building as it stands, in this process."""
-    building = await build(database, ManualClock(), migrated=True)
+    building = await build(database, ManualClock())
     return Stage(building=building, business=watched(building.business, fuse), fuse=fuse, database=database)
 
 

@@ -26,6 +26,7 @@ from prepaid.usecases.credit_payment import credit_payment
 from prepaid.usecases.settle_readings import settle_readings
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.clock import ManualClock
+from tests.fakes.recycled import is_migrated
 
 SITE = "maple"
 GATEWAY = "gw-1"
@@ -213,7 +214,7 @@ class Building:
         )
 
 
-async def build(database: Database, clock: ManualClock, *, migrated: bool = False, **policy: int) -> Building:
+async def build(database: Database, clock: ManualClock, **policy: int) -> Building:
     """An empty building. `policy` overrides numbers; by default a cut follows a minute after its warning."""
     numbers = {"warning_lead_s": 60, "settle_every_s": 1, "no_off_after_on_s": 60, **policy}
     site = Site(
@@ -224,7 +225,7 @@ async def build(database: Database, clock: ManualClock, *, migrated: bool = Fals
         policy=SupplyPolicy(**numbers),  # type: ignore[arg-type]
         tariff=FlatTariff(id="t1", price_micro_per_kwh=PRICE_MICRO),
     )
-    store = store_over(database, clock) if migrated else await open_store(database, clock)
+    store = store_over(database, clock) if await is_migrated(database) else await open_store(database, clock)
     await store.sites.save_site(site)
     await store.sites.save_gateway(Gateway(id=GATEWAY, site_id=SITE, transport="tcp", host="127.0.0.1", port=1))
     provider = ScriptedProvider()

@@ -101,3 +101,13 @@ def test_a_fresh_interpreter_can_start_the_command() -> None:
     result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr
     assert "demo" in result.stdout
+
+
+def test_every_command_is_found_by_its_name_alone() -> None:
+    """The table that says which module holds a command is right: each is there without importing the others."""
+    cli = importlib.import_module("chatwatt.cli")
+    for name in cli.COMMANDS:
+        root = cli.parser([name])
+        choices = next(action.choices for action in root._actions if isinstance(action, argparse._SubParsersAction))
+        assert name in choices
+    assert set(cli.COMMANDS) == set(_commands())

@@ -1,0 +1,62 @@
+"""Databases that one test hands on to the next, empty but with every collection, rule and index in place.
+
+Making them takes the embedded server ten times as long as emptying them, and a suite of hundreds of tests feels it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from prepaid.storage.driver import Database, DriverName, connect
+from prepaid.storage.mongo import open_store
+from tests.fakes.clock import ManualClock
+
+KEPT = frozenset({"schema_migrations"})
+"""Says that the database is migrated, which it stays."""
+
+
+class Databases:
+    """The databases of one test process that stand ready. A test that fails still hands its own back, emptied."""
+
+    def __init__(self, uri: str, driver: DriverName) -> None:
+        self._uri = uri
+        self._driver = driver
+        self._ready: list[str] = []
+
+    async def lend(self) -> Database:
+        """An empty, migrated database, connected in this loop."""
+        if self._ready:
+            return self._connect(self._ready.pop())
+        database = self._connect(f"test_{secrets.token_hex(6)}")
+        await open_store(database, ManualClock())
+        return database
+
+    async def take_back(self, database: Database) -> None:
+        """Empties it for the next test, and closes the connection."""
+        names = [name for name in await database.collection_names() if name not in KEPT]
+        await asyncio.gather(*(_empty(database, name) for name in names))
+        self._ready.append(database.name)
+        await database.close()
+
+    async def drop(self) -> None:
+        """Leaves nothing behind."""
+        for name in self._ready:
+            database = self._connect(name)
+            await database.drop()
+            await database.close()
+
+    def _connect(self, name: str) -> Database:
+        return connect(self._uri, name, driver=self._driver)
+
+
+async def _empty(database: Database, name: str) -> None:
+    rows = database.collection(name)
+    # Asking costs the server a tenth of what deleting nothing does.
+    if await rows.find_one({}, {"_id": 1}) is not None:
+        await rows.delete_many({})
+
+
+async def is_migrated(database: Database) -> bool:
+    """Whether every collection and index is in place already."""
+    return await database.collection("schema_migrations").find_one({}, {"_id": 1}) is not None
