@@ -7,6 +7,7 @@ says, so that what is measured against it is measured against physics.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ class BusCounts:
     busy_s: float = 0.0
     asked: list[tuple[int, bytes]] = field(default_factory=list)
     """Unit and PDU of the newest requests, oldest first."""
+    spoke: list[int] = field(default_factory=list)
+    """Who spoke on the bus, as numbers of connections, each run of one as one: a number twice is two masters."""
 
 
 class SandboxGateway:
@@ -128,6 +131,8 @@ class SandboxGateway:
             self.counts.transactions += 1
             self.counts.asked.append((asked.unit, asked.pdu))
             del self.counts.asked[:-1000]
+            if self.counts.spoke[-1:] != [connection.number]:
+                self.counts.spoke.append(connection.number)
             await self._transact(connection, asked)
             self.counts.busy_s += time.monotonic() - started
 
@@ -176,11 +181,15 @@ class SandboxGateway:
         connection.send(put(self.framing, asked, unit, pdu, garbled=garbled))
 
 
+_numbers = itertools.count(1)
+
+
 class _Connection(asyncio.Protocol):
     """One client of a gateway."""
 
     def __init__(self, gateway: SandboxGateway) -> None:
         self._gateway = gateway
+        self.number = next(_numbers)
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 

@@ -20,11 +20,12 @@ from prepaid.ports.office import Approvals, Closings, Receipts, RefundingProvide
 from prepaid.ports.people import AuditRecord, AuditTrail, Notices, People, Sender, Sessions
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.time import Clock
-from prepaid.ports.wakeups import TOPIC_INBOX, TOPIC_OUTBOX, Waiter, Wakeups, topic_gateway
+from prepaid.ports.wakeups import TOPIC_INBOX, TOPIC_OUTBOX, TOPIC_WORKERS, Waiter, Wakeups, topic_gateway
 
 __all__ = [
     "TOPIC_INBOX",
     "TOPIC_OUTBOX",
+    "TOPIC_WORKERS",
     "Approvals",
     "AuditRecord",
     "AuditTrail",

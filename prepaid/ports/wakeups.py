@@ -28,6 +28,8 @@ class Wakeups(Protocol):
 
 TOPIC_INBOX = "inbox"
 TOPIC_OUTBOX = "outbox"
+TOPIC_WORKERS = "workers"
+"""A worker came or went, or a gateway is free."""
 
 
 def topic_gateway(gateway_id: str) -> str:

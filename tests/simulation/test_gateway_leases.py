@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import cast
 
@@ -18,7 +18,6 @@ from prepaid.ports import Business, Lease
 from tests.fakes.field import QUICK, Field, WallClock, running_field
 
 LEASE_S = 0.9
-NOBODY = Lease(resource="", owner="", token=0, until=datetime.min.replace(tzinfo=UTC))
 
 
 @dataclass(slots=True)
@@ -27,6 +26,7 @@ class MemoryLeases:
 
     clock: WallClock = field(default_factory=WallClock)
     now: dict[str, Lease] = field(default_factory=dict)
+    under: dict[str, Lease] = field(default_factory=dict)
     tokens: int = 0
     away: bool = False
 
@@ -37,11 +37,41 @@ class MemoryLeases:
         held, at = self.now.get(resource), self.clock.now()
         if held is not None and held.owner != owner and held.until > at:
             return None
-        if held is None or held.owner != owner or held.until <= at:
-            self.tokens += 1
-        lease = Lease(resource=resource, owner=owner, token=self.tokens, until=at + timedelta(seconds=ttl_s))
+        ours = held is not None and held.owner == owner and held.until > at
+        self.tokens += not ours
+        token = held.token if held is not None and ours else self.tokens
+        lease = Lease(resource=resource, owner=owner, token=token, until=at + timedelta(seconds=ttl_s))
         self.now[resource] = lease
         return lease
+
+    async def take_under(self, resource: str, session: Lease) -> Lease | None:
+        """Takes what belongs to no live session."""
+        if self.away:
+            raise TryAgain("try_again.store")
+        if resource in self.now and self._lives(self.now[resource]) and self.under[resource] != session:
+            return None
+        self.tokens += 1
+        lease = Lease(resource=resource, owner=session.owner, token=self.tokens, until=session.until)
+        self.now[resource], self.under[resource] = lease, session
+        return lease
+
+    async def live(self, kind: str) -> list[Lease]:
+        """What is in force."""
+        if self.away:
+            raise TryAgain("try_again.store")
+        return [lease for name, lease in self.now.items() if name.startswith(f"{kind}:") and self._lives(lease)]
+
+    def owner(self, resource: str) -> str:
+        """Who has it now, without the number of the process."""
+        lease = self.now.get(resource)
+        return lease.owner.split(":")[0] if lease is not None and self._lives(lease) else ""
+
+    def _lives(self, lease: Lease) -> bool:
+        session = self.under.get(lease.resource)
+        if session is None:
+            return lease.until > self.clock.now()
+        keeper = self.now.get(session.resource)
+        return keeper is not None and keeper.token == session.token and keeper.until > self.clock.now()
 
     async def release(self, lease: Lease) -> None:
         """Gives it back."""
@@ -50,7 +80,7 @@ class MemoryLeases:
     async def holds(self, lease: Lease) -> bool:
         """Whether it still stands."""
         held = self.now.get(lease.resource)
-        return held is not None and held.token == lease.token
+        return held is not None and held.token == lease.token and self._lives(held)
 
 
 def business_of(known: Field, leases: MemoryLeases) -> Business:
@@ -91,9 +121,9 @@ async def test_a_second_worker_takes_over_when_the_first_ends() -> None:
             await known.until(lambda: len(known.readings) > settled)
             async with at_work(worker_of(known, leases, "w2")):
                 await known.until(lambda: len(known.readings) > settled + 3)
-                assert leases.now["gateway:g1"].owner == "w1"
+                assert leases.owner("gateway:g1") == "w1"
                 stop.set()
-                await known.until(lambda: leases.now.get("gateway:g1", NOBODY).owner == "w2")
+                await known.until(lambda: leases.owner("gateway:g1") == "w2")
                 settled = len(known.readings)
                 await known.until(lambda: len(known.readings) > settled)
 
