@@ -22,6 +22,7 @@ from chatwatt.wiring import Runtime
 from meters.worker import Worker
 from payments import notifications
 from payments.providers import Provider
+from payments.upkeep import upkeep
 from prepaid.domain.errors import Refused
 from prepaid.ports import Business, Sender
 from prepaid.storage.holiday_tables import holiday_table
@@ -67,6 +68,7 @@ async def open_house(runtime: Runtime, providers: Mapping[str, Provider]) -> Asy
     async with AsyncExitStack() as stack:
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
+        await stack.enter_async_context(upkeep(providers.values()))
         yield House(
             runtime=runtime,
             business=business,

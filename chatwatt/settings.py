@@ -28,6 +28,7 @@ class WeChatPaySettings(BaseSettings):
     merchant_serial: str = ""
     merchant_private_key_file: Path | None = None
     api_v3_key: SecretStr = SecretStr("")
+    key_mode: Literal["public_key", "certificates", "switching"] = "public_key"
     public_key_id: str | None = None
     public_key_file: Path | None = None
     base_url: str = "https://api.mch.weixin.qq.com"
@@ -46,6 +47,7 @@ class WeChatPaySettings(BaseSettings):
             "merchant_serial": self.merchant_serial,
             "merchant_private_key_pem": _read(self.merchant_private_key_file),
             "api_v3_key": self.api_v3_key.get_secret_value(),
+            "key_mode": self.key_mode,
             "public_key_id": self.public_key_id,
             "public_key_pem": _read(self.public_key_file) if self.public_key_id else None,
             "notify_url": notify_url,

@@ -7,13 +7,12 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from chatwatt.clock import SystemClock
 from chatwatt.embedded import EmbeddedStores
 from chatwatt.settings import Settings, WeChatPaySettings
 from payments.providers import Provider, build
-from payments.providers.wechat_pay_config import LOOPBACK
+from payments.providers.wechat_pay_config import WeChatPayConfig
 from prepaid.domain.clock_trust import ClockTrust
 from prepaid.domain.errors import Refused
 from prepaid.ports import Business, Clock, Store
@@ -97,8 +96,9 @@ def real_providers(settings: Settings, wechat_pay: WeChatPaySettings, clock: Clo
     if wechat_pay.given:
         if not settings.public_url.startswith("https://"):
             raise Refused("refused.public_url_missing")
-        if (urlsplit(wechat_pay.base_url).hostname or "") in LOOPBACK:
-            raise Refused("refused.sandbox_gateway")
         notify_url = f"{settings.public_url.rstrip('/')}/notify/wechat_pay"
-        providers["wechat_pay"] = build("wechat_pay", wechat_pay.fields(notify_url), clock)
+        fields = wechat_pay.fields(notify_url)
+        providers["wechat_pay"] = build("wechat_pay", fields, clock)
+        if WeChatPayConfig.model_validate(fields).is_sandbox:
+            raise Refused("refused.sandbox_gateway")
     return providers

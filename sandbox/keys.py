@@ -36,14 +36,22 @@ def _new_key_pem() -> str:
     ).decode()
 
 
-def _load(pem: str) -> rsa.RSAPrivateKey:
+def load_key(pem: str) -> rsa.RSAPrivateKey:
+    """A key of ours."""
     key = serialization.load_pem_private_key(pem.encode(), password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("the sandbox only makes RSA keys")
     return key
 
 
-def _self_signed(key: rsa.RSAPrivateKey) -> x509.Certificate:
+def new_certificate(days: int = CERTIFICATE_DAYS) -> tuple[str, str]:
+    """Key and certificate of the platform, both PEM. The issuer says that it is a sandbox's."""
+    key_pem = _new_key_pem()
+    certificate = _self_signed(load_key(key_pem), days)
+    return key_pem, certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _self_signed(key: rsa.RSAPrivateKey, days: int) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sandbox platform")])
     now = datetime.now(UTC)
     return (
@@ -53,7 +61,7 @@ def _self_signed(key: rsa.RSAPrivateKey) -> x509.Certificate:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=CERTIFICATE_DAYS))
+        .not_valid_after(now + timedelta(days=days))
         .sign(key, hashes.SHA256())
     )
 
@@ -75,12 +83,12 @@ class WeChatPayKeys:
     @property
     def merchant_key(self) -> rsa.RSAPrivateKey:
         """The merchant's key. The sandbox only uses its public half."""
-        return _load(self.merchant_key_pem)
+        return load_key(self.merchant_key_pem)
 
     @property
     def platform_key(self) -> rsa.RSAPrivateKey:
         """Signs in public-key mode."""
-        return _load(self.platform_key_pem)
+        return load_key(self.platform_key_pem)
 
     @property
     def public_key_pem(self) -> str:
@@ -91,7 +99,7 @@ class WeChatPayKeys:
     @property
     def certificate_key(self) -> rsa.RSAPrivateKey:
         """Signs in certificate mode."""
-        return _load(self.certificate_key_pem)
+        return load_key(self.certificate_key_pem)
 
     @property
     def certificate_serial(self) -> str:
@@ -110,9 +118,9 @@ def wechat_pay_keys(directory: Path) -> WeChatPayKeys:
 
 
 def _fresh_wechat_pay() -> dict[str, str]:
-    certificate_key_pem = _new_key_pem()
-    certificate = _self_signed(_load(certificate_key_pem))
-    mchid = f"1900{secrets.randbelow(10**6):06d}"
+    """A production start knows them for what they are: by the merchant's number, the key's id, the issuer."""
+    certificate_key_pem, certificate_pem = new_certificate()
+    mchid = f"00001900{secrets.randbelow(10**6):06d}"
     return {
         "mchid": mchid,
         "appid": f"wx{secrets.token_hex(8)}",
@@ -120,7 +128,7 @@ def _fresh_wechat_pay() -> dict[str, str]:
         "merchant_serial": secrets.token_hex(20).upper(),
         "merchant_key_pem": _new_key_pem(),
         "platform_key_pem": _new_key_pem(),
-        "public_key_id": f"PUB_KEY_ID_0{mchid}{secrets.token_hex(8)}",
+        "public_key_id": f"PUB_KEY_ID_SANDBOX{secrets.token_hex(16)}",
         "certificate_key_pem": certificate_key_pem,
-        "certificate_pem": certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        "certificate_pem": certificate_pem,
     }

@@ -1,17 +1,15 @@
-"""A stand-in for WeChat Pay API v3 on this machine: Native orders, queries, closing, notifications, and a payer's page.
+"""A stand-in for WeChat Pay API v3 on this machine: orders, refunds, bills, keys, notifications, a payer.
 
 It checks requests and signs answers as the real one does, so the product runs against it unchanged. Faults can be set
 in process (`faults`) or by `POST /sandbox/faults`. Keys and orders live in `keys_dir` and survive a restart.
+`python -m sandbox.wechat_pay_process` runs it by itself.
 """
 
 from __future__ import annotations
 
-import asyncio
 import html
-import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import resources
@@ -22,20 +20,19 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from payments.providers.wechat_pay_config import WeChatPayConfig
+from payments.providers.wechat_pay_config import KeyMode, WeChatPayConfig
 from prepaid.ports import Clock
 from sandbox.keys import wechat_pay_keys
+from sandbox.wechat_pay_api import Api, as_object, errors
 from sandbox.wechat_pay_courier import ANSWER_S_MAX, Courier, MerchantAnswer
 from sandbox.wechat_pay_faults import Faults
-from sandbox.wechat_pay_orders import ApiError, OrderBook, SandboxOrder, order_from_request
-from sandbox.wechat_pay_seal import Seals, spoil, transaction
+from sandbox.wechat_pay_orders import ApiError, OrderBook, SandboxOrder
+from sandbox.wechat_pay_refunds import RefundBook, SandboxRefund
+from sandbox.wechat_pay_seal import Seals
 
 BODY_BYTES_MAX = 64 * 1024
 SHUTDOWN_S_MAX = 2.0
-DELAY_S_MAX = 60.0
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
-
-Act = Callable[[web.Request, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
 
 class _WallClock:
@@ -65,46 +62,58 @@ class SandboxWeChatPay:
         self._keys = wechat_pay_keys(keys_dir)
         self._seals = Seals(self._keys)
         self._book = OrderBook(keys_dir / "wechat_pay_orders.json")
+        self._refunds = RefundBook(keys_dir / "wechat_pay_refunds.json", self._book)
         self.faults = Faults()
         self._courier = Courier(
             seals=self._seals,
-            book=self._book,
+            save=self._save,
             faults=self.faults,
             clock=self._clock,
             retry_scale=retry_scale,
             answer_s_max=answer_s_max,
         )
-        self._closing = asyncio.Event()
+        self._api = Api(
+            keys=self._keys,
+            seals=self._seals,
+            orders=self._book,
+            refunds=self._refunds,
+            faults=self.faults,
+            courier=self._courier,
+            clock=self._clock,
+        )
         self._runner: web.AppRunner | None = None
         self.base_url = ""
 
+    def _save(self) -> None:
+        self._book.save()
+        if self._refunds.all():
+            self._refunds.save()
+
     async def start(self) -> None:
         """Listens on 127.0.0.1, and goes on telling merchants what they have not acknowledged."""
-        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[_errors])
+        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[errors])
         app.add_routes(
             [
-                web.post("/v3/pay/transactions/native", self._api(self._native)),
-                web.get("/v3/pay/transactions/out-trade-no/{no}", self._api(self._query)),
-                web.get("/v3/pay/transactions/id/{id}", self._api(self._query_id)),
-                web.post("/v3/pay/transactions/out-trade-no/{no}/close", self._api(self._close)),
+                *self._api.routes(),
                 web.get("/payer", self._payer_page),
                 web.post("/sandbox/pay", self._pay_request),
+                web.post("/sandbox/tell", self._tell_request),
+                web.post("/sandbox/refund", self._refund_request),
                 web.get("/sandbox/faults", self._show_faults),
                 web.post("/sandbox/faults", self._set_faults),
                 web.get("/sandbox/answers", self._show_answers),
+                web.post("/sandbox/certificates", self._new_certificate),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         self._port = self._runner.addresses[0][1]
-        self.base_url = f"http://127.0.0.1:{self._port}"
-        for order in self._book.to_notify():
-            self._courier.tell(order)
+        self.base_url = self._api.base_url = f"http://127.0.0.1:{self._port}"
+        self._api.carry_on()
 
     async def aclose(self) -> None:
         """Ends everything, within a few seconds."""
-        self._closing.set()
         await self._courier.aclose()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -117,17 +126,30 @@ class SandboxWeChatPay:
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 
-    def merchant_config(self, notify_url: str, *, timeout_s: float = 8.0) -> WeChatPayConfig:
-        """What the product must be told to be this sandbox's merchant."""
+    def merchant_config(
+        self,
+        notify_url: str,
+        *,
+        timeout_s: float = 8.0,
+        key_mode: KeyMode | None = None,
+    ) -> WeChatPayConfig:
+        """What the product must be told to be this sandbox's merchant.
+
+        By default it believes public key and certificate from the start; with a mode it is told no more than a real
+        merchant in that mode, and has to download the certificates.
+        """
+        by_key = key_mode is not KeyMode.CERTIFICATES
+        given = {self._keys.certificate_serial: self._keys.certificate_pem} if key_mode is None else {}
         return WeChatPayConfig(
             mchid=self._keys.mchid,
             appid=self._keys.appid,
             merchant_serial=self._keys.merchant_serial,
             merchant_private_key_pem=self._keys.merchant_key_pem,
             api_v3_key=self._keys.api_v3_key,
-            public_key_id=self._keys.public_key_id,
-            public_key_pem=self._keys.public_key_pem,
-            platform_certificates={self._keys.certificate_serial: self._keys.certificate_pem},
+            key_mode=key_mode or KeyMode.PUBLIC_KEY,
+            public_key_id=self._keys.public_key_id if by_key else None,
+            public_key_pem=self._keys.public_key_pem if by_key else None,
+            platform_certificates=given,
             notify_url=notify_url,
             base_url=self.base_url,
             timeout_s=timeout_s,
@@ -149,12 +171,18 @@ class SandboxWeChatPay:
     def pay(self, code_url: str, *, force: bool = False) -> SandboxOrder:
         """The payer pays; the merchant is told in the background. Raises `ApiError`.
 
+        Takes a code, a page's address, a prepay id, or the parameters of `wx.requestPayment`, whose seal is checked.
         `force` also pays an order that is closed or expired.
         """
-        order = self._book.by_code(code_url)
-        self._book.pay(order, self._clock.now(), force=force)
-        self._courier.tell(order)
+        order = self._order_of(code_url)
+        self._api.pay(order, force=force)
         return order
+
+    def _order_of(self, code_url: str) -> SandboxOrder:
+        if code_url.startswith("{"):
+            self._seals.check_payment(code_url)
+            code_url = str(as_object(code_url.encode())["package"])
+        return self._book.by_code(code_url)
 
     def tell_again(self, out_trade_no: str) -> None:
         """Sends a paid order's notification again."""
@@ -162,87 +190,32 @@ class SandboxWeChatPay:
         if order.transaction_id:
             self._courier.tell(order)
 
-    # The API.
+    def refund(self, out_refund_no: str) -> SandboxRefund:
+        """A refund as it stands. Raises `ApiError`."""
+        return self._refunds.get(out_refund_no)
 
-    def _api(self, act: Act) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """A route that checks the merchant's seal, acts, and seals its answer."""
+    def end_refund(self, out_refund_no: str, status: str) -> SandboxRefund:
+        """Ends a refund by hand: SUCCESS, CLOSED or ABNORMAL; the merchant is told. Raises `ApiError`."""
+        refund = self._refunds.get(out_refund_no)
+        self._api.end_refund(refund, status)
+        return refund
 
-        async def handle(request: web.Request) -> web.StreamResponse:
-            raw = await request.read()
-            now_s = self._clock.now().timestamp()
-            self._seals.check_request(request.method, request.raw_path, request.headers, raw, now_s)
-            faults = self.faults.answer()
-            if faults.answer_status is not None:
-                raise ApiError(faults.answer_status, "SYSTEM_ERROR", "as the faults say")
-            result = await act(request, _object(raw) if raw else {})
-            return await self._answer(request, faults, result)
-
-        return handle
-
-    async def _answer(self, request: web.Request, faults: Faults, result: dict[str, Any] | None) -> web.StreamResponse:
-        await self._delay(faults.answer_delay_s)
-        if faults.answer_status_after is not None:
-            raise ApiError(faults.answer_status_after, "SYSTEM_ERROR", "as the faults say")
-        if faults.lose_answer and request.transport is not None:
-            request.transport.abort()
-        body = b"" if result is None else json.dumps(result, ensure_ascii=False).encode()
-        headers = self._seals.headers(
-            body,
-            self._clock.now().timestamp(),
-            serial=request.headers.get("Wechatpay-Serial"),
-            shift_s=faults.answer_shift_s,
-        )
-        spoil(
-            headers,
-            probe=faults.answer_probe,
-            unknown=faults.answer_unknown_serial,
-            bad=faults.answer_bad_signature,
-        )
-        if result is None:
-            return web.Response(status=204, headers=headers)
-        return web.Response(body=body, headers=headers, content_type="application/json")
-
-    async def _delay(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(min(seconds, DELAY_S_MAX)):
-                await self._closing.wait()
-        except TimeoutError:
-            return
-
-    async def _native(self, _request: web.Request, document: dict[str, Any]) -> dict[str, Any]:
-        now = self._clock.now()
-        wanted = order_from_request(document, mchid=self._keys.mchid, appid=self._keys.appid, now=now)
-        code_url = self._book.place(wanted, now)
-        if self.faults.pay_on_create:
-            self.pay(code_url)
-            if not self.faults.no_notify:
-                await self.wait_answers(len(self.answers) + 1)
-        return {"code_url": code_url}
-
-    async def _query(self, request: web.Request, _document: dict[str, Any]) -> dict[str, Any]:
-        self._check_mchid(request.query.get("mchid"))
-        return transaction(self._book.get(request.match_info["no"]))
-
-    async def _query_id(self, request: web.Request, _document: dict[str, Any]) -> dict[str, Any]:
-        self._check_mchid(request.query.get("mchid"))
-        return transaction(self._book.by_transaction(request.match_info["id"]))
-
-    async def _close(self, request: web.Request, document: dict[str, Any]) -> None:
-        self._check_mchid(document.get("mchid"))
-        self._book.close(request.match_info["no"])
-
-    def _check_mchid(self, mchid: object) -> None:
-        if mchid != self._keys.mchid:
-            raise ApiError(400, "PARAM_ERROR", "mchid")
+    def add_certificate(self, *, sign_with: bool = False) -> str:
+        """One more platform certificate, as before the old one ends; perhaps signs with it at once."""
+        serial = self._seals.add_certificate()
+        if sign_with:
+            self._seals.sign_with(serial)
+        return serial
 
     # The payer and the controls.
 
     async def _payer_page(self, request: web.Request) -> web.Response:
-        order = self._book.by_code(request.query.get("code_url", ""))
+        code = request.query.get("code_url") or f"prepay_id={request.query.get('prepay_id', '')}"
+        order = self._book.by_code(code)
         payable = order.state == "NOTPAY" and not self._book.expired(order, self._clock.now())
         page = resources.files("sandbox").joinpath("wechat_pay_payer.html").read_text(encoding="utf-8")
         values = {
-            "code_url": request.query["code_url"],
+            "code_url": code,
             "amount": f"{order.total // 100}.{order.total % 100:02d} {order.currency}",
             "merchant": order.mchid,
             "description": order.description,
@@ -257,6 +230,19 @@ class SandboxWeChatPay:
         wish = await _json_wish(request)
         order = self.pay(str(wish.get("code_url", "")), force=wish.get("force") is True)
         return web.json_response({"paid": True, "transaction_id": order.transaction_id})
+
+    async def _tell_request(self, request: web.Request) -> web.Response:
+        self.tell_again(str((await _json_wish(request)).get("out_trade_no", "")))
+        return web.json_response({"told": True})
+
+    async def _refund_request(self, request: web.Request) -> web.Response:
+        wish = await _json_wish(request)
+        refund = self.end_refund(str(wish.get("out_refund_no", "")), str(wish.get("status", "")))
+        return web.json_response({"status": refund.status})
+
+    async def _new_certificate(self, request: web.Request) -> web.Response:
+        wish = await _json_wish(request)
+        return web.json_response({"serial": self.add_certificate(sign_with=wish.get("sign_with") is True)})
 
     async def _show_faults(self, _request: web.Request) -> web.Response:
         return web.json_response(asdict(self.faults))
@@ -276,25 +262,4 @@ async def _json_wish(request: web.Request) -> dict[str, Any]:
     """A control's JSON. Its content type keeps foreign pages from sending one in passing."""
     if request.content_type != "application/json":
         raise ApiError(415, "PARAM_ERROR", "application/json is needed")
-    return _object(await request.read())
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(raw)
-    except ValueError:
-        raise ApiError(400, "PARAM_ERROR", "JSON") from None
-    if not isinstance(document, dict):
-        raise ApiError(400, "PARAM_ERROR", "JSON")
-    return document
-
-
-@web.middleware
-async def _errors(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Error answers in the API's form."""
-    try:
-        return await handler(request)
-    except ApiError as error:
-        return web.json_response({"code": error.code, "message": error.message}, status=error.status)
+    return as_object(await request.read())

@@ -42,10 +42,29 @@ class Faults:
     certificate_percent: int = 0
     """So many of a hundred are signed by the platform certificate instead of the public key."""
 
+    # How refunds end, and what the bills of a day hold.
+    refund_ends: str | None = "SUCCESS"
+    """SUCCESS, ABNORMAL or CLOSED, by itself; with null a refund goes on until it is ended by hand."""
+    refund_delay_s: float = 0.0
+    """At real speed."""
+    bill_early: bool = False
+    """Any day has its bill at once."""
+    bill_creating: bool = False
+    bill_extras: int = 0
+    """So many payments in the bill that the merchant does not know."""
+    bill_omits: int = 0
+    """So many lines are missing."""
+    bill_shift_fen: int = 0
+    bill_fee_shift_fen: int = 0
+    """The first payment's amount and fee are off by so much."""
+    bill_wrong_digest: bool = False
+
     # How API requests are answered; the next `answer_times` of them.
     answer_times: int = 1_000_000
     answer_status: int | None = None
     """Answer with this status instead of acting, e.g. 500 or 429."""
+    answer_code: str = "SYSTEM_ERROR"
+    """The error code that goes with it, e.g. NOT_ENOUGH."""
     answer_status_after: int | None = None
     """Act, then answer with this status."""
     lose_answer: bool = False
@@ -56,6 +75,10 @@ class Faults:
     answer_unknown_serial: bool = False
     answer_bad_signature: bool = False
     answer_shift_s: int = 0
+    hide_payments: bool = False
+    """Queries contradict the notification: they say that nothing was paid."""
+    no_certificates: bool = False
+    """A merchant with a public key only: there is nothing to download."""
 
     def replace(self, values: dict[str, Any]) -> None:
         """Sets every fault anew: what is not named is off. Raises `ValueError` for an unknown name or a wrong type."""

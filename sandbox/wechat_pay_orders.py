@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import secrets
@@ -50,6 +51,9 @@ class SandboxOrder:
     success_time: str = ""
     notification_id: str = ""
     notified: bool = False
+    trade_type: str = "NATIVE"
+    payer: str = ""
+    """The openid, where the order names one."""
 
     def parameters(self) -> tuple[object, ...]:
         """What must be the same when the order is asked for again."""
@@ -62,11 +66,15 @@ class SandboxOrder:
             self.notify_url,
             self.attach,
             self.asked_expire,
+            self.trade_type,
+            self.payer,
         )
 
 
-def order_from_request(document: dict[str, Any], *, mchid: str, appid: str, now: datetime) -> SandboxOrder:
-    """Checks a Native request as strictly as the real API does. Raises `ApiError`."""
+def order_from_request(
+    document: dict[str, Any], trade_type: str, *, mchid: str, appid: str, now: datetime
+) -> SandboxOrder:
+    """Checks a request as strictly as the real API does. Raises `ApiError`."""
     if document.get("mchid") != mchid or document.get("appid") != appid:
         raise ApiError(400, "APPID_MCHID_NOT_MATCH", "appid and mchid do not match")
     amount = document.get("amount")
@@ -85,7 +93,26 @@ def order_from_request(document: dict[str, Any], *, mchid: str, appid: str, now:
         attach=str(document.get("attach", "")),
         asked_expire=str(asked),
         expires_at=_expiry(asked, now).isoformat(),
+        trade_type=trade_type,
+        payer=_payer(document, trade_type),
     )
+
+
+def _payer(document: dict[str, Any], trade_type: str) -> str:
+    """An openid is a must in WeChat, an address outside it."""
+    if trade_type == "JSAPI":
+        payer = document.get("payer")
+        return _text(payer if isinstance(payer, dict) else {}, "openid", 128)
+    if trade_type == "MWEB":
+        scene = document.get("scene_info")
+        scene = scene if isinstance(scene, dict) else {}
+        page = scene.get("h5_info")
+        try:
+            ipaddress.ip_address(_text(scene, "payer_client_ip", 45))
+        except ValueError:
+            raise ApiError(400, "PARAM_ERROR", "payer_client_ip") from None
+        _text(page if isinstance(page, dict) else {}, "type", 32)
+    return ""
 
 
 def _text(document: dict[str, Any], key: str, length_max: int, pattern: re.Pattern[str] | None = None) -> str:
@@ -125,7 +152,7 @@ class OrderBook:
         write_private(self._path, json.dumps(rows, ensure_ascii=False))
 
     def place(self, wanted: SandboxOrder, now: datetime) -> str:
-        """Opens the order, or opens it again with the same parameters; returns a new code."""
+        """Opens the order, or opens it again with the same parameters; returns a new code or prepay id."""
         order = self._orders.get(wanted.out_trade_no)
         if order is None:
             order = wanted
@@ -136,15 +163,22 @@ class OrderBook:
             raise ApiError(400, "ORDERPAID", "the order is paid")
         elif order.parameters() != wanted.parameters() or self.expired(order, now):
             raise ApiError(400, "INVALID_REQUEST", "the parameters differ from the first request, or it has expired")
-        code_url = f"weixin://wxpay/bizpayurl?pr={secrets.token_urlsafe(8)}"
-        order.codes = [*order.codes[-CODES_MAX + 1 :], code_url]
+        if order.trade_type == "NATIVE":
+            code = f"weixin://wxpay/bizpayurl?pr={secrets.token_urlsafe(8)}"
+        else:
+            code = f"wx{now:%Y%m%d%H%M%S}{secrets.token_hex(10)}"
+        order.codes = [*order.codes[-CODES_MAX + 1 :], code]
         self.save()
-        return code_url
+        return code
 
     def _add(self, order: SandboxOrder) -> None:
         if len(self._orders) >= ORDERS_MAX:
             self._orders.pop(next(iter(self._orders)))
         self._orders[order.out_trade_no] = order
+
+    def all(self) -> list[SandboxOrder]:
+        """Every order, oldest first."""
+        return list(self._orders.values())
 
     def get(self, out_trade_no: str) -> SandboxOrder:
         """The order with that number."""
@@ -161,9 +195,10 @@ class OrderBook:
         raise ApiError(404, "ORDER_NOT_EXIST", "no such transaction")
 
     def by_code(self, code_url: str) -> SandboxOrder:
-        """The order that a payer scanned."""
+        """The order of a code that was scanned, a page that was opened, or a prepay id."""
+        code = code_url.rpartition("prepay_id=")[2]
         for order in self._orders.values():
-            if code_url in order.codes:
+            if code in order.codes:
                 return order
         raise ApiError(404, "ORDER_NOT_EXIST", "no such code")
 

@@ -9,14 +9,16 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sandbox.keys import WeChatPayKeys
+from sandbox.keys import CERTIFICATE_DAYS, WeChatPayKeys, load_key, new_certificate
 from sandbox.wechat_pay_faults import Faults
 from sandbox.wechat_pay_orders import ApiError, SandboxOrder
+from sandbox.wechat_pay_refunds import SandboxRefund, told
 
 CLOCK_S_MAX = 300
 AUTHORIZATION = "WECHATPAY2-SHA256-RSA2048 "
@@ -30,8 +32,45 @@ class Seals:
         self._keys = keys
         self._merchant: rsa.RSAPublicKey = keys.merchant_key.public_key()
         self._platform = keys.platform_key
-        self._certificate = keys.certificate_key
         self._certificate_serial = keys.certificate_serial
+        self._certificates = {keys.certificate_serial: (keys.certificate_key, keys.certificate_pem)}
+
+    def add_certificate(self, days: int = CERTIFICATE_DAYS) -> str:
+        """One more platform certificate beside those that there are; returns its serial number."""
+        key_pem, certificate_pem = new_certificate(days)
+        certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+        serial = format(certificate.serial_number, "X")
+        self._certificates[serial] = (load_key(key_pem), certificate_pem)
+        return serial
+
+    def sign_with(self, serial: str) -> None:
+        """From now on this certificate signs where a certificate does."""
+        self._certificate_serial = serial
+
+    def certificates(self) -> dict[str, Any]:
+        """The answer of /v3/certificates."""
+        return {"data": [self._shown(serial, pem) for serial, (_, pem) in self._certificates.items()]}
+
+    def _shown(self, serial: str, pem: str) -> dict[str, Any]:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+        return {
+            "serial_no": serial,
+            "effective_time": certificate.not_valid_before_utc.isoformat(),
+            "expire_time": certificate.not_valid_after_utc.isoformat(),
+            "encrypt_certificate": self._sealed(pem.encode(), "certificate", self._keys.api_v3_key.encode()),
+        }
+
+    def check_payment(self, written: str) -> None:
+        """The client's look at the parameters of `wx.requestPayment`. Raises `ApiError` unless the merchant signed."""
+        try:
+            given = {key: str(value) for key, value in json.loads(written).items()}
+            message = "".join(f"{given[key]}\n" for key in ("appId", "timeStamp", "nonceStr", "package"))
+            signature, kind = given["paySign"], given["signType"]
+        except (ValueError, KeyError, AttributeError):
+            raise ApiError(400, "PARAM_ERROR", "requestPayment") from None
+        if kind != "RSA" or given["appId"] != self._keys.appid:
+            raise ApiError(400, "PARAM_ERROR", "requestPayment")
+        self._check_signature(signature, message.encode())
 
     def check_request(self, method: str, target: str, headers: Mapping[str, str], body: bytes, now_s: float) -> None:
         """Raises `ApiError` unless the merchant signed exactly this request within five minutes."""
@@ -65,22 +104,29 @@ class Seals:
 
     def headers(self, body: bytes, now_s: float, *, serial: str | None, shift_s: int = 0) -> dict[str, str]:
         """The sealing headers of `body`; `serial` is the key that the other side asked for, if it did."""
-        with_certificate = serial is None or serial == self._certificate_serial
-        key = self._certificate if with_certificate else self._platform
+        name = self._certificate_serial if serial is None else serial
+        if name == self._keys.public_key_id:
+            key = self._platform
+        elif name in self._certificates:
+            key = self._certificates[name][0]
+        else:
+            raise ApiError(400, "PARAM_ERROR", "Wechatpay-Serial")
         timestamp, nonce = str(int(now_s) + shift_s), secrets.token_hex(16)
         message = b"\n".join((timestamp.encode(), nonce.encode(), body, b""))
         signature = key.sign(message, padding.PKCS1v15(), hashes.SHA256())
         return {
             "Wechatpay-Timestamp": timestamp,
             "Wechatpay-Nonce": nonce,
-            "Wechatpay-Serial": self._certificate_serial if with_certificate else self._keys.public_key_id,
+            "Wechatpay-Serial": name,
             "Wechatpay-Signature": base64.b64encode(signature).decode(),
             "Wechatpay-Signature-Type": AUTHORIZATION.strip(),
         }
 
-    def notification(self, order: SandboxOrder, faults: Faults, now_s: float) -> tuple[dict[str, str], bytes]:
-        """Headers and body of the notification that `order` is paid."""
-        body = json.dumps(self._envelope(order, faults), ensure_ascii=False, separators=(",", ":")).encode()
+    def notification(
+        self, about: SandboxOrder | SandboxRefund, faults: Faults, now_s: float
+    ) -> tuple[dict[str, str], bytes]:
+        """Headers and body of the notification that an order is paid or a refund has ended."""
+        body = json.dumps(self._envelope(about, faults), ensure_ascii=False, separators=(",", ":")).encode()
         by_certificate = secrets.randbelow(100) < faults.certificate_percent
         serial = self._certificate_serial if by_certificate else self._keys.public_key_id
         headers = self.headers(body, now_s, serial=serial, shift_s=faults.timestamp_shift_s)
@@ -89,24 +135,33 @@ class Seals:
         spoil(headers, probe=faults.probe, unknown=faults.unknown_serial, bad=faults.bad_signature)
         return {**headers, "Content-Type": "application/json"}, body
 
-    def _envelope(self, order: SandboxOrder, faults: Faults) -> dict[str, Any]:
-        nonce = secrets.token_hex(6)
+    def _envelope(self, about: SandboxOrder | SandboxRefund, faults: Faults) -> dict[str, Any]:
         key = secrets.token_bytes(32) if faults.other_key else self._keys.api_v3_key.encode()
-        plaintext = json.dumps(transaction(order, faults), ensure_ascii=False).encode()
-        sealed = AESGCM(key).encrypt(nonce.encode(), plaintext, b"transaction")
+        if isinstance(about, SandboxRefund):
+            event, kind, content, at = f"REFUND.{about.status}", "refund", told(about), about.created_at
+        else:
+            # What was true when it was paid, whatever has become of it since.
+            content = {**transaction(about, faults), "trade_state": "SUCCESS"}
+            event, kind, at = "TRANSACTION.SUCCESS", "transaction", about.success_time
+        plaintext = json.dumps(content, ensure_ascii=False).encode()
         return {
-            "id": order.notification_id,
-            "create_time": order.success_time,
+            "id": about.notification_id,
+            "create_time": at,
             "resource_type": "encrypt-resource",
-            "event_type": "TRANSACTION.SUCCESS",
-            "summary": "支付成功",
-            "resource": {
-                "original_type": "transaction",
-                "algorithm": "AEAD_AES_256_GCM",
-                "ciphertext": base64.b64encode(sealed).decode(),
-                "associated_data": "transaction",
-                "nonce": nonce,
-            },
+            "event_type": event,
+            "summary": "退款通知" if kind == "refund" else "支付成功",
+            "resource": {"original_type": kind, **self._sealed(plaintext, kind, key)},
+        }
+
+    @staticmethod
+    def _sealed(plaintext: bytes, associated: str, key: bytes) -> dict[str, str]:
+        nonce = secrets.token_hex(6)
+        sealed = AESGCM(key).encrypt(nonce.encode(), plaintext, associated.encode())
+        return {
+            "algorithm": "AEAD_AES_256_GCM",
+            "ciphertext": base64.b64encode(sealed).decode(),
+            "associated_data": associated,
+            "nonce": nonce,
         }
 
 
@@ -135,10 +190,10 @@ def transaction(order: SandboxOrder, faults: Faults | None = None) -> dict[str, 
     if order.transaction_id:
         shown |= {
             "transaction_id": order.transaction_id,
-            "trade_type": "NATIVE",
+            "trade_type": order.trade_type,
             "bank_type": "OTHERS",
             "success_time": order.success_time,
-            "payer": {"openid": "sandbox-payer"},
+            "payer": {"openid": order.payer or "sandbox-payer"},
         }
         shown["amount"] |= {"payer_total": order.total, "payer_currency": order.currency}
     return shown

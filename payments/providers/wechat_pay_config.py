@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Self
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from payments.providers.wechat_pay_crypto import load_private_key, load_public_key
+from payments.providers.wechat_pay_crypto import load_certificate, load_private_key, load_public_key
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+SANDBOX_KEY_ID = "PUB_KEY_ID_SANDBOX"
+SANDBOX_MCHID = "0000"
+"""The sandbox's merchants begin with it; no merchant of WeChat Pay does."""
+SANDBOX_ISSUER = "sandbox platform"
+
+
+class KeyMode(StrEnum):
+    """Which of WeChat Pay's keys a merchant believes, and which it asks for in its requests."""
+
+    PUBLIC_KEY = "public_key"
+    """The public key alone: every new merchant."""
+    CERTIFICATES = "certificates"
+    """Platform certificates, downloaded; a public key is believed too if it is given."""
+    SWITCHING = "switching"
+    """On the way from certificates to the public key: asks for the public key and believes both."""
 
 
 class WeChatPayConfig(BaseModel):
-    """One merchant. A public key, platform certificates, or both while WeChat Pay switches the merchant over."""
+    """One merchant: who it is, its keys, WeChat Pay's keys by `key_mode`, and where the gateway is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -25,10 +41,11 @@ class WeChatPayConfig(BaseModel):
     merchant_private_key_pem: str = Field(repr=False)
     api_v3_key: str = Field(repr=False, pattern=r"^[!-~]{32}$")
     """32 characters, as typed into the merchant platform."""
+    key_mode: KeyMode = KeyMode.PUBLIC_KEY
     public_key_id: str | None = Field(default=None, pattern=r"^PUB_KEY_ID_[0-9A-Za-z]{1,64}$")
     public_key_pem: str | None = None
     platform_certificates: Mapping[str, str] = Field(default_factory=dict)
-    """PEM by serial number (hexadecimal)."""
+    """PEM by serial number (hexadecimal): believed from the start, beside those that are downloaded."""
     notify_url: str
     """Where WeChat Pay sends notifications: full, public, https, without a query."""
     base_url: str = "https://api.mch.weixin.qq.com"
@@ -52,8 +69,9 @@ class WeChatPayConfig(BaseModel):
     @field_validator("platform_certificates")
     @classmethod
     def _check_certificates(cls, certificates: Mapping[str, str]) -> Mapping[str, str]:
-        for pem in certificates.values():
-            load_public_key(pem)
+        for serial, pem in certificates.items():
+            if load_certificate(pem).serial != serial.upper():
+                raise ValueError("a certificate under another serial number than its own")
         return certificates
 
     @field_validator("base_url", "backup_url", "notify_url")
@@ -73,14 +91,30 @@ class WeChatPayConfig(BaseModel):
     def _check_keys(self) -> Self:
         if (self.public_key_id is None) != (self.public_key_pem is None):
             raise ValueError("public_key_id and public_key_pem go together")
-        if self.public_key_pem is None and not self.platform_certificates:
-            raise ValueError("neither a WeChat Pay public key nor a platform certificate")
+        if self.public_key_pem is None and self.key_mode is not KeyMode.CERTIFICATES:
+            raise ValueError("this mode needs a WeChat Pay public key")
         return self
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether the gateway is on this machine. A production start must refuse it."""
-        return urlsplit(self.base_url).hostname in LOOPBACK
+        """Whether the gateway is on this machine, or any key is a sandbox's. A production start must refuse it."""
+        gateways = [urlsplit(url) for url in (self.base_url, self.backup_url) if url is not None]
+        return (
+            any(gateway.scheme != "https" or gateway.hostname in LOOPBACK for gateway in gateways)
+            or self.mchid.startswith(SANDBOX_MCHID)
+            or (self.public_key_id or "").startswith(SANDBOX_KEY_ID)
+            or any(load_certificate(pem).issuer == SANDBOX_ISSUER for pem in self.platform_certificates.values())
+        )
+
+    @property
+    def asks_with(self) -> str | None:
+        """The key that requests ask WeChat Pay to sign its answers with; None leaves it to its certificates."""
+        return None if self.key_mode is KeyMode.CERTIFICATES else self.public_key_id
+
+    @property
+    def downloads(self) -> bool:
+        """Whether platform certificates are to be downloaded."""
+        return self.key_mode is not KeyMode.PUBLIC_KEY
 
     def keys(self) -> dict[str, rsa.RSAPublicKey]:
         """WeChat Pay's keys by serial or public key id."""

@@ -11,12 +11,15 @@ import base64
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.x509.oid import NameOID
 from multidict import CIMultiDict
 
 from payments.problems import FormatProblem, SignatureKind, SignatureProblem
@@ -55,6 +58,30 @@ def load_public_key(pem: str) -> rsa.RSAPublicKey:
     return key
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformCertificate:
+    """What is needed of one of WeChat Pay's certificates."""
+
+    serial: str
+    key: rsa.RSAPublicKey
+    issuer: str
+    begins_at: datetime
+    ends_at: datetime
+
+
+def load_certificate(pem: str) -> PlatformCertificate:
+    """A PEM certificate with an RSA key. Raises `ValueError` for anything else."""
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    names = certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return PlatformCertificate(
+        serial=format(certificate.serial_number, "X"),
+        key=load_public_key(pem),
+        issuer=str(names[0].value) if names else "",
+        begins_at=certificate.not_valid_before_utc,
+        ends_at=certificate.not_valid_after_utc,
+    )
+
+
 def sign(key: rsa.RSAPrivateKey, message: bytes) -> str:
     """SHA256-RSA2048 (PKCS#1 v1.5), base64."""
     return base64.b64encode(key.sign(message, padding.PKCS1v15(), hashes.SHA256())).decode("ascii")
@@ -72,6 +99,11 @@ def verify(key: rsa.RSAPublicKey, message: bytes, signature_base64: str) -> bool
 def request_message(method: str, target: str, timestamp: str, nonce: str, body: bytes) -> bytes:
     """What a request's signature covers; `target` is path and query exactly as sent."""
     return f"{method}\n{target}\n{timestamp}\n{nonce}\n".encode() + body + b"\n"
+
+
+def payment_message(appid: str, timestamp: str, nonce: str, package: str) -> bytes:
+    """What the signature of `wx.requestPayment` covers."""
+    return f"{appid}\n{timestamp}\n{nonce}\n{package}\n".encode()
 
 
 def answer_message(timestamp: str, nonce: str, body: bytes) -> bytes:
@@ -96,12 +128,34 @@ class Signer:
             f'timestamp="{now_s}",serial_no="{self._serial}"'
         )
 
+    def payment(self, appid: str, prepay_id: str, *, now_s: int) -> dict[str, str]:
+        """The parameters that an official account or a mini-program hands to `wx.requestPayment`."""
+        timestamp, nonce, package = str(now_s), secrets.token_hex(16), f"prepay_id={prepay_id}"
+        return {
+            "appId": appid,
+            "timeStamp": timestamp,
+            "nonceStr": nonce,
+            "package": package,
+            "signType": "RSA",
+            "paySign": sign(self._key, payment_message(appid, timestamp, nonce, package)),
+        }
+
 
 class Verifier:
     """Knows WeChat Pay's keys by serial: public key, platform certificates, or both while it switches over."""
 
     def __init__(self, keys: Mapping[str, rsa.RSAPublicKey]) -> None:
-        self._keys = {_normal(serial): key for serial, key in keys.items()}
+        self._given = {_normal(serial): key for serial, key in keys.items()}
+        self._keys = self._given
+
+    @property
+    def empty(self) -> bool:
+        """Whether it can believe nobody yet."""
+        return not self._keys
+
+    def trust(self, downloaded: Mapping[str, rsa.RSAPublicKey]) -> None:
+        """Believes these certificates beside the keys of the settings, and no others any more."""
+        self._keys = {_normal(serial): key for serial, key in downloaded.items()} | self._given
 
     def check(self, headers: Mapping[str, str], raw: bytes, *, now_s: float) -> None:
         """Raises `SignatureProblem` unless WeChat Pay signed exactly `raw` less than 300 s away from `now_s`."""

@@ -7,7 +7,9 @@ that it may have happened. A 4xx is WeChat Pay's "no", with its code; bodies and
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -15,7 +17,7 @@ import structlog
 from yarl import URL
 
 from payments.metrics import CALLS
-from payments.problems import FormatProblem, SignatureProblem
+from payments.problems import FormatProblem, NotificationProblem
 from payments.providers.wechat_pay_config import WeChatPayConfig
 from payments.providers.wechat_pay_crypto import Signer, Verifier, load_private_key
 from payments.providers.wechat_pay_notification import NAME
@@ -26,9 +28,17 @@ from prepaid.ports import Clock
 log = structlog.get_logger()
 
 ANSWER_BYTES_MAX = 64 * 1024
+FILE_BYTES_MAX = 64 * 1024 * 1024
+FILE_S_MAX = 120.0
 CONNECT_S_MAX = 3.0
 CONNECTIONS_MAX = 20
 USER_AGENT = f"chatwatt aiohttp/{aiohttp.__version__}"
+
+Check = Callable[[Mapping[str, str], bytes], None]
+"""Raises `NotificationProblem` unless the answer with these headers and this body is believed."""
+
+T = TypeVar("T")
+Read: TypeAlias = Callable[[aiohttp.ClientResponse], Awaitable[T]]
 
 _CODE = re.compile(r"[A-Z0-9_]{1,64}", re.ASCII)
 
@@ -40,6 +50,14 @@ class Answer:
     status: int
     body: bytes = b""
     code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    target: str
+    body: bytes
+    timeout: aiohttp.ClientTimeout
 
 
 class WeChatPayLink:
@@ -54,7 +72,7 @@ class WeChatPayLink:
             key=load_private_key(config.merchant_private_key_pem),
         )
         self._bases = [url for url in (config.base_url, config.backup_url) if url is not None]
-        self._public_key_id = config.public_key_id
+        self._asks_with = config.asks_with
         self._timeout = aiohttp.ClientTimeout(total=config.timeout_s, connect=min(CONNECT_S_MAX, config.timeout_s / 2))
         self._session: aiohttp.ClientSession | None = None
 
@@ -64,23 +82,51 @@ class WeChatPayLink:
             await self._session.close()
             self._session = None
 
-    async def call(self, operation: str, method: str, target: str, body: bytes = b"") -> Answer:
+    @property
+    def signer(self) -> Signer:
+        """Signs as the merchant."""
+        return self._signer
+
+    async def call(
+        self, operation: str, method: str, target: str, body: bytes = b"", *, check: Check | None = None
+    ) -> Answer:
         """One request. Raises `TryAgain` if nothing happened, `Unknown` if it may have happened."""
+        believed = check or self._believed
+
+        async def read(response: aiohttp.ClientResponse) -> Answer:
+            return _judge(response, await _read(response, ANSWER_BYTES_MAX), believed)
+
+        answer = await self._counted(operation, self._any_base(_Request(method, target, body, self._timeout), read))
+        CALLS.labels(NAME, operation, "refused" if answer.code else "answered").inc()
+        return answer
+
+    async def download(self, target: str) -> bytes:
+        """A file. Its answer carries no seal, so the caller compares a digest that came under one."""
+
+        async def read(response: aiohttp.ClientResponse) -> bytes:
+            if response.status != 200:  # noqa: PLR2004
+                raise _unknown(f"http_{response.status // 100}xx")
+            return await _read(response, FILE_BYTES_MAX)
+
+        timeout = aiohttp.ClientTimeout(total=FILE_S_MAX, connect=self._timeout.connect)
+        raw = await self._counted("download", self._any_base(_Request("GET", target, b"", timeout), read))
+        CALLS.labels(NAME, "download", "answered").inc()
+        return raw
+
+    async def _counted(self, operation: str, sending: Awaitable[T]) -> T:
         try:
-            answer = await self._any_base(method, target, body)
+            return await sending
         except (TryAgain, Unknown) as trouble:
             why = str(trouble.params.get("why", ""))
             CALLS.labels(NAME, operation, why).inc()
             log.warning("provider_call_failed", provider=NAME, operation=operation, why=why)
             raise
-        CALLS.labels(NAME, operation, "refused" if answer.code else "answered").inc()
-        return answer
 
-    async def _any_base(self, method: str, target: str, body: bytes) -> Answer:
+    async def _any_base(self, wanted: _Request, read: Read[T]) -> T:
         """The backup domain is only asked when no connection was made, so nothing is ever sent twice."""
         for base in self._bases:
             try:
-                return await self._send(base, method, target, body)
+                return await self._send(base, wanted, read)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 continue
             except TimeoutError:
@@ -89,18 +135,19 @@ class WeChatPayLink:
                 raise _unknown("broken_off") from None
         raise TryAgain("try_again.provider", provider=NAME, why="unreachable")
 
-    async def _send(self, base: str, method: str, target: str, body: bytes) -> Answer:
+    async def _send(self, base: str, wanted: _Request, read: Read[T]) -> T:
         # The signature covers path and query as they travel, so the URL must not be encoded a second time.
-        signed_target = urlsplit(base).path + target
+        signed_target = urlsplit(base).path + wanted.target
         request = self._ensure_session().request(
-            method,
-            URL(base + target, encoded=True),
-            data=body or None,
-            headers=self._headers(method, signed_target, body),
+            wanted.method,
+            URL(base + wanted.target, encoded=True),
+            data=wanted.body or None,
+            headers=self._headers(wanted.method, signed_target, wanted.body),
             allow_redirects=False,
+            timeout=wanted.timeout,
         )
         async with request as response:
-            return self._judge(response, await _read(response))
+            return await read(response)
 
     def _headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
         now_s = int(self._clock.now().timestamp())
@@ -111,8 +158,8 @@ class WeChatPayLink:
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
         }
-        if self._public_key_id is not None:
-            headers["Wechatpay-Serial"] = self._public_key_id
+        if self._asks_with is not None:
+            headers["Wechatpay-Serial"] = self._asks_with
         return headers
 
     def _ensure_session(self) -> aiohttp.ClientSession:
@@ -124,30 +171,31 @@ class WeChatPayLink:
             )
         return self._session
 
-    def _judge(self, response: aiohttp.ClientResponse, body: bytes) -> Answer:
-        if response.status in range(200, 300):
-            self._check_seal(response, body)
-            return Answer(response.status, body)
-        if response.status == 429:  # noqa: PLR2004
-            raise TryAgain("try_again.provider", provider=NAME, why="busy")
-        code = _code(body)
-        if response.status in range(400, 500) and code is not None:
-            return Answer(response.status, code=code)
-        raise _unknown(f"http_{response.status // 100}xx")
+    def _believed(self, headers: Mapping[str, str], body: bytes) -> None:
+        self._verifier.check(headers, body, now_s=self._clock.now().timestamp())
 
-    def _check_seal(self, response: aiohttp.ClientResponse, body: bytes) -> None:
+
+def _judge(response: aiohttp.ClientResponse, body: bytes, believed: Check) -> Answer:
+    if response.status in range(200, 300):
         try:
-            self._verifier.check(response.headers, body, now_s=self._clock.now().timestamp())
-        except SignatureProblem as problem:
+            believed(response.headers, body)
+        except NotificationProblem as problem:
             raise _unknown(problem.reason) from None
+        return Answer(response.status, body)
+    if response.status == 429:  # noqa: PLR2004
+        raise TryAgain("try_again.provider", provider=NAME, why="busy")
+    code = _code(body)
+    if response.status in range(400, 500) and code is not None:
+        return Answer(response.status, code=code)
+    raise _unknown(f"http_{response.status // 100}xx")
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
     """The raw body, unless it is longer than any real answer."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > ANSWER_BYTES_MAX:
+        if len(body) > bytes_max:
             response.close()
             raise _unknown("too_large")
     return bytes(body)

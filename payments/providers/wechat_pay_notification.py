@@ -1,4 +1,7 @@
-"""Reads WeChat Pay's notifications and transactions into our words: verify the bytes, then parse, then decrypt."""
+"""Reads WeChat Pay's notifications and transactions into our words: verify the bytes, then parse, then decrypt.
+
+News of a refund has fields of its own and proves nothing about a payment: it only names the refund to ask about.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from prepaid.ports import Clock, InboxRow
 
 NAME = "wechat_pay"
 PAID_EVENT = "TRANSACTION.SUCCESS"
+REFUND_EVENTS = frozenset({"REFUND.SUCCESS", "REFUND.ABNORMAL", "REFUND.CLOSED"})
 ALGORITHM = "AEAD_AES_256_GCM"
 AMOUNT_FEN_MAX = 10**12
 CIPHERTEXT_CHARS_MAX = 1 << 20
@@ -34,6 +38,7 @@ class NotificationReader:
         kind = text(document, "event_type", length_max=64)
         plaintext = open_resource(self._api_v3_key, inner(document, "resource"))
         payment = transaction(parse_object(plaintext)) if kind == PAID_EVENT else None
+        refund_id = refund_number(parse_object(plaintext)) if kind in REFUND_EVENTS else None
         return InboxRow(
             id=f"{NAME}:{text(document, 'id', length_max=64)}",
             provider=NAME,
@@ -42,6 +47,7 @@ class NotificationReader:
             headers=seal_headers(headers),
             payment=payment,
             received_at=now,
+            refund_id=refund_id,
         )
 
 
@@ -78,6 +84,14 @@ def transaction(document: Document) -> Payment:
         paid_at=_instant(text(document, "success_time", length_max=64)),
         success=text(document, "trade_state", length_max=32) == "SUCCESS",
     )
+
+
+def refund_number(document: Document) -> str:
+    """Our number of the refund that a notification is about. The rest must be there, or it is not one of these."""
+    for key in ("mchid", "out_trade_no", "transaction_id", "refund_id", "refund_status"):
+        text(document, key, length_max=64)
+    whole(inner(document, "amount"), "refund", least=1, most=AMOUNT_FEN_MAX)
+    return text(document, "out_refund_no", length_max=64)
 
 
 def _instant(written: str) -> datetime:

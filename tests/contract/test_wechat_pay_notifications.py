@@ -180,12 +180,12 @@ async def test_another_event_is_kept_without_a_payment(rig: Rig) -> None:
     order = await _pay(rig, {"no_notify": True})
     seals = rig.sandbox._seals
     _, body = _sealed(rig, order)
-    body = body.replace(b"TRANSACTION.SUCCESS", b"REFUND.SUCCESS")
+    body = body.replace(b"TRANSACTION.SUCCESS", b"COUPON.USE")
     serial = rig.provider._config.public_key_id
     headers = seals.headers(body, rig.clock.now().timestamp(), serial=serial)
     assert (await _post(rig, headers, body))[0] == 204
     (row,) = rig.inbox.rows.values()
-    assert (row.kind, row.payment) == ("REFUND.SUCCESS", None)
+    assert (row.kind, row.payment) == ("COUPON.USE", None)
 
 
 @pytest.mark.parametrize(

@@ -208,20 +208,6 @@ async def test_a_clock_that_is_wrong_is_noticed(rig: Rig) -> None:
         await provider.aclose()
 
 
-async def test_platform_certificates_work_without_a_public_key(rig: Rig) -> None:
-    """A merchant in certificate mode is served by the same code."""
-    config = rig.sandbox.merchant_config(rig.notify_url).model_copy(
-        update={"public_key_id": None, "public_key_pem": None}
-    )
-    provider = WeChatPay(config, rig.clock)
-    try:
-        order = rig.order()
-        await provider.create(order, "3-201")
-        assert await provider.close(order) is True
-    finally:
-        await provider.aclose()
-
-
 async def test_an_oversized_answer_is_not_swallowed(rig: Rig) -> None:
     """Y3: an answer larger than any real one is not read to its end."""
 

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from payments.notifications import routes
 from payments.providers.wechat_pay import WeChatPay
+from payments.providers.wechat_pay_config import KeyMode
 from prepaid.domain.orders import Order, new_order_id
 from prepaid.ports import Business, Clock
 from sandbox.keys import WeChatPayKeys, wechat_pay_keys, write_private
@@ -108,6 +109,7 @@ async def payment_rig(
     timeout_s: float = 8.0,
     business: Business | None = None,
     clock: Clock | None = None,
+    key_mode: KeyMode | None = None,
     **limits: Any,
 ) -> AsyncIterator[Rig]:
     """The whole chain, with a real business if one is given; `limits` go to the notification door."""
@@ -120,7 +122,7 @@ async def payment_rig(
         aiohttp.ClientSession() as client,
     ):
         notify_url = f"{base}/notify/wechat_pay"
-        provider = WeChatPay(sandbox.merchant_config(notify_url, timeout_s=timeout_s), clock)
+        provider = WeChatPay(sandbox.merchant_config(notify_url, timeout_s=timeout_s, key_mode=key_mode), clock)
         late.provider = provider
         try:
             yield Rig(sandbox, provider, inbox, notify_url, client, stepped)

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from chatwatt.clock import SystemClock
+from chatwatt.settings import Settings, WeChatPaySettings
+from chatwatt.wiring import real_providers
 from payments.providers.wechat_pay import WeChatPayConfig
+from prepaid.domain.errors import Refused
 from sandbox.wechat_pay import SandboxWeChatPay
 from tests.fakes.payment_rig import fresh_keys_dir
 
@@ -57,11 +61,73 @@ def test_secrets_do_not_show(settings: dict[str, Any]) -> None:
     assert "PRIVATE KEY" not in shown
 
 
-def test_a_sandbox_is_known_as_one(settings: dict[str, Any]) -> None:
-    """A production start can tell a gateway on this machine from the real one."""
-    assert WeChatPayConfig.model_validate(settings).is_sandbox
-    real = settings | {
-        "base_url": "https://api.mch.weixin.qq.com",
-        "notify_url": "https://example.com/notify/wechat_pay",
-    }
-    assert not WeChatPayConfig.model_validate(real).is_sandbox
+REAL = {
+    "mchid": "1900000109",
+    "base_url": "https://api.mch.weixin.qq.com",
+    "notify_url": "https://example.com/notify/wechat_pay",
+    "public_key_id": "PUB_KEY_ID_0119000001092026112500000000",
+    "platform_certificates": {},
+}
+
+
+@pytest.mark.parametrize("field", sorted(set(REAL) - {"notify_url"}))
+def test_a_sandbox_is_known_by_each_of_its_marks(settings: dict[str, Any], field: str) -> None:
+    """A production start can tell a sandbox by its gateway, its merchant, its key's id, or its certificate's issuer."""
+    assert not WeChatPayConfig.model_validate(settings | REAL).is_sandbox
+    assert WeChatPayConfig.model_validate(settings | REAL | {field: settings[field]}).is_sandbox
+
+
+@pytest.mark.parametrize(
+    ("mode", "public_key", "accepted"),
+    [
+        ("public_key", True, True),
+        ("public_key", False, False),
+        ("switching", True, True),
+        ("switching", False, False),
+        ("certificates", True, True),
+        ("certificates", False, True),
+    ],
+)
+def test_a_mode_has_the_keys_that_it_needs(
+    settings: dict[str, Any], mode: str, *, public_key: bool, accepted: bool
+) -> None:
+    """Only who relies on certificates can do without a public key."""
+    change: dict[str, Any] = {"key_mode": mode, "platform_certificates": {}}
+    if not public_key:
+        change |= {"public_key_id": None, "public_key_pem": None}
+    if not accepted:
+        with pytest.raises(ValidationError):
+            WeChatPayConfig.model_validate(settings | change)
+        return
+    config = WeChatPayConfig.model_validate(settings | change)
+    assert config.downloads is (mode != "public_key")
+    assert config.asks_with == (None if mode == "certificates" else config.public_key_id)
+
+
+def test_a_certificate_stands_under_its_own_number(settings: dict[str, Any]) -> None:
+    """A certificate that is given under another serial number would verify what it must not."""
+    (pem,) = settings["platform_certificates"].values()
+    with pytest.raises(ValidationError):
+        WeChatPayConfig.model_validate(settings | {"platform_certificates": {"AB12": pem}})
+
+
+async def test_a_production_start_refuses_the_sandbox(settings: dict[str, Any], tmp_path: Path) -> None:
+    """A sandbox's keys are refused although the gateway is the real one; so is a gateway without https."""
+    (tmp_path / "key.pem").write_text(settings["merchant_private_key_pem"])
+    (tmp_path / "pub.pem").write_text(settings["public_key_pem"])
+    given = WeChatPaySettings(
+        mchid=settings["mchid"],
+        appid=settings["appid"],
+        merchant_serial=settings["merchant_serial"],
+        merchant_private_key_file=tmp_path / "key.pem",
+        api_v3_key=SecretStr(settings["api_v3_key"]),
+        public_key_id=settings["public_key_id"],
+        public_key_file=tmp_path / "pub.pem",
+    )
+    program = Settings(public_url="https://example.com")
+    with pytest.raises(Refused, match=r"refused\.sandbox_gateway"):
+        real_providers(program, given, SystemClock())
+    real = given.model_copy(update={"mchid": REAL["mchid"], "public_key_id": REAL["public_key_id"]})
+    assert set(real_providers(program, real, SystemClock())) == {"wechat_pay"}
+    with pytest.raises(Refused, match=r"refused\.provider_not_set_up"):
+        real_providers(program, real.model_copy(update={"base_url": "http://gateway.example.com"}), SystemClock())
