@@ -22,7 +22,8 @@ from payments.providers.wechat_pay_ways import CHINA
 from prepaid.domain.bills import Bill, BillKind, BillRow
 
 TEXT_CHARS_MAX = 64
-NO_REFUND = frozenset({"FAIL"})
+NO_REFUND = "FAIL"
+REFUND_STATES = frozenset({"", "SUCCESS", "PROCESSING", "CHANGE", NO_REFUND})
 PAID = "SUCCESS"
 GIVEN_BACK = frozenset({"REFUND", "REVOKED"})
 NOTHING = frozenset({"", "0"})
@@ -72,9 +73,9 @@ def read_fund_flow(raw: bytes) -> tuple[FlowRow, ...]:
 def _trade_row(line: Row) -> BillRow | None:
     """None for what moved no money: a refund that failed."""
     paid = line["state"] == PAID
-    if not paid and line["state"] not in GIVEN_BACK:
+    if (not paid and line["state"] not in GIVEN_BACK) or line["refund_state"] not in REFUND_STATES:
         raise FormatProblem("bad_bill")
-    if line["refund_state"] in NO_REFUND:
+    if line["refund_state"] == NO_REFUND:
         return None
     return BillRow(
         kind=BillKind.PAYMENT if paid else BillKind.REFUND,

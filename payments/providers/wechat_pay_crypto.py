@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -36,8 +37,9 @@ _TOKEN = re.compile(r"[!-~]{1,128}", re.ASCII)
 _SIGNATURE = re.compile(r"[!-~]{1,2048}", re.ASCII)
 
 
+@lru_cache(maxsize=4)
 def load_private_key(pem: str) -> rsa.RSAPrivateKey:
-    """An RSA key in PKCS#8 or PKCS#1. Raises `ValueError` for anything else."""
+    """An RSA key in PKCS#8 or PKCS#1, checked once. Raises `ValueError` for anything else."""
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)
     except TypeError:
