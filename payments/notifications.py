@@ -1,7 +1,7 @@
 """The door for payment notifications: bound what comes in, verify it, keep it, and only then say yes (M7, A4).
 
 No business rule lives here. Input that is not believed gets a 4xx and changes nothing; a store in doubt gets a 503, so
-that the provider sends again. WeChat Pay takes a 200 or 204 without a body within 5 s for a yes.
+that the provider sends again. WeChat Pay takes a 200 or 204 without a body within 5 s for a yes; Alipay wants a word.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from aiohttp import web
 
 from payments.metrics import NOTIFICATIONS
 from payments.problems import NotificationProblem, SignatureKind
-from payments.receivers import NotificationReceiver
+from payments.receivers import AcknowledgingReceiver, NotificationReceiver
 from prepaid.domain.errors import Trouble
 from prepaid.ports import Business, InboxRow
 from prepaid.usecases.take_notification import take_notification
@@ -82,7 +82,7 @@ class _Door:
             row = receiver.read_notification(request.headers, raw)
         except NotificationProblem as problem:
             return _no(provider, problem.reason, problem.status)
-        return await self._keep(provider, row)
+        return await self._keep(provider, receiver, row)
 
     async def _read(self, request: web.Request, provider: str) -> bytes | web.Response:
         """The body as it travelled, or the answer to one that is too long, too slow, packed or broken off."""
@@ -103,7 +103,7 @@ class _Door:
             return _no(provider, "broken_off", 400)
         return bytes(body)
 
-    async def _keep(self, provider: str, row: InboxRow) -> web.Response:
+    async def _keep(self, provider: str, receiver: NotificationReceiver, row: InboxRow) -> web.Response:
         try:
             async with asyncio.timeout(self._keep_s_max):
                 new = await take_notification(self._business, row)
@@ -113,7 +113,13 @@ class _Door:
         NOTIFICATIONS.labels(provider, "kept" if new else "duplicate").inc()
         if new:
             log.info("notification_kept", provider=provider, row=row.id, kind=row.kind)
-        return web.Response(status=204)
+        return _yes(receiver)
+
+
+def _yes(receiver: NotificationReceiver) -> web.Response:
+    if isinstance(receiver, AcknowledgingReceiver):
+        return web.Response(body=receiver.acknowledgement, content_type="text/plain")
+    return web.Response(status=204)
 
 
 def _no(provider: str, reason: str, status: int) -> web.Response:
