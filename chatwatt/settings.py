@@ -56,6 +56,51 @@ class WeChatPaySettings(BaseSettings):
         }
 
 
+class AlipaySettings(BaseSettings):
+    """One app of an Alipay merchant, with Alipay's public key or with certificates."""
+
+    model_config = SettingsConfigDict(env_prefix="CHATWATT_ALIPAY_", extra="ignore")
+
+    app_id: str = ""
+    seller_id: str = ""
+    app_private_key_file: Path | None = None
+    public_key_file: Path | None = None
+    app_certificate_file: Path | None = None
+    certificate_file: Path | None = None
+    root_certificate_file: Path | None = None
+    gateway_url: str = "https://openapi.alipay.com/gateway.do"
+    ways: str = "qr"
+    return_url: str | None = None
+    mini_app_id: str | None = None
+    refund_days: int = 90
+
+    @property
+    def given(self) -> bool:
+        """Whether the operator set it up at all."""
+        return bool(self.app_id)
+
+    def fields(self, notify_url: str) -> dict[str, object]:
+        """What the provider is built from. Raises `Refused` when a key file cannot be read."""
+        files = {
+            "alipay_public_key": self.public_key_file,
+            "app_certificate": self.app_certificate_file,
+            "alipay_certificates": self.certificate_file,
+            "root_certificates": self.root_certificate_file,
+        }
+        return {
+            "app_id": self.app_id,
+            "seller_id": self.seller_id,
+            "app_private_key": _read(self.app_private_key_file),
+            **{name: None if path is None else _read(path) for name, path in files.items()},
+            "notify_url": notify_url,
+            "gateway_url": self.gateway_url,
+            "ways": sorted({way.strip() for way in self.ways.split(",")}),
+            "return_url": self.return_url,
+            "mini_app_id": self.mini_app_id,
+            "refund_days": self.refund_days,
+        }
+
+
 class Settings(BaseSettings):
     """Everything else."""
 
@@ -119,6 +164,14 @@ def load_wechat_pay() -> WeChatPaySettings:
         return WeChatPaySettings()
     except ValidationError as error:
         raise _refusal(error, "CHATWATT_WECHAT_PAY_") from None
+
+
+def load_alipay() -> AlipaySettings:
+    """The Alipay settings; see `load`."""
+    try:
+        return AlipaySettings()
+    except ValidationError as error:
+        raise _refusal(error, "CHATWATT_ALIPAY_") from None
 
 
 def _refusal(error: ValidationError, prefix: str) -> Refused:

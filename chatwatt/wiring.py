@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from chatwatt.clock import SystemClock
 from chatwatt.embedded import EmbeddedStores
-from chatwatt.settings import Settings, WeChatPaySettings
+from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings
 from payments.providers import Provider, build
+from payments.providers.alipay_config import AlipayConfig
 from payments.providers.wechat_pay_config import WeChatPayConfig
 from prepaid.domain.clock_trust import ClockTrust
 from prepaid.domain.errors import Refused
@@ -90,7 +91,9 @@ async def _stores(settings: Settings) -> tuple[EmbeddedStores | None, str, str]:
     return embedded, uris.mongodb_uri, uris.redis_uri
 
 
-def real_providers(settings: Settings, wechat_pay: WeChatPaySettings, clock: Clock) -> dict[str, Provider]:
+def real_providers(
+    settings: Settings, wechat_pay: WeChatPaySettings, clock: Clock, *, alipay: AlipaySettings | None = None
+) -> dict[str, Provider]:
     """The providers that the operator has set up. Raises `Refused` for half a setup."""
     providers: dict[str, Provider] = {}
     if wechat_pay.given:
@@ -101,4 +104,16 @@ def real_providers(settings: Settings, wechat_pay: WeChatPaySettings, clock: Clo
         providers["wechat_pay"] = build("wechat_pay", fields, clock)
         if WeChatPayConfig.model_validate(fields).is_sandbox:
             raise Refused("refused.sandbox_gateway")
+    if alipay is not None and alipay.given:
+        providers["alipay"] = _alipay(settings, alipay, clock)
     return providers
+
+
+def _alipay(settings: Settings, alipay: AlipaySettings, clock: Clock) -> Provider:
+    if not settings.public_url.startswith("https://"):
+        raise Refused("refused.public_url_missing")
+    fields = alipay.fields(f"{settings.public_url.rstrip('/')}/notify/alipay")
+    provider = build("alipay", fields, clock)
+    if AlipayConfig.model_validate(fields).is_sandbox:
+        raise Refused("refused.sandbox_alipay")
+    return provider

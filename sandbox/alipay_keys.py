@@ -72,7 +72,7 @@ def alipay_keys(directory: Path) -> AlipayKeys:
 def _fresh() -> dict[str, str]:
     root, app, alipay, certificate = (rsa.generate_private_key(65537, 2048) for _ in range(4))
     return {
-        "app_id": f"20210001{secrets.randbelow(10**8):08d}",
+        "app_id": f"99990001{secrets.randbelow(10**8):08d}",
         "seller_id": f"2088{secrets.randbelow(10**12):012d}",
         "app_key_pem": _pem(app),
         "app_certificate_pem": _certificate("sandbox app", app, root),

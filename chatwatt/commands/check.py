@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from bot.texts import trouble_text
-from chatwatt.settings import Settings, load, load_wechat_pay
+from chatwatt.settings import Settings, load, load_alipay, load_wechat_pay
 from chatwatt.ways import open_ways
 from chatwatt.wiring import Runtime, open_runtime, real_providers
 from meters.links.errors import LinkDown
@@ -78,7 +78,7 @@ async def _sites(runtime: Runtime) -> str:
 
 
 async def _payments(settings: Settings, runtime: Runtime) -> str:
-    providers = real_providers(settings, load_wechat_pay(), runtime.clock)
+    providers = real_providers(settings, load_wechat_pay(), runtime.clock, alipay=load_alipay())
     for provider in providers.values():
         await provider.aclose()
     return ", ".join(providers) or "none set up"

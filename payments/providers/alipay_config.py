@@ -21,6 +21,8 @@ from prepaid.domain.orders import PayWay
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 SANDBOX_HOSTS = frozenset({"openapi.alipaydev.com", "openapi-sandbox.dl.alipaydev.com"})
 """Alipay's own sandbox: it moves no real money."""
+SANDBOX_APPS = "9999"
+"""How the app ids of the sandbox that comes with chatwatt begin; no real one does."""
 
 _CERTIFICATES = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -128,9 +130,9 @@ class AlipayConfig(BaseModel):
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether the gateway moves no real money. A production start must refuse it."""
+        """Whether the gateway or the keys move no real money. A production start must refuse it."""
         host = urlsplit(self.gateway_url).hostname
-        return host in LOOPBACK or host in SANDBOX_HOSTS
+        return host in LOOPBACK | SANDBOX_HOSTS or self.app_id.startswith(SANDBOX_APPS)
 
     @property
     def refund_within(self) -> timedelta:

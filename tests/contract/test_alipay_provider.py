@@ -234,7 +234,7 @@ async def test_an_unclear_answer_is_classified(
 
 async def test_an_unsigned_refusal_is_a_no_but_never_for_a_refund(plain: AlipayRig) -> None:
     """M10: a wrong app id is answered unsigned: orders are refused with its code, a refund stays in doubt."""
-    config = plain.sandbox.merchant_config(plain.notify_url).model_copy(update={"app_id": "2021000100000000"})
+    config = plain.sandbox.merchant_config(plain.notify_url).model_copy(update={"app_id": "9999000100000000"})
     provider = Alipay(config, plain.clock)
     order = plain.order()
     with pytest.raises(Refused) as caught:

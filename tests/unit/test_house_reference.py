@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
-from chatwatt.settings import Settings, WeChatPaySettings
+from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings
 from tests.house import ROOT
 
 SETTINGS_PAGE = ROOT / "docs" / "reference" / "settings.md"
@@ -28,7 +28,7 @@ def _variables(settings: type[BaseSettings]) -> set[str]:
 
 
 def _known() -> set[str]:
-    return _variables(Settings) | _variables(WeChatPaySettings)
+    return _variables(Settings) | _variables(WeChatPaySettings) | _variables(AlipaySettings)
 
 
 def _rows(page: str) -> set[str]:
@@ -41,7 +41,7 @@ def test_every_setting_has_its_row_and_no_row_is_stale() -> None:
     assert rows == _known()
 
 
-@pytest.mark.parametrize("settings", [Settings, WeChatPaySettings])
+@pytest.mark.parametrize("settings", [Settings, WeChatPaySettings, AlipaySettings])
 def test_the_stated_defaults_are_the_real_ones(settings: type[BaseSettings]) -> None:
     """A default that the page names is the default of the program."""
     page = SETTINGS_PAGE.read_text(encoding="utf-8")

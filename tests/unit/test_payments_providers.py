@@ -17,7 +17,9 @@ from payments.providers import Provider, build, names
 from prepaid.domain.errors import Refused, TryAgain
 from prepaid.domain.orders import Order, new_order_id
 from prepaid.ports import PaymentProvider
+from sandbox.alipay import SandboxAlipay
 from sandbox.wechat_pay import SandboxWeChatPay
+from tests.fakes.alipay_rig import fresh_alipay_dir
 from tests.fakes.payment_rig import SteppedClock, fresh_keys_dir
 
 BLUEPRINT = "_blueprint"
@@ -32,7 +34,16 @@ def _wechat_pay_settings(directory: Path) -> dict[str, object]:
     return sandbox.merchant_config("http://127.0.0.1:9/notify/wechat_pay").model_dump()
 
 
-OFFLINE: Mapping[str, Callable[[Path], dict[str, object]]] = {"wechat_pay": _wechat_pay_settings}
+def _alipay_settings(directory: Path) -> dict[str, object]:
+    sandbox = SandboxAlipay(keys_dir=fresh_alipay_dir(directory))
+    sandbox.base_url = "http://127.0.0.1:9"
+    return sandbox.merchant_config("http://127.0.0.1:9/notify/alipay").model_dump()
+
+
+OFFLINE: Mapping[str, Callable[[Path], dict[str, object]]] = {
+    "alipay": _alipay_settings,
+    "wechat_pay": _wechat_pay_settings,
+}
 """Settings of each provider under which it can connect to nobody."""
 
 
