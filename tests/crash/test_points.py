@@ -29,4 +29,5 @@ async def test_dying_at_any_write_ends_as_not_dying(store_uris: StoreUris, scena
     assert report["differing"] == []
     assert process.returncode == 0
     assert report["points"] >= LEAST_POINTS.get(scenario, 1)
+    assert report["deaths"] > report["points"] / 2
     assert report["expected"]["audit"]["sum"] == 0
