@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from prepaid.domain.charges import Charge, Metered
 from prepaid.domain.credit import NOTHING_ASIDE, Aside, Recovery, share_of
 from prepaid.domain.errors import InvariantBroken, Refused
 
@@ -83,6 +84,8 @@ class Posting:
     """A credit may not take the balance above this: debt that is moved away never becomes credit (M5)."""
     recovery: Recovery | None = None
     """The share of a top-up that repays arrears. It is taken when the entry is chained, from what is owed just then."""
+    metered: Metered | None = None
+    """Use, priced when the entry is chained; the two lines say nothing but who pays whom, and `ref` which interval."""
 
     def __post_init__(self) -> None:
         """Checks what every posting promises (M1); raises `InvariantBroken`."""
@@ -96,6 +99,8 @@ class Posting:
                 raise InvariantBroken(f"posting {self.idem} has an amount that is no integer in range")
             if line is not own[0] and not self._may_name(line.account):
                 raise InvariantBroken(f"posting {self.idem} names an unknown account {line.account}")
+        if self.metered is not None and (len(self.lines) != len(("own", "other")) or self.delta_micro != 0):
+            raise InvariantBroken(f"posting {self.idem} has a price before it was priced")
 
     def _may_name(self, account: str) -> bool:
         return account.startswith(SYSTEM_PREFIXES) or account in (arrears(self.account_id), deposits(self.account_id))
@@ -109,7 +114,8 @@ class Posting:
     def request_hash(self) -> str:
         """Identifies the content: the same key with another hash is refused (M15)."""
         body = [self.account_id, self.kind, self.currency, [[line.account, line.amount_micro] for line in self.lines]]
-        return _sha256(body)
+        interval = [] if self.metered is None else [sorted(self.ref.items())]
+        return _sha256([*body, *interval])
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,8 @@ class Head:
     """The latest entry that raised the balance: warnings are given once for each such epoch."""
     aside: Aside = NOTHING_ASIDE
     """Debt, deposit and recovery beside the balance."""
+    counted: str = ""
+    """How far each utility's steps are used (`prepaid.domain.tariffs.counted`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +155,12 @@ class Entry:
     prev_hash: str
     hash: str
     aside: Aside = NOTHING_ASIDE
+    counted: str = ""
 
     @property
     def head(self) -> Head:
         """The end of the chain once this entry is its last."""
-        return Head(self.seq, self.balance_micro, self.hash, self.credit_seq, self.aside)
+        return Head(self.seq, self.balance_micro, self.hash, self.credit_seq, self.aside, self.counted)
 
 
 def chain(posting: Posting, head: Head, at: datetime) -> Entry:
@@ -160,7 +169,8 @@ def chain(posting: Posting, head: Head, at: datetime) -> Entry:
     Raises `Refused`: "refused.not_enough" below the floor, "refused.no_debt" above the ceiling, and for more debt or
     deposit than there is.
     """
-    lines = _with_share(posting, head)
+    charge = None if posting.metered is None else posting.metered.charge(head.counted)
+    lines = _with_share(posting, head) if charge is None else _with_charge(posting, charge)
     delta = _amount(lines, customer(posting.account_id))
     balance = head.balance_micro + delta
     _check_limits(posting, delta, balance)
@@ -181,11 +191,12 @@ def chain(posting: Posting, head: Head, at: datetime) -> Entry:
         actor=posting.actor,
         reason=posting.reason,
         currency=posting.currency,
-        ref=posting.ref,
+        ref=posting.ref if charge is None else {**posting.ref, **charge.ref},
         credit_seq=head.seq + 1 if delta > 0 else head.credit_seq,
         prev_hash=head.hash,
         hash="",
         aside=aside,
+        counted=head.counted if charge is None else charge.counted,
     )
     return _with_hash(entry)
 
@@ -198,6 +209,12 @@ def _with_share(posting: Posting, head: Head) -> tuple[Line, ...]:
     own = customer(posting.account_id)
     less = [Line(own, line.amount_micro - share) if line.account == own else line for line in posting.lines]
     return (*less, Line(arrears(posting.account_id), share))
+
+
+def _with_charge(posting: Posting, charge: Charge) -> tuple[Line, ...]:
+    """The lines at the price that holds in this place. The request's hash knows the interval and not the price."""
+    own, amount = customer(posting.account_id), charge.amount_micro
+    return tuple(Line(line.account, -amount if line.account == own else amount) for line in posting.lines)
 
 
 def _check_limits(posting: Posting, delta: int, balance: int) -> None:
@@ -236,7 +253,7 @@ def same_request(entry: Entry, posting: Posting) -> Entry:
 def hash_of(entry: Entry) -> str:
     """SHA-256 over the canonical JSON of everything but the hash itself.
 
-    What lies aside is covered where there is any, so that chains from before it existed still verify (F7).
+    What lies aside and what was counted is covered where there is any, so that chains from before verify too (F7).
     """
     return _sha256(
         [
@@ -257,6 +274,7 @@ def hash_of(entry: Entry) -> str:
             entry.credit_seq,
             entry.prev_hash,
             *_aside_hashed(entry.aside),
+            *([entry.counted] if entry.counted else []),
         ]
     )
 

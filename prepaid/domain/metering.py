@@ -76,6 +76,9 @@ class Watermark:
     year_wh: int = 0
     bands: Mapping[str, int] | None = None
     """The meter's own band registers, where it has them."""
+    on_account: bool = False
+    """The counters are the account's, as they were behind this interval. False in rows from before: the meter's own,
+    which the account's chain takes over with the next interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

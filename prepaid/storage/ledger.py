@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC
 from typing import Any
 
 from bson import Int64
@@ -26,7 +27,7 @@ ATTEMPTS = 60
 """Tries at the same account before contention is called trouble."""
 STRIPES = 256
 HEADS_KEPT = 20_000
-ROWS_A_PAGE = 500
+ROWS_A_PAGE = 1000
 ROW_FIELDS = {"_id": 0, "seq": 1, "at": 1, "kind": 1, "delta": 1, "ref.lines": 1}
 NO_REF: Document = {}
 
@@ -59,6 +60,7 @@ class MongoLedger:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._entries = database.collection("entries", durable=True)
+        self._rows = database.collection("entries", durable=True, naive=True)
         self._heads = database.collection("ledger_heads")
         self._clock = clock
         self._known: dict[str, Head] = {}
@@ -200,10 +202,15 @@ class MongoLedger:
         for first in range(first_seq, last_seq + 1, ROWS_A_PAGE):
             until = min(first + ROWS_A_PAGE, last_seq + 1)
             query = {"acc": account_id, "seq": {"$gte": first, "$lt": until}}
-            found = await self._entries.find_list(query, ROW_FIELDS, limit=ROWS_A_PAGE)
             rows = [
-                LedgerRow(row["seq"], row["at"], row["kind"], row["delta"], row.get("ref", NO_REF).get("lines"))
-                for row in found
+                LedgerRow(
+                    row["seq"],
+                    row["at"].replace(tzinfo=UTC),
+                    row["kind"],
+                    row["delta"],
+                    row.get("ref", NO_REF).get("lines"),
+                )
+                for row in await self._rows.find_list(query, ROW_FIELDS, limit=ROWS_A_PAGE)
             ]
             rows.sort()
             yield rows
@@ -238,11 +245,15 @@ def _head_doc(head: Head) -> Document:
         "hash": head.hash,
         "credit_seq": Int64(head.credit_seq),
         "aside": _aside_doc(head.aside),
+        "counted": {"seq": Int64(head.seq), "text": head.counted},
     }
 
 
 def _head_from(row: Document) -> Head:
-    return Head(row["seq"], row["bal"], row["hash"], row["credit_seq"], _aside_from(row.get("aside")))
+    # An older version of this program moves a row on without its counters: then they are not this entry's.
+    counted = row.get("counted") or {}
+    text = counted["text"] if counted.get("seq") == row["seq"] else ""
+    return Head(row["seq"], row["bal"], row["hash"], row["credit_seq"], _aside_from(row.get("aside")), text)
 
 
 def _aside_doc(aside: Aside) -> Document | None:
@@ -290,6 +301,7 @@ def entry_to_doc(entry: Entry) -> Document:
         "prev": entry.prev_hash,
         "hash": entry.hash,
         "aside": _aside_doc(entry.aside),
+        **({"counted": entry.counted} if entry.counted else {}),
     }
 
 
@@ -314,4 +326,5 @@ def entry_from_doc(document: Document) -> Entry:
         prev_hash=document["prev"],
         hash=document["hash"],
         aside=_aside_from(document.get("aside")),
+        counted=document.get("counted", ""),
     )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from prepaid.domain.accounts import Account, Site
+from prepaid.domain.ledger import Head
 from prepaid.domain.metering import Meter, Watermark
-from prepaid.domain.tariffs import Carry, Pricer, Pricing, Utility, pricer
+from prepaid.domain.tariffs import Carry, Pricer, Pricing, Utility, counted_from_text, pricer, together
 
 NANO_PER_MICRO = 1000
 
@@ -33,8 +34,20 @@ def carry_of(mark: Watermark | None) -> Carry:
     return Carry(exact, mark.charged_micro, mark.period, mark.period_wh, mark.year, mark.year_wh)
 
 
-def price_now(site: Site, account: Account, meters: Sequence[Meter], at: datetime) -> int:
+def counted_before(counted: Carry | None, mark: Watermark | None) -> Carry:
+    """The account's counters, with what a meter counted for itself before its account did.
+
+    A chain that lost its counters to an older version of this program goes on from the meter's watermark.
+    """
+    own = carry_of(mark)
+    if counted is None:
+        return own
+    return counted if mark is None or mark.on_account else together(counted, own)
+
+
+def price_now(site: Site, account: Account, meters: Sequence[Meter], head: Head, at: datetime) -> int:
     """Micro-yuan for the next kWh that the account uses: today's version, this hour's band, the step reached."""
     electric = [meter for meter in meters if meter.utility is Utility.ELECTRICITY]
     mark = electric[0].watermark if electric else None
-    return pricer(account.tariff or site.tariff, site.calendar).price_now(at, carry_of(mark))
+    carry = counted_before(counted_from_text(head.counted).get(Utility.ELECTRICITY), mark)
+    return pricer(account.tariff or site.tariff, site.calendar).price_now(at, carry)

@@ -23,7 +23,7 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
     head = await business.store.ledger.head(account.id)
     meters = await business.store.meters.of_account(account.id)
     gone = head.balance_micro <= account.floor_micro
-    price_micro = price_now(site, account, meters, business.clock.now())
+    price_micro = price_now(site, account, meters, head, business.clock.now())
     sparing = await _sparing(business, account, site) if gone else None
     return BalanceView(
         account_id=account.id,

@@ -112,32 +112,35 @@ async def _pages(
         for row, lines in zip(page, used, strict=True):
             if row.lines is None and row.kind == Kind.CONSUMPTION:
                 lines.extend(await chain.explained(row.seq))
-        _count(page, used, totals)
-        shown: list[StatementLine] = []
-        for (seq, at, kind, delta, _), lines in zip(page, used, strict=True):
-            balance_micro += delta
-            energy_wh = lines[0][_WH] if len(lines) == 1 else sum([line[_WH] for line in lines])
-            shown.append(StatementLine(seq, at, kind, delta, balance_micro, energy_wh))
+        shown, balance_micro = _shown(page, used, balance_micro, totals)
         yield shown
 
 
-def _count(page: Sequence[LedgerRow], used: Sequence[Sequence[Sequence[Any]]], totals: StatementTotals) -> None:
-    """Adds a page to the totals; in plain dictionaries first, because a year has thousands of lines."""
+def _shown(
+    page: Sequence[LedgerRow], used: Sequence[Sequence[Sequence[Any]]], balance_micro: int, totals: StatementTotals
+) -> tuple[list[StatementLine], int]:
+    """The lines of a page and the balance behind it, added to the totals in one pass: a year has thousands of lines."""
     amounts: dict[str, int] = {}
     energy: dict[str, int] = {}
     exact: dict[str, int] = {}
-    for row in page:
-        amounts[row.kind] = amounts.get(row.kind, 0) + row.delta_micro
-    for lines in used:
+    shown: list[StatementLine] = []
+    for (seq, at, kind, delta, _), lines in zip(page, used, strict=True):
+        balance_micro += delta
+        amounts[kind] = amounts.get(kind, 0) + delta
+        energy_wh = 0
         for line in lines:
-            wh, band = line[_WH], line[_BAND]
-            price = line[_PRICE] + line[_SEWAGE] if len(line) > _SEWAGE else line[_PRICE]
+            wh, band, price = line[_WH], line[_BAND], line[_PRICE]
+            if len(line) > _SEWAGE:
+                price += line[_SEWAGE]
+            energy_wh += wh
             energy[band] = energy.get(band, 0) + wh
             exact[band] = exact.get(band, 0) + wh * price
+        shown.append(StatementLine(seq, at, kind, delta, balance_micro, energy_wh))
     totals.entries += len(page)
     totals.amount_micro.update(amounts)
     totals.energy_wh.update(energy)
     totals.exact_nano.update(exact)
+    return shown, balance_micro
 
 
 def _parsed(page: Sequence[LedgerRow]) -> list[list[list[Any]]]:

@@ -110,7 +110,7 @@ def test_a_step_year_may_begin_in_summer() -> None:
     june = datetime(2026, 6, 30, 15, 30, tzinfo=UTC)
     assert pricer.price(point(june, 0), point(june + timedelta(minutes=10), 9), Carry()).carry.year == "2025-07-01"
     assert pricer.price(point(june, 0), point(june + timedelta(hours=1), 9), Carry()).carry == Carry(
-        9, 0, "2026-07", 5, "2026-07-01", 5
+        9, 0, "2026-07", 5, "2026-07-01", 5, (("2026-06", 4), ("2025-07-01", 4))
     )
 
 

@@ -1,6 +1,7 @@
 """What energy and water cost: one exact model for flat, time-of-use, step and combined prices."""
 
 from prepaid.domain.tariffs.bands import Band, DayRule, Holidays, Schedule, Season, Span, hours
+from prepaid.domain.tariffs.counted import counted_from_text, counted_text, together
 from prepaid.domain.tariffs.flat import FlatTariff
 from prepaid.domain.tariffs.lines import lines_from_text, lines_text
 from prepaid.domain.tariffs.plan import (
@@ -59,6 +60,8 @@ __all__ = [
     "TariffPlan",
     "Utility",
     "band_prices",
+    "counted_from_text",
+    "counted_text",
     "dearer",
     "flat",
     "hours",
@@ -74,4 +77,5 @@ __all__ = [
     "tariff_from_text",
     "tariff_text",
     "time_of_use",
+    "together",
 ]

@@ -20,6 +20,9 @@ from prepaid.domain.tariffs.timeline import Stretch, Timeline, millis
 NANO_PER_MICRO = 1000
 FREE = -1
 """The block of what costs nothing."""
+PAST_MONTHS = 3
+PAST_YEARS = 1
+"""Periods before the newest whose counters are kept, for meters that are read late."""
 SLACK_PER_REGISTER_WH = 10
 """How far each of a meter's registers may lag behind: what one digit of a coarse display is worth."""
 
@@ -33,7 +36,11 @@ class Point(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What pricing goes on from: everything priced and charged so far, and how far the month and step year are used."""
+    """What pricing goes on from: everything priced and charged so far, and how far the month and step year are used.
+
+    The month and year are those of the interval that was priced last. Where another meter of the account is read
+    late, they step back to its own, and what the others have counted lies in `past`.
+    """
 
     exact_nano: int = 0
     charged_micro: int = 0
@@ -41,6 +48,8 @@ class Carry(NamedTuple):
     month_wh: int = 0
     year: str = ""
     year_wh: int = 0
+    past: tuple[tuple[str, int], ...] = ()
+    """Other months ("2026-10") and step years ("2026-01-01") with what was used in them."""
 
     @property
     def remainder_nano(self) -> int:
@@ -96,20 +105,22 @@ class Pricer:
         if end.wh < start.wh or end.at_ms < start.at_ms:
             raise InvariantBroken("an interval cannot run backwards")
         lines: list[PricedLine] = []
-        exact, charged, month, month_wh, year, year_wh = carry
+        exact, charged, month, month_wh, year, year_wh, past = carry
         own = _own_registers(start, end)
         for used in self._by_register(start, end) if own else self._by_time(start, end):
             stretch = used.stretch
             if stretch.month != month:
-                month, month_wh = stretch.month, 0
+                month_wh, past = _turned(past, (month, month_wh), stretch.month)
+                month = stretch.month
             if stretch.year != year:
-                year, year_wh = stretch.year, 0
+                year_wh, past = _turned(past, (year, year_wh), stretch.year)
+                year = stretch.year
             if used.wh:
                 exact += self._add(lines, used, month_wh, year_wh)
                 month_wh += used.wh
                 year_wh += used.wh
-        due = round_half_even(exact)
-        return Priced(due - charged, lines, Carry(exact, due, month, month_wh, year, year_wh))
+        due = max(charged, round_half_even(exact))  # Counters that were joined may be half a micro-yuan ahead.
+        return Priced(due - charged, lines, Carry(exact, due, month, month_wh, year, year_wh, past))
 
     def price_now(self, at: datetime, carry: Carry) -> int:
         """Micro-yuan for 1000 more units at this instant, sewage included."""
@@ -205,6 +216,23 @@ def round_half_even(nano: int) -> int:
     micro, rest = divmod(nano, NANO_PER_MICRO)
     half = NANO_PER_MICRO // 2
     return micro + (rest > half or (rest == half and micro % 2 == 1))
+
+
+def laid_by(counters: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    """Counters that may be needed again, oldest first. Whatever is read later than that counts from 0."""
+    used = sorted((period, wh) for period, wh in counters.items() if wh)
+    months = [each for each in used if len(each[0]) == len("2026-11")]
+    years = [each for each in used if len(each[0]) > len("2026-11")]
+    return (*months[-PAST_MONTHS:], *years[-PAST_YEARS:])
+
+
+def _turned(
+    past: tuple[tuple[str, int], ...], old: tuple[str, int], period: str
+) -> tuple[int, tuple[tuple[str, int], ...]]:
+    """What another period has seen so far, once the old one is laid by."""
+    counters = dict(past)
+    counters[old[0]] = old[1]
+    return counters.pop(period, 0), laid_by(counters)
 
 
 def _table(version: Tariff) -> dict[Band, tuple[int, ...]]:
