@@ -36,6 +36,7 @@ from prepaid.usecases.authorize import intent
 from prepaid.usecases.prices import pricing_of
 from prepaid.usecases.set_weather_hold import reach_site
 from prepaid.usecases.show_statement import month_ends
+from prepaid.usecases.show_usage import added_up
 
 log = structlog.get_logger()
 
@@ -148,16 +149,14 @@ def _with(site: Site, utility: Utility, version: Tariff, now: datetime) -> Tarif
 async def _previewed(business: Business, site: Site, account: Account, month: str, new: TariffPlan) -> PreviewLine:
     since, until = month_ends(site, month)
     old = pricing_of(site, account, new.utility)
-    energy = before = after = 0
-    for meter in await business.store.meters.of_account(account.id):
-        if meter.utility is not new.utility:
-            continue
-        hours = await business.store.readings.usage_by_hour(meter.id, since, until)
-        energy += sum(hour.energy_wh for hour in hours)
-        before += 0 if old is None else _cost(old, site, hours)
-        after += _cost(new, site, hours)
+    meters = [each for each in await business.store.meters.of_account(account.id) if each.utility is new.utility]
+    hours = added_up([await business.store.readings.usage_by_hour(meter.id, since, until) for meter in meters])
     return PreviewLine(
-        account_id=account.id, label=account.label, energy_wh=energy, before_micro=before, after_micro=after
+        account_id=account.id,
+        label=account.label,
+        energy_wh=sum(hour.energy_wh for hour in hours),
+        before_micro=0 if old is None else _cost(old, site, hours),
+        after_micro=_cost(new, site, hours),
     )
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from prepaid.domain.access import Action, Actor
-from prepaid.domain.accounts import Account, Site
+from prepaid.domain.accounts import Site
 from prepaid.domain.errors import Refused
-from prepaid.domain.metering import Meter, Usage
-from prepaid.domain.tariffs import Carry, point
+from prepaid.domain.metering import Usage
+from prepaid.domain.tariffs import Carry, Pricer, Utility, counted_from_text, point
 from prepaid.ports import Business
 from prepaid.usecases.authorize import reach_account, site_of
-from prepaid.usecases.prices import pricer_of
+from prepaid.usecases.prices import counted_before, pricer_of
 from prepaid.usecases.views import UsageView
 
 MOST_HOURS = 24 * 31
@@ -30,32 +30,42 @@ async def show_usage(business: Business, actor: Actor, account_id: str, *, hours
     since = until.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours)
     if account.lease_from is not None:
         since = max(since, account.lease_from)  # What was used before is somebody else's business (A1).
-    total: dict[datetime, Usage] = {}
-    for meter in await business.store.meters.of_account(account.id):
-        hours_used = await business.store.readings.usage_by_hour(meter.id, since, until)
-        for usage in _priced(hours_used, meter, account, site, until):
-            known = total.get(usage.start, Usage(start=usage.start, energy_wh=0))
-            energy_wh, amount = known.energy_wh + usage.energy_wh, known.amount_micro + usage.amount_micro
-            total[usage.start] = Usage(start=usage.start, energy_wh=energy_wh, amount_micro=amount)
-    priced = tuple(total[start] for start in sorted(total))
+    meters = await business.store.meters.of_account(account.id)
+    head = await business.store.ledger.head(account.id)
+    priced: list[Usage] = []
+    for utility in Utility:
+        of_one = [meter for meter in meters if meter.utility is utility]
+        found = [await business.store.readings.usage_by_hour(meter.id, since, until) for meter in of_one]
+        carry = counted_before(counted_from_text(head.counted).get(utility), of_one[0].watermark if of_one else None)
+        priced += _priced(added_up(found), pricer_of(site, account, utility), carry, site, until)
+    hours_shown = added_up([priced])
     return UsageView(
         account_id=account.id,
         label=account.label,
         site_time_zone=site.calendar.time_zone,
-        hours=priced,
-        total_wh=sum(line.energy_wh for line in priced),
-        total_micro=sum(line.amount_micro for line in priced),
+        hours=hours_shown,
+        total_wh=sum(line.energy_wh for line in hours_shown),
+        total_micro=sum(line.amount_micro for line in hours_shown),
         since=since,
         until=until,
     )
 
 
-def _priced(hours: Sequence[Usage], meter: Meter, account: Account, site: Site, until: datetime) -> list[Usage]:
-    """A meter's hours with what each costs. Steps are counted as if the watermark's month had led up to the last."""
-    pricer = pricer_of(site, account, meter.utility)
+def added_up(series: Iterable[Sequence[Usage]]) -> tuple[Usage, ...]:
+    """Several meters' hours as one, oldest first."""
+    total: dict[datetime, Usage] = {}
+    for usage in (usage for each in series for usage in each):
+        known = total.get(usage.start, Usage(start=usage.start, energy_wh=0))
+        energy_wh, amount = known.energy_wh + usage.energy_wh, known.amount_micro + usage.amount_micro
+        total[usage.start] = Usage(start=usage.start, energy_wh=energy_wh, amount_micro=amount)
+    return tuple(total[start] for start in sorted(total))
+
+
+def _priced(hours: Sequence[Usage], pricer: Pricer | None, counted: Carry, site: Site, until: datetime) -> list[Usage]:
+    """Hours with what each costs. Steps are counted as if what the account has counted had led up to the last."""
     if pricer is None:
         return list(hours)
-    carry = _carry_before(hours, meter, site)
+    carry = _carry_before(hours, counted, site)
     priced: list[Usage] = []
     for hour in hours:
         end = min(hour.start + HOUR, max(until, hour.start))
@@ -65,12 +75,9 @@ def _priced(hours: Sequence[Usage], meter: Meter, account: Account, site: Site, 
     return priced
 
 
-def _carry_before(hours: Sequence[Usage], meter: Meter, site: Site) -> Carry:
+def _carry_before(hours: Sequence[Usage], counted: Carry, site: Site) -> Carry:
     """How far month and step year were used when the hours began."""
-    mark = meter.watermark
-    if mark is None:
-        return Carry()
-    in_month = sum(hour.energy_wh for hour in hours if site.calendar.month(hour.start) == mark.period)
-    month_wh = max(0, mark.period_wh - in_month)
-    year_wh = max(0, mark.year_wh - sum(hour.energy_wh for hour in hours))
-    return Carry(month=mark.period, month_wh=month_wh, year=mark.year, year_wh=year_wh)
+    in_month = sum(hour.energy_wh for hour in hours if site.calendar.month(hour.start) == counted.month)
+    month_wh = max(0, counted.month_wh - in_month)
+    year_wh = max(0, counted.year_wh - sum(hour.energy_wh for hour in hours))
+    return Carry(month=counted.month, month_wh=month_wh, year=counted.year, year_wh=year_wh)

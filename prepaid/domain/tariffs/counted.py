@@ -26,10 +26,12 @@ def counted_text(counted: Mapping[str, Carry]) -> str:
 
 def together(one: Carry, other: Carry) -> Carry:
     """Two counters as one, for what meters counted for themselves before their account did."""
-    months = _sums((*one.past, *other.past, (one.month, one.month_wh), (other.month, other.month_wh)))
-    years = _sums(((one.year, one.year_wh), (other.year, other.year_wh)))
+    sums: dict[str, int] = {}
+    for each in (one, other):
+        for period, used in (*each.past, (each.month, each.month_wh), (each.year, each.year_wh)):
+            sums[period] = sums.get(period, 0) + used
     month, year = max(one.month, other.month), max(one.year, other.year)
-    month_wh, year_wh = months.pop(month, 0), years.pop(year, 0)
+    month_wh, year_wh = sums.pop(month, 0), sums.pop(year, 0)
     return Carry(
         one.exact_nano + other.exact_nano,
         one.charged_micro + other.charged_micro,
@@ -37,7 +39,7 @@ def together(one: Carry, other: Carry) -> Carry:
         month_wh,
         year,
         year_wh,
-        laid_by({**months, **years}),
+        laid_by(sums),
     )
 
 
@@ -45,10 +47,3 @@ def _carry(row: list[Any]) -> Carry:
     exact, charged, month, month_wh, year, year_wh, past = row
     laid = tuple((str(period), int(used)) for period, used in past)
     return Carry(int(exact), int(charged), str(month), int(month_wh), str(year), int(year_wh), laid)
-
-
-def _sums(pairs: tuple[tuple[str, int], ...]) -> dict[str, int]:
-    sums: dict[str, int] = {}
-    for period, used in pairs:
-        sums[period] = sums.get(period, 0) + used
-    return sums
