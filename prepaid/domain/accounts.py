@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from prepaid.domain.approvals import Limits
@@ -40,6 +40,8 @@ class Site:
     """What electricity costs here."""
     water_tariff: Pricing | None = None
     """What water costs here; None while no water is billed."""
+    listed_fees_from: date | None = None
+    """Fees of the price lists are billed from this local day on; None: ever since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Account:
     """The account's newest entry when it was taken: only a credit after it repays."""
     utility: str = ""
     """What the account pays for where each utility has its own wallet ("electricity", "water"); "" for everything."""
+    tenancy: str = ""
+    """The account whose wallet for another utility this is; "" for the one that a tenancy begins with."""
     tariff: Pricing | None = None
     """The account's own price of electricity instead of the site's."""
     water_tariff: Pricing | None = None

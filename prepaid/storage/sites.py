@@ -44,7 +44,8 @@ class MongoSites:
     async def save_site(self, site: Site) -> None:
         """Creates or replaces a site's description."""
         document = _SITES.to_json_doc(site)
-        await self._sites.update_one({"_id": site.id}, {"$set": document}, upsert=True)
+        fixed = {"listed_fees_from": document.pop("listed_fees_from")}
+        await self._sites.update_one({"_id": site.id}, {"$set": document, "$setOnInsert": fixed}, upsert=True)
 
     async def set_tariff(self, site_id: str, old: Pricing | None, new: TariffPlan) -> bool:
         """One field of the site, found by the versions that it had."""

@@ -16,6 +16,7 @@ from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import Account, Site
 from prepaid.domain.approvals import Approval, Effect, Request, read_content
 from prepaid.domain.errors import InvariantBroken, Refused, TryAgain
+from prepaid.domain.fees import pricing_of
 from prepaid.domain.metering import Usage
 from prepaid.domain.tariffs import (
     ALWAYS,
@@ -33,7 +34,6 @@ from prepaid.domain.tariffs import (
 from prepaid.ports import Business
 from prepaid.usecases.ask_approval import ask_approval
 from prepaid.usecases.authorize import intent
-from prepaid.usecases.prices import pricing_of
 from prepaid.usecases.set_weather_hold import reach_site
 from prepaid.usecases.show_statement import month_ends
 from prepaid.usecases.show_usage import added_up

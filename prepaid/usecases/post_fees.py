@@ -1,19 +1,19 @@
 """Posts the fixed fees that have fallen due: once for each account and local day or month, however often it runs.
 
-A fee only moves the balance. Whether that ends in a cut is decided by the supply policy as always, so a fee can
-neither cut off within protected hours nor without the ordinary warning (S2, S3).
+Fees stand in the price lists that the account pays by and in the site's credit rules (`prepaid.domain.fees`). A fee
+only moves the balance. Whether that ends in a cut is decided by the supply policy as always, so a fee can neither cut
+off within protected hours nor without the ordinary warning (S2, S3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Sequence
 
 import structlog
 
 from prepaid.domain.accounts import Account, AccountStatus, Site
-from prepaid.domain.credit import FixedFee, due_days
 from prepaid.domain.errors import Refused, Trouble
+from prepaid.domain.fees import DueFee, due_fees, has_listed_fees
 from prepaid.domain.ledger import FEES, Entry, Kind, Line, Posting, customer
 from prepaid.domain.notices import NoticeKind, crossed_levels
 from prepaid.ports import Business
@@ -22,25 +22,25 @@ from prepaid.usecases.tell import Crossing, Params, tell_account
 
 log = structlog.get_logger()
 
-LOOK_BACK_DAYS = 7
-"""What an outage of a week left is caught up with; older days are not billed in arrears by surprise."""
-
 
 async def post_fees(business: Business) -> int:
     """Returns how many fees were posted. One account's trouble does not hold up the others."""
     posted = 0
     for site in await business.store.sites.sites():
-        if not site.credit.fees:
-            continue
         for account in await business.store.sites.accounts_below(site.path):
-            if account.site_id == site.id and account.status is AccountStatus.OPEN:
+            charged = site.credit.fees or has_listed_fees(site, account)
+            if charged and account.site_id == site.id and account.status is AccountStatus.OPEN:
                 posted += await _account(business, site, account)
     return posted
 
 
 async def _account(business: Business, site: Site, account: Account) -> int:
     try:
-        posted = [await _post(business, due) for due in _due(business, site, account)]
+        utilities = {meter.utility for meter in await business.store.meters.of_account(account.id)}
+        due = due_fees(site, account, utilities, business.clock.now())
+        posted = [
+            await _post(business, _posting(business, site, account, period, fees)) for period, fees in due.items()
+        ]
         for entry, _ in posted:
             await _warn_low(business, account, site, entry)
         if posted and posted[-1][0].balance_micro <= account.floor_micro:
@@ -69,29 +69,10 @@ async def _post(business: Business, posting: Posting) -> tuple[Entry, bool]:
         return stored, False
 
 
-def _due(business: Business, site: Site, account: Account) -> Iterator[Posting]:
-    """One posting for each day and for each month, with a line for each fee."""
-    today = site.calendar.local(business.clock.now()).date()
-    opened = site.calendar.local(account.lease_from).date() if account.lease_from is not None else None
-    by_period: dict[str, list[FixedFee]] = {}
-    for fee in site.credit.fees:
-        for period in due_days(fee, today=today, opened=opened, most=LOOK_BACK_DAYS):
-            if not _after_lease(site, account, period):
-                by_period.setdefault(period, []).append(fee)
-    for period, fees in sorted(by_period.items()):
-        yield _posting(business, site, account, period, fees)
-
-
-def _after_lease(site: Site, account: Account, period: str) -> bool:
-    """Whether a day or month begins after the tenancy has ended."""
-    if account.lease_to is None:
-        return False
-    first = date.fromisoformat(period if len(period) > len("2026-11") else f"{period}-01")
-    return first > site.calendar.local(account.lease_to).date()
-
-
-def _posting(business: Business, site: Site, account: Account, period: str, fees: list[FixedFee]) -> Posting:
+def _posting(business: Business, site: Site, account: Account, period: str, fees: Sequence[DueFee]) -> Posting:
+    """One for each day and for each month, with a line for each fee."""
     lines = [Line(FEES + fee.id, fee.amount_micro) for fee in fees]
+    versions = sorted({fee.version for fee in fees if fee.version})
     return Posting(
         account_id=account.id,
         idem=f"fee:{account.id}:{period}",
@@ -101,7 +82,7 @@ def _posting(business: Business, site: Site, account: Account, period: str, fees
         actor="clock",
         reason="reason.fee",
         currency=site.currency,
-        ref={"period": period},
+        ref={"period": period, **({"tariff": ",".join(versions)} if versions else {})},
     )
 
 

@@ -6,18 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from prepaid.domain.accounts import Account, Site
+from prepaid.domain.fees import pricing_of
 from prepaid.domain.ledger import Head
 from prepaid.domain.metering import Meter, Watermark
-from prepaid.domain.tariffs import Carry, Pricer, Pricing, Utility, counted_from_text, pricer, together
+from prepaid.domain.tariffs import Carry, Pricer, Utility, counted_from_text, pricer, together
 
 NANO_PER_MICRO = 1000
-
-
-def pricing_of(site: Site, account: Account | None, utility: Utility) -> Pricing | None:
-    """The pricing of a utility, or None where the site has none: such a meter is read, but cannot be billed yet."""
-    if utility is Utility.WATER:
-        return (account.water_tariff if account else None) or site.water_tariff
-    return (account.tariff if account else None) or site.tariff
 
 
 def pricer_of(site: Site, account: Account | None, utility: Utility) -> Pricer | None:
@@ -46,8 +40,14 @@ def counted_before(counted: Carry | None, mark: Watermark | None) -> Carry:
 
 
 def price_now(site: Site, account: Account, meters: Sequence[Meter], head: Head, at: datetime) -> int:
-    """Micro-yuan for the next kWh that the account uses: today's version, this hour's band, the step reached."""
-    electric = [meter for meter in meters if meter.utility is Utility.ELECTRICITY]
-    mark = electric[0].watermark if electric else None
-    carry = counted_before(counted_from_text(head.counted).get(Utility.ELECTRICITY), mark)
-    return pricer(account.tariff or site.tariff, site.calendar).price_now(at, carry)
+    """Micro-yuan for the next kWh that the account uses: today's version, this hour's band, the step reached.
+
+    Of a wallet for water, the next m3; 0 where water has no price yet.
+    """
+    utility = Utility(account.utility or Utility.ELECTRICITY)
+    marks = [meter.watermark for meter in meters if meter.utility is utility]
+    found = pricer_of(site, account, utility)
+    if found is None:
+        return 0
+    carry = counted_before(counted_from_text(head.counted).get(utility), marks[0] if marks else None)
+    return found.price_now(at, carry)

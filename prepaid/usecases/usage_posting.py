@@ -15,6 +15,7 @@ import structlog
 
 from prepaid.domain.accounts import Account, Site
 from prepaid.domain.charges import Charge
+from prepaid.domain.fees import pricing_of
 from prepaid.domain.ledger import REVENUE, Entry, Kind, Line, Posting, customer
 from prepaid.domain.metering import Meter, Reading, Watermark
 from prepaid.domain.tariffs import (
@@ -27,7 +28,7 @@ from prepaid.domain.tariffs import (
     plan_of,
     point,
 )
-from prepaid.usecases.prices import counted_before, pricer_of, pricing_of
+from prepaid.usecases.prices import counted_before, pricer_of
 
 log = structlog.get_logger()
 

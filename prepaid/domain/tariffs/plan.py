@@ -62,7 +62,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fee:
-    """A fixed fee by day or month. Only data: the job that bills fees reads it."""
+    """A fixed fee by day or month, for each account that has a meter of the plan's utility (`prepaid.domain.fees`)."""
 
     id: str
     every: Every

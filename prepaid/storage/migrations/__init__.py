@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 
 from prepaid.storage.driver import Database, DuplicateKey
-from prepaid.storage.migrations import m0001_register_epochs
+from prepaid.storage.migrations import m0001_register_epochs, m0002_listed_fees
 
 log = structlog.get_logger()
 
@@ -28,7 +28,10 @@ class Migration:
     run: Callable[[Database], Awaitable[int]]
 
 
-MIGRATIONS = (Migration(1, "register_epochs", m0001_register_epochs.run),)
+MIGRATIONS = (
+    Migration(1, "register_epochs", m0001_register_epochs.run),
+    Migration(2, "listed_fees", m0002_listed_fees.run),
+)
 
 
 async def migrate(database: Database, now: datetime) -> int:
