@@ -68,6 +68,10 @@ def _balance_rows(language: str, value: BalanceView) -> tuple[Row, ...]:
             label=text(language, "row.balance"),
             value=text(language, "figure.balance", balance_micro=value.balance_micro),
         ),
+        *(
+            Row(label=wallet.label, value=text(language, "figure.balance", balance_micro=wallet.balance_micro))
+            for wallet in value.wallets
+        ),
         *supply_rows(language, value.supplies),
     ]
     if value.hours_left is not None and value.balance_micro > 0:

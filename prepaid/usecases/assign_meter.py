@@ -11,6 +11,7 @@ from prepaid.domain.metering import Meter
 from prepaid.ports import Business
 from prepaid.usecases.authorize import intent, reach_account, record
 from prepaid.usecases.decide_supply import decide_supply
+from prepaid.usecases.wallets import wallet_for
 
 log = structlog.get_logger()
 
@@ -18,12 +19,15 @@ BATCH = 1000
 
 
 async def assign_meter(business: Business, actor: Actor, meter_id: str, account_id: str) -> Meter:
-    """The meter, now with the account. A meter of somebody else is refused: their move-out frees it first.
+    """The meter, now with the account, or with the wallet of its tenancy that pays for what the meter counts.
+
+    A meter of somebody else is refused: their move-out frees it first.
 
     The meter's row is the commit and its supply follows; `mend_supplies` finishes what a crash left between them.
     """
-    account = await reach_account(business, actor, account_id, Action.ASSIGN_METER)
+    named = await reach_account(business, actor, account_id, Action.ASSIGN_METER)
     meter = await _reach(business, actor, meter_id)
+    account = await wallet_for(business, named, meter.utility) if named.status is AccountStatus.OPEN else named
     if account.status is not AccountStatus.OPEN:
         raise Refused("refused.account_closed")
     if meter.site_id != account.site_id:

@@ -8,6 +8,7 @@ from prepaid.domain.errors import Refused, not_found
 from prepaid.domain.people import CODE_TRIES, CODE_TTL_S, code_hash
 from prepaid.ports import Business
 from prepaid.usecases.authorize import intent, record
+from prepaid.usecases.wallets import wallets_of
 
 
 async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -> Account:
@@ -29,13 +30,18 @@ async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -
     if account is None or account.status is AccountStatus.CLOSED:
         raise not_found()
     async with intent(business, actor, "bind_chat", account.path, after=actor.id):
-        await people.bind(actor.id, account.id)
+        for wallet in await wallets_of(business, account):
+            if wallet.status is not AccountStatus.CLOSED:
+                await people.bind(actor.id, wallet.id)
     return account
 
 
 async def unbind_chat(business: Business, actor: Actor, account_id: str) -> None:
-    """Ends the actor's own binding; takes effect with the next message."""
+    """Ends the actor's own binding, to every wallet of the tenancy; takes effect with the next message."""
     if account_id not in actor.accounts:
         raise not_found()
+    account = await business.store.sites.account(account_id)
+    wallets = [account_id] if account is None else [each.id for each in await wallets_of(business, account)]
     async with intent(business, actor, "unbind_chat", account_id, before=actor.id):
-        await business.store.people.unbind(actor.id, account_id)
+        for wallet_id in wallets:
+            await business.store.people.unbind(actor.id, wallet_id)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from prepaid.domain.access import Action, Actor
-from prepaid.domain.accounts import AccountStatus
+from prepaid.domain.accounts import Account, AccountStatus
 from prepaid.domain.approvals import Approval, read_content
 from prepaid.domain.closing import Closing, Step
 from prepaid.domain.errors import InvariantBroken, Refused, Trouble, not_found
@@ -23,6 +23,7 @@ from prepaid.usecases.cash_topup import CASH_DESK
 from prepaid.usecases.closing_meters import settle_meters
 from prepaid.usecases.closing_money import PAYABLE, balance_out, pay_back_all
 from prepaid.usecases.tell import Crossing, tell_staff
+from prepaid.usecases.wallets import wallets_of
 
 log = structlog.get_logger()
 
@@ -38,11 +39,22 @@ _WORK: Mapping[Step, Callable[[Business, Closing], Awaitable[str | None]]] = {
 
 
 async def close_account(business: Business, actor: Actor, account_id: str, *, reason: str) -> Closing:
-    """Begins the move-out, or goes on with it, and returns how far it is. Top-ups are blocked from now on."""
+    """Begins the move-out, or goes on with it, and returns how far it is. Top-ups are blocked from now on.
+
+    All wallets of the tenancy end with it, each by a row of its own: its final readings, its statement, its credit.
+    """
     account = await reach_account(business, actor, account_id, Action.CLOSE_ACCOUNT)
     if not reason.strip():
         raise Refused("refused.reason_needed")
-    row = Closing(
+    others = [each for each in await wallets_of(business, account) if each.id != account.id]
+    rows = [await business.store.closings.add(_row(business, actor, each, reason)) for each in (*others, account)]
+    for row in rows[:-1]:
+        await _or_later(business, row)
+    return await drive_closing(business, rows[-1])
+
+
+def _row(business: Business, actor: Actor, account: Account, reason: str) -> Closing:
+    return Closing(
         id=account.id,
         site_id=account.site_id,
         path=account.path,
@@ -50,8 +62,15 @@ async def close_account(business: Business, actor: Actor, account_id: str, *, re
         asked_at=business.clock.now(),
         reason=reason,
     )
-    held = await business.store.closings.add(row)
-    return await drive_closing(business, held)
+
+
+async def _or_later(business: Business, closing: Closing) -> bool:
+    """As far as it goes now; what troubles one account is for the sweeper, and holds up no other."""
+    try:
+        return (await drive_closing(business, closing)).step is Step.CLOSED
+    except Trouble as trouble:
+        log.warning("closing_waits", account=closing.id, kind=type(trouble).__name__, key=trouble.key)
+        return False
 
 
 async def show_closing(business: Business, actor: Actor, account_id: str) -> Closing:
@@ -78,13 +97,7 @@ async def drive_closing(business: Business, closing: Closing) -> Closing:
 
 async def resume_closings(business: Business) -> int:
     """Goes on with every move-out. One account's trouble does not hold up the others; returns how many were closed."""
-    closed = 0
-    for closing in await business.store.closings.open(BATCH):
-        try:
-            closed += (await drive_closing(business, closing)).step is Step.CLOSED
-        except Trouble as trouble:
-            log.warning("closing_waits", account=closing.id, kind=type(trouble).__name__, key=trouble.key)
-    return closed
+    return sum([await _or_later(business, closing) for closing in await business.store.closings.open(BATCH)])
 
 
 async def pay_out_as_agreed(business: Business, approval: Approval) -> None:

@@ -13,6 +13,7 @@ from prepaid.domain.supply import Supply, Wanted
 from prepaid.ports import Business
 from prepaid.usecases.assign_meter import assign_meter
 from prepaid.usecases.authorize import record
+from prepaid.usecases.wallets import first_utility
 
 ACCOUNTS, METERS = "accounts", "meters"
 
@@ -74,7 +75,7 @@ async def _account(business: Business, actor: Actor, plan: _Plan, row: AccountRo
     path = f"{site.path}/{row.place}"
     stored = await business.store.sites.account(row.account)
     account = replace(
-        stored or Account(id=row.account, site_id=site.id, path=path, label=row.label),
+        stored or Account(id=row.account, site_id=site.id, path=path, label=row.label, utility=first_utility(site)),
         label=row.label,
         protected=row.protected,
         overdraft_micro=row.overdraft_micro,

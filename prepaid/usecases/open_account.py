@@ -1,4 +1,7 @@
-"""Opens a tenancy: an account at a room, with its meters. Each tenancy is an account of its own (A1)."""
+"""Opens a tenancy: an account at a room, with its meters. Each tenancy is an account of its own (A1).
+
+Where the site keeps separate wallets it has one account for each utility (`prepaid.usecases.wallets`).
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import Account
 from prepaid.domain.errors import Refused, not_found
 from prepaid.domain.places import check_inside
+from prepaid.domain.tariffs import Utility
 from prepaid.ports import Business
 from prepaid.usecases.assign_meter import assign_meter
 from prepaid.usecases.authorize import intent, reach_place, record
+from prepaid.usecases.wallets import first_utility, wallet_for
 
 log = structlog.get_logger()
 
@@ -49,10 +54,13 @@ async def open_account(
         path=path,
         label=label.strip(),
         protected=protected,
+        utility=first_utility(site),
         lease_from=business.clock.now(),
     )
     async with intent(business, actor, Action.OPEN_ACCOUNT, path, after=account.id):
         opened = await _add(business, account)
+    if opened.utility and site.water_tariff is not None:
+        await wallet_for(business, opened, Utility.WATER)
     for meter_id in meters:
         await assign_meter(business, actor, meter_id, opened.id)
     return opened

@@ -14,6 +14,7 @@ from prepaid.usecases.gather_facts import gather_facts
 from prepaid.usecases.prices import price_now
 from prepaid.usecases.supply_views import supply_views
 from prepaid.usecases.views import AccountLine, BalanceView
+from prepaid.usecases.wallets import wallets_of
 
 
 async def show_balance(business: Business, actor: Actor, account_id: str) -> BalanceView:
@@ -37,18 +38,29 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
         spared_until=sparing.again_at if sparing else None,
         hours_left=_hours_left(head.balance_micro - account.floor_micro, meters, price_micro),
         site_time_zone=site.calendar.time_zone,
+        wallets=await _other_wallets(business, actor, account),
     )
 
 
 async def my_accounts(business: Business, actor: Actor) -> tuple[AccountLine, ...]:
     """The accounts that the actor is bound to, with balances."""
+    found = [await business.store.sites.account(account_id) for account_id in sorted(actor.accounts)]
+    return await _lines(business, actor, [account for account in found if account is not None])
+
+
+async def _other_wallets(business: Business, actor: Actor, account: Account) -> tuple[AccountLine, ...]:
+    return await _lines(
+        business, actor, [each for each in await wallets_of(business, account) if each.id != account.id]
+    )
+
+
+async def _lines(business: Business, actor: Actor, accounts: Sequence[Account]) -> tuple[AccountLine, ...]:
+    """Those that the actor may see, with their balances."""
     lines = []
-    for account_id in sorted(actor.accounts):
-        account = await business.store.sites.account(account_id)
-        if account is None or not may(actor, Action.SEE_ACCOUNT, Subject(account.path, account.id)):
-            continue
-        head = await business.store.ledger.head(account_id)
-        lines.append(AccountLine(account_id=account.id, label=account.label, balance_micro=head.balance_micro))
+    for account in accounts:
+        if may(actor, Action.SEE_ACCOUNT, Subject(account.path, account.id)):
+            head = await business.store.ledger.head(account.id)
+            lines.append(AccountLine(account_id=account.id, label=account.label, balance_micro=head.balance_micro))
     return tuple(lines)
 
 

@@ -39,6 +39,8 @@ class BalanceView:
     spared_until: datetime | None
     hours_left: int | None
     site_time_zone: str
+    wallets: tuple[AccountLine, ...] = ()
+    """The other wallets of the tenancy, where each utility has its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
