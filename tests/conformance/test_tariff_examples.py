@@ -251,14 +251,14 @@ def test_what_is_wrong_is_told_with_its_line(text: str) -> None:
 
 
 def test_a_year_of_an_examples_fees_adds_up() -> None:
-    """M12: what the landlord wrote is what a year costs: each month and day once, by the version that it begins under."""
+    """M12: what the landlord wrote is what a year costs: each month and day once, by the version of its beginning."""
     plan = load_plan(next(path for path in EXAMPLES if path.stem == "fixed-fees"))
     site = Site(id="s", name="S", path="o/s", calendar=SiteCalendar(time_zone="Asia/Shanghai"), tariff=plan)
     account = Account(id="a", site_id="s", path="o/s/1", label="1", lease_from=datetime(2025, 12, 31, 16, tzinfo=UTC))
-    charged: dict[str, int] = {}
+    due_micro: dict[str, int] = {}
     for day in range(365):
         now = datetime(2026, 1, 1, 3, tzinfo=UTC) + timedelta(days=day)
         due = due_fees(site, account, {plan.utility}, now)
-        charged |= {period: sum(fee.amount_micro for fee in fees) for period, fees in due.items()}
-    assert sum(charged.values()) == 6 * 6_000_000 + 6 * 7_500_000 + 365 * 100_000
-    assert (charged["2026-06"], charged["2026-07"], charged["2026-06-30"]) == (6_000_000, 7_500_000, 100_000)
+        due_micro |= {period: sum(fee.amount_micro for fee in fees) for period, fees in due.items()}
+    assert sum(due_micro.values()) == 6 * 6_000_000 + 6 * 7_500_000 + 365 * 100_000
+    assert (due_micro["2026-06"], due_micro["2026-07"], due_micro["2026-06-30"]) == (6_000_000, 7_500_000, 100_000)
