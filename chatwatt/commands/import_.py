@@ -11,7 +11,7 @@ from bot.texts import language_for, text
 from chatwatt.importing.rows import account_rows, meter_rows
 from chatwatt.settings import load
 from chatwatt.wiring import open_runtime
-from meters.profiles import profile_names
+from meters.profiles import load_profile, profile_names
 from prepaid.domain.access import Actor
 from prepaid.domain.imports import BadRow, Imported
 from prepaid.usecases.import_places import import_places
@@ -40,7 +40,7 @@ async def run(arguments: argparse.Namespace) -> int:
             IMPORTER,
             accounts,
             meters,
-            profiles=profile_names(),
+            profiles={name: load_profile(name).utility for name in profile_names()},
             unreadable=[*bad_accounts, *bad_meters],
             dry_run=arguments.dry_run,
             skip_bad=arguments.skip_bad,

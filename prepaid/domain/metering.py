@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from prepaid.domain.tariffs.own_registers import agree, comparable, unwrapped
 from prepaid.domain.tariffs.plan import Utility
 
 SLACK_WH = 50
@@ -34,6 +35,8 @@ class Doubt(StrEnum):
     ROLLED_OVER = "doubt.rolled_over"
     RESET = "doubt.reset"
     DECIMALS = "doubt.decimals"
+    BANDS = "doubt.bands"
+    """The registers by band and the total tell different stories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,10 @@ class Reading:
     serial: str | None = None
     """The number that the device itself gave, where the model tells one."""
     bands: Mapping[str, int] | None = None
-    """The device's own registers by band ("peak", "valley", ...), where the model has them."""
+    """The device's own registers by band in Wh, where the model has them: keys are values of `tariffs.Band`.
+
+    All of them in every reading or none, and read together with the total, which they must add up to.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,13 +200,31 @@ def judge(meter: Meter, reading: Reading) -> Judged:
     last = meter.last
     if last is not None and reading.at < last.at:
         return Judged(reading, Doubt.OUT_OF_ORDER)
-    if meter.doubt is not None and _goes_on_in_doubt(meter, reading):
+    if meter.doubt not in {None, Doubt.BANDS} and _goes_on_in_doubt(meter, reading):
         return Judged(reading, meter.doubt, again=True)
     if meter.serial and reading.serial and meter.serial != reading.serial:
         return Judged(reading, Doubt.WRONG_METER)
     total = total_wh(meter, reading.energy_wh)
-    doubt = None if last is None else _doubt(meter, last, total, reading.at)
-    return Judged(replace(reading, energy_wh=total) if doubt is None else reading, doubt)
+    bands = _bands(meter, reading)
+    doubt = None if last is None else _doubt(meter, last, total, reading.at) or _band_doubt(meter, last, total, bands)
+    if doubt is not None:
+        return Judged(reading, doubt, again=doubt is Doubt.BANDS and meter.doubt is doubt)
+    return Judged(replace(reading, energy_wh=total, bands=bands))
+
+
+def _bands(meter: Meter, reading: Reading) -> Mapping[str, int] | None:
+    """The band registers in the digits of today."""
+    if reading.bands is None or meter.register_exponent == 0:
+        return reading.bands
+    return {band: rescaled(wh, meter.register_exponent) for band, wh in reading.bands.items()}
+
+
+def _band_doubt(meter: Meter, last: Reading, total: int, bands: Mapping[str, int] | None) -> Doubt | None:
+    """Registers by band that do not add up to what the total grew by are for an admin to look at, not to bill."""
+    after = unwrapped(last.bands, bands, meter.register_wraps_wh)
+    if last.bands is None or after is None or not comparable(last.bands, after):
+        return None
+    return None if agree(last.bands, after, total - last.energy_wh) else Doubt.BANDS
 
 
 def _goes_on_in_doubt(meter: Meter, reading: Reading) -> bool:

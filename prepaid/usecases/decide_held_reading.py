@@ -81,7 +81,7 @@ def _decided(
         decision=decision,
         offset_wh=on.offset_wh,
         exponent=on.exponent,
-        last=replace(case.first, energy_wh=on.total_wh),
+        last=replace(case.first, energy_wh=on.total_wh, bands=None),  # Registers by band begin anew with the next.
         first_wh=case.first.energy_wh,
         serial=case.first.serial if replacement else meter.serial,
         wraps_wh=wraps_wh or meter.register_wraps_wh,

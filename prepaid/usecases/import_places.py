@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from prepaid.domain.access import Action, Actor, Subject, may
@@ -10,10 +10,11 @@ from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.imports import AccountRow, BadRow, Imported, MeterRow
 from prepaid.domain.metering import Meter
 from prepaid.domain.supply import Supply, Wanted
+from prepaid.domain.tariffs import Utility
 from prepaid.ports import Business
 from prepaid.usecases.assign_meter import assign_meter
 from prepaid.usecases.authorize import record
-from prepaid.usecases.wallets import first_utility
+from prepaid.usecases.wallets import first_utility, wallet_for, wallet_id
 
 ACCOUNTS, METERS = "accounts", "meters"
 
@@ -23,13 +24,15 @@ class _Plan:
     """What would be written, and what stands against it."""
 
     sites: dict[str, Site]
-    profiles: frozenset[str]
+    profiles: Mapping[str, Utility]
     accounts: dict[str, Account] = field(default_factory=dict)
     """Every account that rows name, as it would be."""
     new_accounts: list[Account] = field(default_factory=list)
     new_meters: list[Meter] = field(default_factory=list)
     places: dict[tuple[str, int], str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    wallets: dict[str, Account] = field(default_factory=dict)
+    """Accounts of tenancies that get a water meter, where water has a wallet of its own."""
     unchanged: int = 0
     bad: list[BadRow] = field(default_factory=list)
 
@@ -40,16 +43,17 @@ async def import_places(
     accounts: Sequence[AccountRow],
     meters: Sequence[MeterRow],
     *,
-    profiles: Iterable[str],
+    profiles: Mapping[str, Utility],
     unreadable: Sequence[BadRow] = (),
     dry_run: bool = False,
     skip_bad: bool = False,
 ) -> Imported:
     """Checks every row, and unless `dry_run` writes them all; with any bad row nothing, or with `skip_bad` the others.
 
+    `profiles` says what each known model counts, so that a water meter falls to the wallet that pays for water.
     `unreadable` are rows that the caller could not make sense of. Sites and gateways must be there already.
     """
-    plan = _Plan({site.id: site for site in await business.store.sites.sites()}, frozenset(profiles))
+    plan = _Plan({site.id: site for site in await business.store.sites.sites()}, profiles)
     plan.bad += unreadable
     for account in accounts:
         await _account(business, actor, plan, account)
@@ -108,7 +112,9 @@ async def _meter(business: Business, actor: Actor, plan: _Plan, row: MeterRow) -
     if against:
         _refuse(plan, METERS, row.line, against, value=row.meter, gateway=row.gateway, unit=row.unit)
         return
-    meter = _described(row, account, stored)
+    meter = _described(row, account, stored, plan.profiles[row.profile])
+    if meter.account_id != account.id:
+        plan.wallets[account.id] = account
     _count(plan, plan.new_meters, meter, same=meter == stored)
 
 
@@ -116,7 +122,8 @@ async def _against(business: Business, plan: _Plan, row: MeterRow, stored: Meter
     """Why this meter cannot be taken, as a text key. What has lived is changed by its own use case, never by a list."""
     if _twice(plan, f"meter {row.meter}"):
         return "refused.import_twice"
-    if stored is not None and stored.account_id not in (None, row.account):
+    payers = (None, row.account, wallet_id(row.account, plan.profiles[row.profile]))
+    if stored is not None and stored.account_id not in payers:
         return "refused.import_meter_taken"
     if stored is not None and row.serial and stored.serial and row.serial != stored.serial:
         return "refused.import_other_serial"
@@ -126,7 +133,7 @@ async def _against(business: Business, plan: _Plan, row: MeterRow, stored: Meter
     return "refused.import_place_taken" if holder != row.meter else None
 
 
-def _described(row: MeterRow, account: Account, stored: Meter | None) -> Meter:
+def _described(row: MeterRow, account: Account, stored: Meter | None, utility: Utility) -> Meter:
     described = stored or Meter(
         id=row.meter,
         site_id=account.site_id,
@@ -138,7 +145,8 @@ def _described(row: MeterRow, account: Account, stored: Meter | None) -> Meter:
     )
     return replace(
         described,
-        account_id=account.id,
+        account_id=account.id if account.utility in ("", utility) else wallet_id(account.id, utility),
+        utility=utility,
         gateway_id=row.gateway,
         unit=row.unit,
         profile=row.profile,
@@ -153,6 +161,8 @@ async def _write(business: Business, actor: Actor, plan: _Plan) -> None:
     for account in plan.new_accounts:
         await business.store.sites.save_account(account)
         await record(business, actor, "import_account", account.path, after=account.id)
+    for account in plan.wallets.values():
+        await wallet_for(business, account, Utility.WATER)
     for meter in plan.new_meters:
         await _write_meter(business, actor, meter)
 

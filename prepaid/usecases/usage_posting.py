@@ -27,6 +27,7 @@ from prepaid.domain.tariffs import (
     lines_text,
     plan_of,
     point,
+    unwrapped,
 )
 from prepaid.usecases.prices import counted_before, pricer_of
 
@@ -73,7 +74,8 @@ class _Metered:
         carry = counted_before(known.get(utility), mark)
         priced = Priced(0, [], carry)
         if self.pricer is not None:
-            end = point(self.reading.at, self.reading.energy_wh, self.reading.bands)
+            bands = unwrapped(mark.bands, self.reading.bands, self.interval.meter.register_wraps_wh)
+            end = point(self.reading.at, self.reading.energy_wh, bands)
             priced = self.pricer.price(self.interval.start, end, carry)
         return Charge(
             amount_micro=priced.charge_micro,

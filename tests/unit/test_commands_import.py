@@ -18,6 +18,7 @@ from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import AccountStatus
 from prepaid.domain.errors import Refused
 from prepaid.domain.imports import Imported
+from prepaid.domain.tariffs import Utility
 from prepaid.storage.driver import Database
 from prepaid.usecases.import_places import import_places
 from tests.fakes.building import Building, build
@@ -99,7 +100,7 @@ async def taken(building: Building, accounts: Path, meters: Path, *, dry: bool =
         IMPORTER,
         good_accounts,
         good_meters,
-        profiles=["test"],
+        profiles={"test": Utility.ELECTRICITY, "water": Utility.WATER},
         unreadable=[*bad_accounts, *bad_meters],
         dry_run=dry,
         skip_bad=skip,
@@ -266,11 +267,11 @@ async def test_only_who_may_open_accounts_imports(building: Building, tmp_path: 
     """A2, A8: the use case asks who is importing; a foreign site is no site."""
     rows, _ = account_rows(written(tmp_path, "a.csv", ACCOUNTS))
     stranger = await building.operator(scope="other")
-    refused = await import_places(building.business, stranger, rows, [], profiles=[])
+    refused = await import_places(building.business, stranger, rows, [], profiles={})
     assert {bad.key for bad in refused.bad} == {"refused.import_no_site"}
     assert Action.OPEN_ACCOUNT
     operator = await building.operator()
-    assert (await import_places(building.business, operator, rows, [], profiles=[])).done
+    assert (await import_places(building.business, operator, rows, [], profiles={})).done
 
 
 async def test_the_command_says_what_is_wrong(

@@ -72,7 +72,7 @@ async def test_two_meters_of_one_account_share_its_steps(building: Building) -> 
 
 async def test_two_processes_that_settle_at_once_share_them_too(database: Database, building: Building) -> None:
     """M2, M12: a process with an old view of the chain prices again where its entry finds its place."""
-    other = await build(database, building.clock, migrated=True)
+    other = await build(database, building.clock)
     site = replace(building.site, tariff=TariffPlan(versions=(stepped("t", {0: CHEAP, ABOVE_WH: DEAR}),)))
     await building.business.store.sites.save_site(site)
     await sweep(building, 5_000, 9_000)

@@ -10,6 +10,7 @@ from prepaid.domain.access import CLOCK, Actor, Role
 from prepaid.domain.accounts import AccountStatus
 from prepaid.domain.closing import Step
 from prepaid.domain.credit import CreditRules, Wallet
+from prepaid.domain.imports import AccountRow, MeterRow
 from prepaid.domain.metering import Meter, Reading, Sweep
 from prepaid.domain.supply import Supply, Wanted
 from prepaid.domain.tariffs import TariffPlan, Utility, flat
@@ -19,6 +20,7 @@ from prepaid.usecases.bind_chat import bind_chat, unbind_chat
 from prepaid.usecases.close_account import close_account, show_closing
 from prepaid.usecases.credit_payment import credit_payment
 from prepaid.usecases.deliver_notices import deliver_notices
+from prepaid.usecases.import_places import import_places
 from prepaid.usecases.issue_bind_code import issue_bind_code
 from prepaid.usecases.open_account import open_account
 from prepaid.usecases.settle_readings import settle_readings
@@ -188,3 +190,27 @@ async def test_one_wallet_pays_for_everything_unless_a_site_says_otherwise(build
     await read(building, 11_000, 2_500)
     assert await balances(building, main) == [-14]
     assert await building.business.store.sites.account(water) is None
+
+
+async def test_an_imported_water_meter_falls_to_the_wallet_of_water(building: Building) -> None:
+    """A3: the list names the tenancy, the model says what the meter counts; the same list again changes nothing."""
+    accounts = [AccountRow(line=2, account="a-1", site=SITE, place="b1/401", label="401")]
+    meters = [
+        MeterRow(line=line, meter=f"m-{model}", account="a-1", gateway=GATEWAY, unit=40 + line, profile=model)
+        for line, model in enumerate(("light", "pipe"))
+    ]
+    profiles = {"light": Utility.ELECTRICITY, "pipe": Utility.WATER}
+    importer = Actor(id="import", system=True)
+    done = await import_places(building.business, importer, accounts, meters, profiles=profiles)
+    assert (done.meters, done.bad) == (2, ())
+    store = building.business.store
+    found = [await store.meters.get(f"m-{model}") for model in profiles]
+    assert [(each.account_id, each.utility) for each in found if each] == [
+        ("a-1", Utility.ELECTRICITY),
+        ("a-1-water", Utility.WATER),
+    ]
+    wallet = await store.sites.account("a-1-water")
+    assert wallet is not None
+    assert (wallet.label, wallet.tenancy) == ("401 m³", "a-1")
+    again = await import_places(building.business, importer, accounts, meters, profiles=profiles)
+    assert (again.meters, again.unchanged, again.bad) == (0, 3, ())

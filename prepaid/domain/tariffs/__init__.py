@@ -4,6 +4,7 @@ from prepaid.domain.tariffs.bands import Band, DayRule, Holidays, Schedule, Seas
 from prepaid.domain.tariffs.counted import counted_from_text, counted_text, together
 from prepaid.domain.tariffs.flat import FlatTariff
 from prepaid.domain.tariffs.lines import lines_from_text, lines_text
+from prepaid.domain.tariffs.own_registers import unwrapped
 from prepaid.domain.tariffs.plan import (
     ALWAYS,
     BandPrice,
@@ -78,4 +79,5 @@ __all__ = [
     "tariff_text",
     "time_of_use",
     "together",
+    "unwrapped",
 ]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.tariffs.bands import Band
+from prepaid.domain.tariffs.own_registers import agree, comparable, grown_by_band
 from prepaid.domain.tariffs.plan import Every, Pricing, Tariff, plan_of
 from prepaid.domain.tariffs.timeline import Stretch, Timeline, millis
 
@@ -23,8 +24,6 @@ FREE = -1
 PAST_MONTHS = 3
 PAST_YEARS = 1
 """Periods before the newest whose counters are kept, for meters that are read late."""
-SLACK_PER_REGISTER_WH = 10
-"""How far each of a meter's registers may lag behind: what one digit of a coarse display is worth."""
 
 
 class Point(NamedTuple):
@@ -149,7 +148,7 @@ class Pricer:
     def _by_register(self, start: Point, end: Point) -> Iterator[_Used]:
         """Energy by the meter's own band registers, cut only where a version, month or step year ends."""
         lasted = max(1, end.at_ms - start.at_ms)
-        grown = _grown(start, end)
+        grown = grown_by_band(start.bands or {}, end.bands or {}, end.wh - start.wh)
         before = dict.fromkeys(grown, 0)
         for since, until, stretch in self._spells(start.at_ms, end.at_ms):
             passed = lasted if until == end.at_ms else until - start.at_ms
@@ -254,26 +253,7 @@ def _same_but_band(one: Stretch, other: Stretch) -> bool:
 
 
 def _own_registers(start: Point, end: Point) -> bool:
-    """Whether band registers can be billed: on both ends, none backwards, and their sum is the total but for a digit.
-
-    Where they cannot (another device took over, a register was reset), time says which band it was.
-    """
-    if not start.bands or not end.bands or start.bands.keys() != end.bands.keys():
+    """Whether band registers can be billed. Where they cannot (another device took over), time says which it was."""
+    if start.bands is None or end.bands is None or not comparable(start.bands, end.bands):
         return False
-    if not end.bands.keys() <= set(Band):
-        return False
-    grown = [end.bands[band] - start.bands[band] for band in end.bands]
-    slack = SLACK_PER_REGISTER_WH * (len(grown) + 1)
-    return min(grown) >= 0 and abs(sum(grown) - (end.wh - start.wh)) <= slack
-
-
-def _grown(start: Point, end: Point) -> dict[Band, int]:
-    """Energy by band, dearest first, adding up to the total register: a difference in digits falls on the largest."""
-    before, after = start.bands or {}, end.bands or {}
-    grown = {band: after[band] - before[band] for band in Band if band in after}
-    off = end.wh - start.wh - sum(grown.values())
-    for band in sorted(grown, key=lambda band: -grown[band]):
-        change = max(off, -grown[band])
-        grown[band] += change
-        off -= change
-    return grown
+    return agree(start.bands, end.bands, end.wh - start.wh)
