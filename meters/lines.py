@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from meters.links import requests
 from meters.links.requests import Request
+from meters.parts import Measures
 from meters.profile import Profile
+from meters.ranges import Ask, asks_of
 from meters.timing import Pace
 from prepaid.domain.metering import Meter
 
@@ -43,6 +46,8 @@ class BusSettings:
     hold_s: float = 0.1
     """A poll does not start when a command or read-back is ready within this time."""
     last_look_s: float = 2.0
+    slow_every_s: float = 900.0
+    """Between two readings of what is wanted now and then only."""
     suspect_every_s: float = 30.0
     """When every meter is silent the connection itself is suspect: it is renewed, at most this often."""
 
@@ -69,14 +74,26 @@ class Line:
     refuses: bool = False
     """It answers, but not what it is asked: its model or its map is not what we think."""
     rtt_s: float | None = None
-    replies: list[tuple[int, ...]] = field(default_factory=list)
-    """What the reads of the poll under way have brought so far."""
+    asked: int = 0
+    """Transactions of the poll under way that are answered."""
+    replies: dict[int, bytes] = field(default_factory=dict)
+    """What they have brought, by the number of the profile's read."""
     trusted: bool = True
     """False while the checks of its profile fail: neither read nor switched, somebody must look (S11)."""
+    serial: str | None = None
+    """The number that the device itself gave since the connection opened."""
+    identified: bool = False
+    slow_due: float = 0.0
+    slow: Mapping[Measures, int] = field(default_factory=dict)
+    """What the slow reads brought last."""
+    slow_replies: list[bytes] = field(default_factory=list)
     probe: Request = field(init=False)
+    asks: tuple[Ask, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.probe = probe_of(self.profile)
+        self.asks = asks_of(self.profile, self.pace)
+        self.slow_due = self.due
 
     @property
     def unit(self) -> int:
@@ -87,6 +104,28 @@ class Line:
     def offline(self) -> bool:
         """Whether it is lost."""
         return self.failures >= OFFLINE_AFTER
+
+    @property
+    def next_at(self) -> float:
+        """When something of it is due."""
+        slow = self.profile.slow_reads and not self.failures
+        return min(self.due, self.slow_due) if slow else self.due
+
+    @property
+    def wrong_device(self) -> bool:
+        """Whether another device than the one that was bound answers at this address."""
+        return self.meter.serial is not None and self.serial is not None and self.meter.serial != self.serial
+
+    @property
+    def sure(self) -> bool:
+        """Whether it may be switched: it passed its checks and is the device that was bound (S11)."""
+        unknown = self.meter.serial is not None and self.profile.identity is not None and not self.identified
+        return self.trusted and not unknown and not self.wrong_device
+
+    @property
+    def poll_s(self) -> float:
+        """What one poll takes of the bus."""
+        return sum(self.pace.transaction_s(ask.request) for ask in self.asks)
 
     @property
     def probed(self) -> bool:
@@ -117,8 +156,19 @@ class Line:
 
     def polled(self, now: float) -> None:
         """All reads of a poll are in."""
-        self.replies.clear()
+        self.begin()
         self.due = max(self.due + self.every_s, now)
+
+    def begin(self) -> None:
+        """The next poll starts from its first read."""
+        self.asked = 0
+        self.replies.clear()
+        self.slow_replies.clear()
+
+    def reconnected(self) -> None:
+        """A new connection: who answers behind it is to be asked again."""
+        self.begin()
+        self.identified = False
 
     def paced(self, every_s: float, *, near_zero: bool) -> None:
         """How often it is read from now on."""
@@ -135,7 +185,7 @@ class Line:
     def failed(self, now: float, settings: BusSettings) -> None:
         """No answer: once more soon, then from further and further away."""
         self.failures += 1
-        self.replies.clear()
+        self.begin()
         if self.offline:
             doubled_s = settings.backoff_first_s * 2 ** min(self.failures - OFFLINE_AFTER, 20)
             self.due = now + spread(min(doubled_s, settings.backoff_most_s), settings.jitter)
@@ -147,8 +197,10 @@ def probe_of(profile: Profile) -> Request:
     """A short read, told from every other by its shape; the first read of the poll where there is none."""
     first = profile.reads[0]
     taken: set[tuple[int, int]] = {(read.function, read.count) for read in profile.reads}
-    if profile.relay is not None:
-        taken.add((profile.relay.read_back.function, 1))
+    taken |= {(read.function, read.count) for read in profile.slow_reads}
+    if profile.switch is not None:
+        back = profile.switch.read_back.request
+        taken.add((back.pdu[0], int.from_bytes(back.pdu[3:5], "big")))
     if first.count <= PROBE_REGISTERS or (first.function, PROBE_REGISTERS) in taken:
         return first.request
     return requests.read(first.function, first.address, PROBE_REGISTERS)

@@ -23,7 +23,8 @@ from prepaid.ports import Business, topic_gateway
 
 log = structlog.get_logger()
 
-PLAN_EVERY_S = 2.0
+PLAN_EVERY_S = 5.0
+"""Whatever changes wakes the owner at once; this is for wake-ups that are lost."""
 LINK_RETRY_S = 1.0
 DRAIN_S = 2.0
 
@@ -47,7 +48,7 @@ class Owner:
         self._calls = calls
         self._still_ours = still_ours
         connect = (ways or Ways()).opener(gateway, timeout_s=settings.connect_timeout_s)
-        self.bus = Bus(gateway.id, connect, self, settings=settings, may_send=may_send)
+        self.bus = Bus(gateway.id, connect, self, settings=settings, may_send=may_send, baud=gateway.baud)
         self.reconciler = Reconciler(self.bus, self, business.clock)
         self.sweeps = Sweeps(gateway.id, lambda sweep: calls.settle_readings(business, sweep))
         self._away = asyncio.Event()
@@ -94,7 +95,7 @@ class Owner:
             return
         self._tell_store("")
         usable = replace(plan, meters=tuple(meter for meter in plan.meters if self._has_profile(meter)))
-        self.bus.set_meters(usable.meters)
+        self.bus.set_meters(usable.meters, usable.near_zero)
         self.reconciler.update(usable)
 
     def _tell_store(self, trouble: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -12,7 +12,7 @@ import structlog
 from meters.lines import OFFLINE_AFTER, BusSettings, Line
 from meters.links.errors import ExceptionReply, LinkDown, NotSent
 from meters.links.link import Link
-from meters.links.requests import words
+from meters.links.requests import Request
 from meters.profile import Profile, Values
 from meters.profiles import load_profile
 from meters.timing import Pace
@@ -68,6 +68,7 @@ class Polling:
         self._loop = asyncio.get_running_loop()
         self._lines: dict[str, Line] = {}
         self._swept = True
+        self._link: Link | None = None
         self._probe_credit_s = 0.0
         self._credited_at = self._loop.time()
         self._suspected_at = float("-inf")
@@ -88,9 +89,9 @@ class Polling:
         self._pace(near_zero or {})
 
     def trusts(self, meter_id: str) -> bool:
-        """Whether the meter at this address passed the checks of its profile when last read (S11)."""
+        """Whether the device at this address is the one that was bound and passed its checks when last read (S11)."""
         line = self._lines.get(meter_id)
-        return line is not None and line.trusted
+        return line is not None and line.sure
 
     def forgive(self) -> None:
         """The gateway is back: every meter gets its turn at once."""
@@ -99,18 +100,28 @@ class Polling:
 
     def next_at(self, now: float) -> float | None:
         """When the next meter is due; told to the listener when all have had their turn."""
-        soonest = min((line.due for line in self._lines.values()), default=None)
-        if not self._swept and (soonest is None or soonest > now or not self._someone_healthy_due(now)):
+        soonest = min((line.next_at for line in self._lines.values()), default=None)
+        if not self._swept and not self._someone_healthy_due(now):
             self._swept = True
             self._listener.swept()
         return soonest
 
     async def step(self, link: Link) -> bool:
         """Reads whoever is due; False when nobody is."""
-        line = self._next_line(self._loop.time(), link)
+        if link is not self._link:
+            self._link = link
+            for known in self._lines.values():
+                known.reconnected()
+        now = self._loop.time()
+        # What has waited for a whole interval more than it should goes first, or a full bus would never come to it.
+        slow = self._slow_line(now - self._settings.slow_every_s, link)
+        line = self._next_line(now, link) if slow is None else None
         if line is None:
-            return False
-        if line.probed and not line.refuses:
+            slow = slow or self._slow_line(now, link)
+            if slow is None:
+                return False
+            await self._slow(link, slow)
+        elif line.probed and not line.refuses:
             await self._probe(link, line)
         else:
             await self._poll(link, line)
@@ -124,7 +135,7 @@ class Polling:
     def _pace(self, near_zero: Mapping[str, float]) -> None:
         """However many accounts are near zero, their polls take no more than half of the bus."""
         hurried = [line for name, line in self._lines.items() if name in near_zero]
-        half_s = 2 * sum(line.pace.transaction_s(read.request) for line in hurried for read in line.profile.reads)
+        half_s = 2 * sum(line.poll_s for line in hurried)
         for name, line in self._lines.items():
             usual_s = float(line.meter.poll_every_s)
             wanted_s = near_zero.get(name)
@@ -155,6 +166,14 @@ class Polling:
             return healthy
         affordable = healthy is None or credit_s >= dead.timeout_s(self._settings, dead.probe)
         return dead if affordable else healthy
+
+    def _slow_line(self, now: float, link: Link) -> Line | None:
+        due = [
+            line
+            for line in self._lines.values()
+            if line.profile.slow_reads and line.slow_due <= now and not line.failures and not link.tainted(line.unit)
+        ]
+        return min(due, key=lambda line: line.slow_due, default=None)
 
     def _probe_credit(self, now: float, *, busy: bool) -> float:
         settings = self._settings
@@ -200,14 +219,43 @@ class Polling:
 
     async def _poll(self, link: Link, line: Line) -> None:
         """One read of a meter. A command that comes in meanwhile waits for this one transaction, not for the rest."""
-        started = self._loop.time()
-        read = line.profile.reads[len(line.replies)]
         self._swept = False
+        identity = line.profile.identity
+        if identity is not None and not line.identified:
+            reply = await self._ask(link, line, identity.request)
+            if reply is not None:
+                line.serial, line.identified = identity.serial_in(reply), True
+                self._tell_device(line)
+            return
+        ask = line.asks[line.asked]
+        reply = await self._ask(link, line, ask.request)
+        if reply is None:
+            return
+        line.replies.update(ask.replies(reply))
+        line.asked += 1
+        if line.asked == len(line.asks):
+            self._understand(line)
+
+    async def _slow(self, link: Link, line: Line) -> None:
+        """One read of what is wanted now and then only."""
+        reads = line.profile.slow_reads
+        reply = await self._ask(link, line, reads[len(line.slow_replies)].request)
+        if reply is None:
+            return
+        line.slow_replies.append(reply)
+        if len(line.slow_replies) == len(reads):
+            line.slow = line.profile.slow_values(line.slow_replies)
+            line.slow_replies.clear()
+            line.slow_due = self._loop.time() + self._settings.slow_every_s
+
+    async def _ask(self, link: Link, line: Line, request: Request) -> bytes | None:
+        """The reply, or None: the meter was silent or refused, or nothing could be sent."""
+        started = self._loop.time()
         try:
-            timeout_s = line.timeout_s(self._settings, read.request)
-            reply = await link.ask(line.unit, read.request, timeout_s=timeout_s, gate=self._gate)
+            timeout_s = line.timeout_s(self._settings, request)
+            reply = await link.ask(line.unit, request, timeout_s=timeout_s, gate=self._gate)
         except (LinkDown, NotSent):
-            return  # The connection or the lease is gone, and the bus sees to that; the meter is not to blame.
+            return None  # The connection or the lease is gone, and the bus sees to that; the meter is not to blame.
         except ExceptionReply as said:
             line.refuses = not said.from_gateway
             self._failed(link, line)
@@ -215,7 +263,10 @@ class Polling:
             line.refuses = False
             self._failed(link, line)
         else:
-            self._answered(line, words(reply), started)
+            self._tell_found(line)
+            line.answered(self._loop.time() - started)
+            return reply
+        return None
 
     def _gate(self) -> None:
         if not self._may_send():
@@ -237,17 +288,20 @@ class Polling:
     def _all_silent(self) -> bool:
         return all(line.offline for line in self._lines.values())
 
-    def _answered(self, line: Line, reply: tuple[int, ...], started: float) -> None:
-        now = self._loop.time()
-        self._tell_found(line)
-        line.answered(now - started)
-        line.replies.append(reply)
-        if len(line.replies) < len(line.profile.reads):
-            return
-        values = line.profile.values(line.replies, line.unit)
+    def _understand(self, line: Line) -> None:
+        """All reads of a poll are in."""
+        replies = [line.replies[number] for number in range(len(line.profile.reads))]
+        values = line.profile.understand(replies, line.unit)
         self.counts.polls += 1
-        line.polled(now)
+        line.polled(self._loop.time())
+        if line.slow or line.serial is not None:
+            values = replace(values, measured={**line.slow, **values.measured}, serial=values.serial or line.serial)
         self._judge(line, values)
+
+    def _tell_device(self, line: Line) -> None:
+        """Another device is told once for each connection; its readings are held, and it is not switched (S11)."""
+        if line.wrong_device:
+            log.warning("meter_is_another", gateway=self._gateway_id, meter=line.meter.id)
 
     def _all_due(self, now: float) -> None:
         for line in self._lines.values():

@@ -6,6 +6,7 @@ import asyncio
 
 from prepaid.domain.errors import not_found
 from prepaid.ports import Business
+from prepaid.usecases.pace_reads import pace_reads
 from prepaid.usecases.views import BusPlan
 
 
@@ -18,9 +19,11 @@ async def bus_plan(business: Business, gateway_id: str) -> BusPlan:
     site = await store.sites.site(gateway.site_id) if gateway else None
     if gateway is None or site is None:
         raise not_found()
+    paces = await pace_reads(business, site, meters)
     return BusPlan(
         gateway=gateway,
         meters=tuple(meters),
         supplies={supply.meter_id: supply for supply in supplies},
         command_ttl_s=site.policy.command_ttl_s,
+        near_zero={meter_id: pace.every_s for meter_id, pace in paces.items() if pace.near_zero},
     )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from prepaid.domain.access import Action, Actor
+from prepaid.domain.accounts import Account
 from prepaid.domain.errors import not_found
 from prepaid.domain.ledger import Entry, Kind, Line
+from prepaid.domain.pacing import ReadPace
 from prepaid.domain.tariffs import FREE, PricedLine, lines_from_text
 from prepaid.domain.tariffs.timeline import millis, moment
 from prepaid.ports import Business
-from prepaid.usecases.authorize import reach_account
+from prepaid.usecases.authorize import reach_account, site_of
+from prepaid.usecases.pace_reads import pace_reads
 
 NANO_PER_MICRO = 1000
 
@@ -60,6 +63,8 @@ class Explanation:
     carried_nano: int
     """What this one leaves to the next; at most half a micro-yuan."""
     postings: tuple[Line, ...]
+    pace: ReadPace | None = None
+    """How often the meter is read now, and what can be used beyond zero between two readings."""
 
 
 async def explain(business: Business, actor: Actor, account_id: str, entry_seq: int) -> Explanation:
@@ -68,7 +73,14 @@ async def explain(business: Business, actor: Actor, account_id: str, entry_seq: 
     entry = await business.store.ledger.entry(account.id, entry_seq)
     if entry is None:
         raise not_found()
-    return explanation(entry)
+    return replace(explanation(entry), pace=await _pace(business, account, entry))
+
+
+async def _pace(business: Business, account: Account, entry: Entry) -> ReadPace | None:
+    """Of the meter that the entry bills, while it still is the account's. It is of now, unlike all else here."""
+    meters = await business.store.meters.of_account(account.id)
+    site = await site_of(business, account)
+    return (await pace_reads(business, site, meters)).get(str(entry.ref.get("meter", "")))
 
 
 def explanation(entry: Entry) -> Explanation:

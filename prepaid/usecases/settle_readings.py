@@ -16,7 +16,7 @@ import structlog
 
 from prepaid.domain.accounts import Account, Site
 from prepaid.domain.errors import InvariantBroken, Refused
-from prepaid.domain.ledger import Entry, Posting
+from prepaid.domain.ledger import Entry, Head, Posting
 from prepaid.domain.metering import Doubt, Judged, Meter, Reading, Sweep, judge
 from prepaid.domain.notices import NoticeKind, crossed_levels
 from prepaid.domain.registers import HeldReading, case_id
@@ -28,6 +28,8 @@ from prepaid.usecases.usage_posting import first_mark, mark_after, nothing_posti
 
 log = structlog.get_logger()
 
+DEAR_MICRO_PER_KWH = 20_000_000
+"""More than a kWh (or a cubic metre) costs anywhere: below this nothing needs to be priced to see that it is little."""
 REPORT_EVERY = timedelta(seconds=60)
 
 
@@ -39,6 +41,8 @@ class Scene:
     supplies: Mapping[str, Supply]
     sites: Mapping[str, Site]
     accounts: Mapping[str, Account]
+    heads: Mapping[str, Head]
+    """What the account rows know of the balances."""
 
     def site(self, meter: Meter) -> Site:
         """Where the meter is."""
@@ -96,11 +100,13 @@ async def _scene(business: Business, sweep: Sweep) -> Scene:
     accounts, sites = await asyncio.gather(
         store.sites.accounts(payers), asyncio.gather(*(store.sites.site(name) for name in names))
     )
+    heads = await store.ledger.cached(payers)
     return Scene(
         meters={meter.id: meter for meter in found},
         supplies={supply.meter_id: supply for supply in supplies},
         sites={site.id: site for site in sites if site is not None},
         accounts={account.id: account for account in accounts},
+        heads=heads,
     )
 
 
@@ -230,14 +236,30 @@ async def settle_to_the_end(business: Business, meter: Meter, account: Account, 
 
 
 def _due(scene: Scene, meter: Meter, reading: Reading) -> Bill | None:
-    """The bill of the interval up to `reading`, or None when it is too short or not worth a micro-yuan."""
+    """The bill of the interval up to `reading`, or None when it is too short or not worth a micro-yuan.
+
+    No interval is too short once it uses up what is left: the account would be overdrawn and nobody would see it.
+    """
     account, mark, site = scene.account(meter), meter.watermark, scene.site(meter)
     if account is None or mark is None or reading.energy_wh <= mark.energy_wh:
         return None
-    if (reading.at - mark.at).total_seconds() < site.policy.settle_every_s:
+    early = (reading.at - mark.at).total_seconds() < site.policy.settle_every_s
+    if early and not _may_use_up(scene, account, reading.energy_wh - mark.energy_wh):
         return None
     posting = usage_posting(meter, account, site, reading)
+    if posting is not None and early and -posting.delta_micro < _credit(scene, account):
+        return None
     return None if posting is None else Bill(meter=meter, site=site, account=account, posting=posting)
+
+
+def _credit(scene: Scene, account: Account) -> int:
+    return scene.heads[account.id].balance_micro - account.floor_micro
+
+
+def _may_use_up(scene: Scene, account: Account, energy_wh: int) -> bool:
+    """Whether so much could take an account that has credit to its floor, by a price that is dear enough for any."""
+    credit = _credit(scene, account)
+    return credit > 0 and energy_wh * DEAR_MICRO_PER_KWH // 1000 >= credit
 
 
 async def _post(business: Business, postings: Sequence[Posting]) -> Sequence[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prepaid.domain.metering import Gateway, Meter, Usage
@@ -108,3 +108,5 @@ class BusPlan:
     meters: tuple[Meter, ...]
     supplies: Mapping[str, Supply]
     command_ttl_s: int
+    near_zero: Mapping[str, int] = field(default_factory=dict)
+    """Meters that are read more often than usual because their account is nearly used up: seconds between reads."""
