@@ -53,8 +53,8 @@ bench: $(VENV)/.installed-dev ## Measure the figures of docs/benchmarks.md
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: mutants
-mutants: $(VENV)/.installed-dev ## Change the rules about money, supply and meters, and count what the tests notice
-	$(BIN)/python tools/mutants.py
+mutants: $(VENV)/.installed-dev ## Change the rules about money, supply and meters, and count what the tests notice; ARGS='ledger tariffs' picks some
+	$(BIN)/python tools/mutants.py --jobs $(JOBS) $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## Check the documents: links, anchors, settings, commands, named tests
