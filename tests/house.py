@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("chatwatt", "prepaid", "bot", "miniprogram_api", "payments", "meters", "scheduler", "sandbox")
 CODE = (*PRODUCT, "bench", "tests")
-_SKIPPED_FOLDERS = frozenset({"__pycache__", "var", "build", "dist", "node_modules", "images"})
+_SKIPPED_FOLDERS = frozenset({"__pycache__", "var", "mutants", "build", "dist", "node_modules", "images"})
 _TEXT_SUFFIXES = frozenset(
     {"", ".py", ".md", ".toml", ".yaml", ".yml", ".json", ".sh", ".html", ".css", ".js", ".txt", ".example", ".cfg"}
 )
