@@ -75,7 +75,8 @@ class Decoding:
         # Most meters have no ratio to look up, and hashing fractions for each reading would cost more than reading it.
         known = self._found_ratios(())
         self._fixed = None if known is None else self._made(*known)
-        placed: list[Alarm | Check] = [*profile.alarms, *(c for c in profile.checks if c.address is not None)]
+        every = (*profile.checks, *profile.first_look)
+        placed: list[Alarm | Check] = [*profile.alarms, *(c for c in every if c.address is not None)]
         self._words = {id(t): self._place(profile.reads, t.address or 0, 1, t.function) for t in placed}
         back = profile.switch.read_back if profile.switch is not None and profile.relay_in_poll else None
         self._back = back
@@ -86,7 +87,7 @@ class Decoding:
         ratios = self._unit_ratio if self._fixed is not None else self._found_ratios(datas)
         readers = self._fixed or self._readers(ratios or self._unit_ratio)
         measured = _figures(readers.figures, datas)
-        failed = self._failed(datas, measured, unit)
+        failed = self._failed(self._profile.checks, datas, measured, unit)
         if ratios is None:
             measured = {name: value for name, value in measured.items() if name not in BY_CURRENT | BY_VOLTAGE}
             failed = (*failed, NO_RATIO)
@@ -105,9 +106,16 @@ class Decoding:
         """Everything in the data bytes of the slow reads' replies."""
         return _figures((self._fixed or self._readers(self._unit_ratio)).slow, datas)
 
-    def _failed(self, datas: Sequence[bytes], measured: Mapping[Measures, int], unit: int) -> tuple[str, ...]:
+    def first_look(self, datas: Sequence[bytes], unit: int) -> tuple[str, ...]:
+        """The checks of every reading and of the commissioning that these replies do not pass."""
+        values = self.values(datas, unit)
+        return (*values.failed_checks, *self._failed(self._profile.first_look, datas, values.measured, unit))
+
+    def _failed(
+        self, checks: Sequence[Check], datas: Sequence[bytes], measured: Mapping[Measures, int], unit: int
+    ) -> tuple[str, ...]:
         failed = []
-        for check in self._profile.checks:
+        for check in checks:
             if check.measures is not None:
                 value = measured.get(check.measures)
                 right = value is not None and check.holds(value, unit)

@@ -87,6 +87,8 @@ class Serial(Strict):
     baud: int = Field(ge=300, le=921_600)
     format: Literal["8N1", "8E1", "8O1", "8N2"]
     unit: int = Field(ge=1, le=247)
+    assumed: bool = False
+    """Not from the maker: the common setting, to be looked up on the device."""
 
 
 class Read(Strict):

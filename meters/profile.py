@@ -141,6 +141,9 @@ class Profile(Device):
     clock: Clock | None = None
     parameters: tuple[Parameter, ...] = Field(default=(), max_length=64)
     checks: tuple[Check, ...] = ()
+    """What must be true of every reading."""
+    first_look: tuple[Check, ...] = ()
+    """What must be true when the meter is commissioned, and may not always be later: a phase may fail."""
     commissioning: tuple[Commissioning, ...] = Field(default=(), max_length=16)
 
     @model_validator(mode="after")
@@ -182,6 +185,10 @@ class Profile(Device):
         """The figures of the slow reads, from their reply PDUs, in the order of `slow_reads`."""
         return self._decoding.slow([reply[2:] for reply in replies])
 
+    def first_look_fails(self, replies: Sequence[bytes], unit: int) -> tuple[str, ...]:
+        """Which checks of the commissioning a poll's reply PDUs do not pass, those of every reading among them."""
+        return self._decoding.first_look([reply[2:] for reply in replies], unit)
+
     @cached_property
     def _decoding(self) -> Decoding:
         return Decoding(self)
@@ -215,15 +222,14 @@ class Profile(Device):
         # On RTU a late reply is told from the present one by its shape alone, so no two reads may share one.
         shapes: list[tuple[int, int]] = [(read.function, read.count) for read in (*self.reads, *self.slow_reads)]
         if self.switch is not None and not self._read_back_is_a_read():
-            shapes.append((self.switch.read_back.function, self.switch.read_back.count))
+            shapes.append((self.switch.read_back.function, self.switch.read_back.span[1]))
         if len(set(shapes)) != len(shapes):
             yield PydanticCustomError("reads_alike", "reads with one function must differ in length")
 
     def _read_back_is_a_read(self) -> bool:
         back = self.switch.read_back if self.switch is not None else None
         return back is not None and any(
-            (read.function, read.address, read.count) == (back.function, back.address, back.count)
-            for read in self.reads
+            (read.function, (read.address, read.count)) == (back.function, back.span) for read in self.reads
         )
 
     def _places(self) -> Iterator[PydanticCustomError]:
@@ -237,7 +243,8 @@ class Profile(Device):
                 yield PydanticCustomError("outside_reads", "{address} lies in no read", told)
             if len(holding) > 1:
                 yield PydanticCustomError("which_function", "{address}: say which function reads it", told)
-        if any(check.measures is not None and check.measures not in self._polled for check in self.checks):
+        checks = (*self.checks, *self.first_look)
+        if any(check.measures is not None and check.measures not in self._polled for check in checks):
             yield PydanticCustomError("check_unread", "a check of a figure that no poll reads")
         scaled = BY_CURRENT | BY_VOLTAGE
         if self._ratio_registers and any(r.measures in scaled and not self._in_poll(r) for r in self.registers):
@@ -249,7 +256,7 @@ class Profile(Device):
             yield register, self.reads if register.measures in BILLED else everywhere
         for thing in (*self.bands.values(), *self.alarms, *self._ratio_registers):
             yield thing, self.reads
-        for check in self.checks:
+        for check in (*self.checks, *self.first_look):
             if check.address is not None:
                 yield check, self.reads
 

@@ -125,6 +125,7 @@ CUSTOM = frozenset(
         "one_value",
         "order_lengths",
         "outside_reads",
+        "outside_within",
         "parameter_forbidden",
         "pulse_refused",
         "ratio_one_way",

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from meters.links import requests
 from meters.links.requests import Request
-from meters.parts import Address, Strict, Word
+from meters.parts import WIDEST_READ, Address, Strict, Word
 
 PULSES = frozenset({"pulse", "pulse_ms", "toggle", "flash", "width_ms"})
 CHANNELS_MOST = 64
@@ -80,6 +80,13 @@ class SwitchWrite(Strict):
         return range(self.address, self.address + len(self.flow))
 
 
+class Within(Strict):
+    """The registers that are read for the sake of a few among them."""
+
+    address: Address
+    count: int = Field(ge=2, le=WIDEST_READ)
+
+
 class ReadBack(Strict):
     """Where the device says what it did."""
 
@@ -93,6 +100,8 @@ class ReadBack(Strict):
     fault: Words | None = None
     """Bits by which the device says that it could not move."""
     proves: Proves = Proves.STATE
+    within: Within | None = None
+    """A longer read that holds it, where a read of its own would look like another one on RTU."""
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -105,17 +114,25 @@ class ReadBack(Strict):
         states = [self._masked(state) for state in (self.flow, self.stop, self.allowed) if state is not None]
         if len(set(states)) != len(states):
             raise PydanticCustomError("same_state", "the states must differ under the mask")
+        within = self.within
+        if within and not within.address <= self.address <= within.address + within.count - words:
+            raise PydanticCustomError("outside_within", "the longer read does not hold the read-back")
         return self
 
     @property
     def count(self) -> int:
-        """Registers or coils that it takes."""
+        """Registers or coils that say the state."""
         return len(self.flow)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Where the read begins, and how much it takes."""
+        return (self.address, self.count) if self.within is None else (self.within.address, self.within.count)
 
     @property
     def request(self) -> Request:
         """The short read that follows every switch."""
-        return requests.read(self.function, self.address, self.count)
+        return requests.read(self.function, *self.span)
 
     def state(self, words: Sequence[int]) -> bool | None:
         """On, off, or None for words that mean neither (a valve that moves, a device that follows its own mind)."""
@@ -134,8 +151,9 @@ class ReadBack(Strict):
 
     def words_in(self, reply: bytes) -> tuple[int, ...]:
         """The registers or coils of a reply to `request`."""
-        bit_read = self.function == requests.READ_COILS
-        return requests.bits(reply, self.count) if bit_read else requests.words(reply)
+        first, taken = self.span
+        words = requests.bits(reply, taken) if self.function == requests.READ_COILS else requests.words(reply)
+        return words[self.address - first : self.address - first + self.count]
 
     def state_in(self, reply: bytes) -> bool | None:
         """What a reply to `request` says."""
