@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "import": "import_",
     "gateway": "gateway",
     "tariff": "tariff",
+    "profile": "profile",
     "chat": "chat",
 }
 """Each command and its module in `chatwatt.commands`. Only what is asked for is imported: chat libraries are large."""

@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     database: str = Field(default="chatwatt", pattern=r"^[a-z][a-z0-9_]{0,37}$")
     driver: Literal["motor", "native"] = "motor"
     data: Path = DEFAULT_DATA
+    profiles: Path | None = None
+    """Folder of the operator's own meter models, beside those that are shipped."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from chatwatt.clock import SystemClock
 from chatwatt.embedded import EmbeddedStores
 from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings
+from meters.profiles import look_also_in
 from payments.providers import Provider, build
 from payments.providers.alipay_config import AlipayConfig
 from payments.providers.wechat_pay_config import WeChatPayConfig
@@ -54,6 +55,7 @@ class Runtime:
 async def open_runtime(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Runtime]:
     """Connects to the stores, starting embedded ones where no URI is given, and migrates. Closes all on the way out."""
     clock = clock or SystemClock()
+    look_also_in(settings.profiles)
     embedded, mongodb_uri, redis_url = await _stores(settings)
     try:
         database = connect(mongodb_uri, settings.database, driver=settings.driver)

@@ -6,9 +6,9 @@ a file is found when it is loaded and never on a bus.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,9 +17,6 @@ from meters import codec
 from meters.clock_parts import Clock
 from meters.decoding import Decoding, Values
 from meters.parts import (
-    BILLED,
-    BY_CURRENT,
-    BY_VOLTAGE,
     WIDEST_READ,
     Address,
     Alarm,
@@ -27,7 +24,6 @@ from meters.parts import (
     BandRegister,
     Check,
     Commissioning,
-    Figure,
     Identity,
     Measures,
     Parameter,
@@ -37,6 +33,7 @@ from meters.parts import (
     Serial,
     Strict,
 )
+from meters.profile_rules import Complaint, as_context, complaints
 from meters.switching import Channels, Proves, Relay, RelayWrite, Restore, Switch, Valve
 from prepaid.domain.tariffs import Band, Utility
 
@@ -57,6 +54,8 @@ __all__ = [
     "Valve",
 ]
 
+COMPLAINTS: Final = "complaints"
+"""The kind of error that carries what `meters.profile_rules` found."""
 Sentence = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -96,7 +95,8 @@ class Board(Device):
         for number in self.channels.numbers:
             relay = self.channels.channel(number)
             if relay is None or not self.may_write(relay.write.address, 1):
-                raise PydanticCustomError("switch_forbidden", "the switch's own write is forbidden")
+                found = [Complaint("switch_forbidden", ("channels", "write", "address"))]
+                raise PydanticCustomError(COMPLAINTS, "the parts do not fit together", as_context(found))
         return self
 
     def channel(self, number: int) -> Relay | None:
@@ -148,8 +148,9 @@ class Profile(Device):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        for complaint in self._complaints():
-            raise complaint
+        found = complaints(self)
+        if found:
+            raise PydanticCustomError(COMPLAINTS, "the parts do not fit together", as_context(found))
         return self
 
     @property
@@ -192,98 +193,3 @@ class Profile(Device):
     @cached_property
     def _decoding(self) -> Decoding:
         return Decoding(self)
-
-    # What can be wrong with a file beyond its fields.
-
-    def _complaints(self) -> Iterator[PydanticCustomError]:
-        yield from self._figures()
-        yield from self._limits()
-        yield from self._places()
-        yield from self._switches()
-        yield from self._writes()
-
-    def _figures(self) -> Iterator[PydanticCustomError]:
-        names = [register.measures for register in self.registers]
-        if self.billed not in names:
-            yield PydanticCustomError("not_billed", "no register measures {figure}", {"figure": self.billed})
-        if set(BILLED) & set(names) - {self.billed}:
-            yield PydanticCustomError("utility_mixed", "a meter counts energy or water")
-        for name in names:
-            if names.count(name) > 1:
-                yield PydanticCustomError("figure_twice", "{figure} is measured twice", {"figure": name})
-
-    def _limits(self) -> Iterator[PydanticCustomError]:
-        for read in (*self.reads, *self.slow_reads):
-            told = {"address": f"0x{read.address:04X}", "count": read.count}
-            if read.count > self.max_registers:
-                yield PydanticCustomError("read_too_long", "a read of {count} is longer than the meter allows", told)
-            if self.even_addresses and (read.address % 2 or read.count % 2):
-                yield PydanticCustomError("read_uneven", "this meter wants even reads", told)
-        # On RTU a late reply is told from the present one by its shape alone, so no two reads may share one.
-        shapes: list[tuple[int, int]] = [(read.function, read.count) for read in (*self.reads, *self.slow_reads)]
-        if self.switch is not None and not self._read_back_is_a_read():
-            shapes.append((self.switch.read_back.function, self.switch.read_back.span[1]))
-        if len(set(shapes)) != len(shapes):
-            yield PydanticCustomError("reads_alike", "reads with one function must differ in length")
-
-    def _read_back_is_a_read(self) -> bool:
-        back = self.switch.read_back if self.switch is not None else None
-        return back is not None and any(
-            (read.function, (read.address, read.count)) == (back.function, back.span) for read in self.reads
-        )
-
-    def _places(self) -> Iterator[PydanticCustomError]:
-        everywhere = (*self.reads, *self.slow_reads)
-        for figure, reads in self._placed(everywhere):
-            span = (figure.address, figure.count if isinstance(figure, Figure) else 1)
-            function = figure.function if isinstance(figure, (Figure, Alarm, Check)) else None
-            holding = {read.function for read in reads if read.holds(span[0] or 0, span[1], function)}
-            told = {"address": f"0x{figure.address:04X}"}
-            if not holding:
-                yield PydanticCustomError("outside_reads", "{address} lies in no read", told)
-            if len(holding) > 1:
-                yield PydanticCustomError("which_function", "{address}: say which function reads it", told)
-        checks = (*self.checks, *self.first_look)
-        if any(check.measures is not None and check.measures not in self._polled for check in checks):
-            yield PydanticCustomError("check_unread", "a check of a figure that no poll reads")
-        scaled = BY_CURRENT | BY_VOLTAGE
-        if self._ratio_registers and any(r.measures in scaled and not self._in_poll(r) for r in self.registers):
-            yield PydanticCustomError("slow_ratio", "figures with a ratio from a register belong to the poll")
-
-    def _placed(self, everywhere: Sequence[Read]) -> Iterator[tuple[Any, Sequence[Read]]]:
-        """Each thing with an address, and the reads that one of which must hold it."""
-        for register in self.registers:
-            yield register, self.reads if register.measures in BILLED else everywhere
-        for thing in (*self.bands.values(), *self.alarms, *self._ratio_registers):
-            yield thing, self.reads
-        for check in (*self.checks, *self.first_look):
-            if check.address is not None:
-                yield check, self.reads
-
-    @property
-    def _ratio_registers(self) -> tuple[Ratio, ...]:
-        return tuple(r for r in (self.ratios.ct, self.ratios.vt) if r is not None and r.address is not None)
-
-    def _in_poll(self, register: Register) -> bool:
-        return any(read.holds(register.address, register.count, register.function) for read in self.reads)
-
-    @property
-    def _polled(self) -> frozenset[Measures]:
-        return frozenset(register.measures for register in self.registers if self._in_poll(register))
-
-    def _switches(self) -> Iterator[PydanticCustomError]:
-        if self.relay is not None and self.valve is not None:
-            yield PydanticCustomError("two_switches", "a meter has a relay or a valve")
-        if self.blind_relay is not None and self.switch is not None:
-            yield PydanticCustomError("blind_and_seeing", "a relay that is read back is no blind one")
-        if self.switch is not None and not self.may_write(self.switch.write.address, len(self.switch.write.flow)):
-            yield PydanticCustomError("switch_forbidden", "the switch's own write is forbidden")
-
-    def _writes(self) -> Iterator[PydanticCustomError]:
-        for parameter in self.parameters:
-            if parameter.write_function is not None and not self.may_write(parameter.address, parameter.count):
-                told = {"name": parameter.name}
-                yield PydanticCustomError("parameter_forbidden", "{name} is writable and forbidden", told)
-        clock = self.clock
-        if clock is not None and clock.write_function and not self.may_write(clock.address, clock.count):
-            yield PydanticCustomError("clock_forbidden", "the clock's own write is forbidden")

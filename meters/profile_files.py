@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from meters.profile import Board, Profile
+from meters.profile import COMPLAINTS, Board, Profile
 from prepaid.domain.errors import Refused
 
 MOST_BYTES = 64 * 1024
@@ -86,12 +86,16 @@ def _look(node: yaml.Node, data: dict[str, Any], name: str | None) -> Looked:
 
 
 def _told(error: ValidationError, node: yaml.Node) -> Iterator[Mistake]:
-    for problem in error.errors(include_url=False, include_input=False):
+    for problem in error.errors(include_url=False):
         # The first part of a place is the kind of device, which stands in no file as a level of its own.
         place = tuple(part for part in problem["loc"][1:] if part != "function-before")
         if problem["type"] == "union_tag_invalid":
             place = ("kind",)
-        code, params = _sentence(problem)
+        if problem["type"] == COMPLAINTS:
+            for each in problem["ctx"]["complaints"]:
+                yield Mistake(_line(node, each.place), _dotted(each.place), each.code, each.params)
+            continue
+        code, params = ("empty", {}) if problem["input"] is None else _sentence(problem)
         yield Mistake(_line(node, place), _dotted(place), code, params)
 
 

@@ -11,15 +11,15 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 from meters.links.errors import GATEWAY_NO_ANSWER
 from meters.profile import Profile
-from sandbox.meters_device import Faults, SandboxMeter, refuse
+from sandbox.meters_device import Faults, SandboxBoard, SandboxMeter, refuse
 from sandbox.meters_timing import frame_s, transaction_s
-from sandbox.meters_wire import Asked, Framing, cut_mbap, cut_rtu, put, spoil
+from sandbox.meters_wire import NOISE, Asked, Framing, cut_mbap, cut_rtu, put, spoil
 
-__all__ = ["Faults", "SandboxGateway", "SandboxMeter", "transaction_s"]
+__all__ = ["Faults", "SandboxBoard", "SandboxGateway", "SandboxMeter", "Wire", "transaction_s"]
 
 QUEUED_REQUESTS = 32
 BUSY = 6
@@ -48,8 +48,32 @@ class BusCounts:
     """Who spoke on the bus, as numbers of connections, each run of one as one: a number twice is two masters."""
 
 
+class Device(Protocol):
+    """Anything that has an address on the bus."""
+
+    faults: Faults
+
+    @property
+    def unit(self) -> int: ...
+    @property
+    def form(self) -> str: ...
+    @property
+    def turnaround_s(self) -> float: ...
+
+    def answer(self, pdu: bytes) -> bytes: ...
+
+
+class Wire(Protocol):
+    """Where a reply goes: a connection that came in, one that went out, or a serial line."""
+
+    def send(self, frame: bytes) -> None: ...
+
+
 class SandboxGateway:
-    """One gateway, one bus, some meters. `start` listens; faults may be set at any time."""
+    """One gateway, one bus, some meters. `start` listens; faults may be set at any time.
+
+    `add` hangs meters of other models, or a relay board, on the same bus.
+    """
 
     def __init__(
         self,
@@ -68,10 +92,11 @@ class SandboxGateway:
         self.counts = BusCounts()
         self.port = 0
         self._meters = {unit: SandboxMeter(profile, unit, speed=speed, monotonic=monotonic) for unit in units}
+        self._devices: dict[int, Device] = dict(self._meters)
         self._host = "127.0.0.1"
         self._server: asyncio.Server | None = None
         self._bus: asyncio.Task[None] | None = None
-        self._queue: asyncio.Queue[tuple[_Connection, Asked]] = asyncio.Queue(QUEUED_REQUESTS)
+        self._queue: asyncio.Queue[tuple[Wire, Asked]] = asyncio.Queue(QUEUED_REQUESTS)
         self._late: set[asyncio.TimerHandle] = set()
         self.connections: set[_Connection] = set()
 
@@ -84,10 +109,21 @@ class SandboxGateway:
         """All of them, by address."""
         return tuple(self._meters.values())
 
+    def add(self, device: SandboxMeter | SandboxBoard) -> None:
+        """One more device on the bus, of whatever model."""
+        self._devices[device.unit] = device
+        if isinstance(device, SandboxMeter):
+            self._meters[device.unit] = device
+
+    def power_up(self) -> None:
+        """The bus works; whoever is on the other side, such as a line or a dialled connection, may ask."""
+        if self._bus is None:
+            self._bus = asyncio.create_task(self._serve())
+
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listens; returns the port."""
         self._host = host
-        self._bus = asyncio.create_task(self._serve())
+        self.power_up()
         self.port = port
         await self.come_back()
         return self.port
@@ -113,11 +149,13 @@ class SandboxGateway:
 
     async def come_back(self) -> None:
         """It listens again, on the port it had."""
+        if self._server is not None:
+            return
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    def received(self, connection: _Connection, asked: Asked) -> None:
+    def received(self, connection: Wire, asked: Asked) -> None:
         """A request waits for the bus; when too many wait, the gateway says that it is busy."""
         try:
             self._queue.put_nowait((connection, asked))
@@ -136,25 +174,24 @@ class SandboxGateway:
             await self._transact(connection, asked)
             self.counts.busy_s += time.monotonic() - started
 
-    async def _transact(self, connection: _Connection, asked: Asked) -> None:
-        """One transaction: its request on the wire, the meter's thought, its reply on the wire."""
-        loop, form = asyncio.get_running_loop(), self.profile.serial.format
+    async def _transact(self, connection: Wire, asked: Asked) -> None:
+        """One transaction: its request on the wire, the device's thought, its reply on the wire."""
+        loop, device = asyncio.get_running_loop(), self._devices.get(asked.unit)
+        form = device.form if device is not None else self.profile.serial.format
         at = loop.time() + frame_s(len(asked.pdu), self.baud, form)
-        meter = self._meters.get(asked.unit)
-        faults = meter.faults if meter is not None else Faults(no_path=True)
-        if meter is None or faults.silent or faults.no_path or self.faults.black_hole:
+        faults = device.faults if device is not None else Faults(no_path=True)
+        if device is None or faults.silent or faults.no_path or self.faults.black_hole:
             await self._unanswered(connection, asked, faults)
             return
-        if self.baud:
-            at += self.profile.turnaround_ms / 1000
-            await _sleep_until(at)
-        pdu = meter.answer(asked.pdu)
+        at += (device.turnaround_s if self.baud else 0.0) + faults.slow_s
+        await _sleep_until(at)
+        pdu = device.answer(asked.pdu)
         if faults.exception_code is not None:
             pdu = refuse(asked.pdu[0], faults.exception_code)
         await _sleep_until(at + frame_s(len(pdu), self.baud, form))
         self._reply(connection, asked, pdu, faults)
 
-    async def _unanswered(self, connection: _Connection, asked: Asked, faults: Faults) -> None:
+    async def _unanswered(self, connection: Wire, asked: Asked, faults: Faults) -> None:
         # A Modbus TCP gateway holds the bus until it gives up; a transparent one has sent its bytes and is done.
         if self.framing == "mbap":
             await asyncio.sleep(self.faults.timeout_s)
@@ -164,12 +201,15 @@ class SandboxGateway:
             await asyncio.sleep(frame_s(len(asked.pdu), self.baud, self.profile.serial.format))
         faults.used()
 
-    def _reply(self, connection: _Connection, asked: Asked, pdu: bytes, faults: Faults) -> None:
+    def _reply(self, connection: Wire, asked: Asked, pdu: bytes, faults: Faults) -> None:
         if faults.garbled_crc and self.framing == "mbap":
             return  # The gateway drops what it cannot check.
         unit, spoilt = spoil(faults, asked, pdu)
         garbled, late_s = faults.garbled_crc, faults.late_s
-        if garbled or late_s or (unit, spoilt) != (asked.unit, pdu) or faults.exception_code is not None:
+        odd = garbled or faults.noise or late_s or faults.slow_s or faults.exception_code is not None
+        if faults.noise and self.framing == "rtu":
+            connection.send(NOISE)
+        if odd or (unit, spoilt) != (asked.unit, pdu):
             faults.used()
         if not late_s:
             self._send(connection, asked, unit, spoilt, garbled=garbled)
@@ -177,7 +217,7 @@ class SandboxGateway:
         loop = asyncio.get_running_loop()
         self._late.add(loop.call_later(late_s, self._send, connection, asked, unit, spoilt))
 
-    def _send(self, connection: _Connection, asked: Asked, unit: int, pdu: bytes, *, garbled: bool = False) -> None:
+    def _send(self, connection: Wire, asked: Asked, unit: int, pdu: bytes, *, garbled: bool = False) -> None:
         connection.send(put(self.framing, asked, unit, pdu, garbled=garbled))
 
 

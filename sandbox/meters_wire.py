@@ -10,7 +10,7 @@ from typing import Literal
 from pymodbus.framer.rtu import FramerRTU
 
 from meters.links import requests
-from sandbox.meters_device import Faults
+from sandbox.meters_faults import Faults
 
 Framing = Literal["mbap", "rtu"]
 _HEAD = struct.Struct(">HHHB")
@@ -52,6 +52,9 @@ def cut_rtu(buffer: bytearray) -> Iterator[Asked]:
             buffer.clear()
             return
         yield Asked(0, frame[0], frame[1:-_CRC_BYTES])
+
+
+NOISE = b"\x00\xff\x55noise"
 
 
 def put(framing: Framing, asked: Asked, unit: int, pdu: bytes, *, garbled: bool) -> bytes:

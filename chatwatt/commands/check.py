@@ -14,7 +14,8 @@ from chatwatt.ways import open_ways
 from chatwatt.wiring import Runtime, open_runtime, real_providers
 from meters.links.errors import LinkDown
 from meters.links.opening import DIALS_IN
-from meters.profiles import profile_names
+from meters.profile_files import read as read_profile
+from meters.profiles import board_names, profile_names, profile_text, wrong_names
 from prepaid.domain.errors import Refused, Trouble
 
 REACH_S_MAX = 5.0
@@ -85,7 +86,10 @@ async def _payments(settings: Settings, runtime: Runtime) -> str:
 
 
 async def _profiles() -> str:
-    return ", ".join(profile_names())
+    """What there is; a file that is not sound fails with its line."""
+    for name in wrong_names():
+        read_profile(profile_text(name), name=name)
+    return ", ".join((*profile_names(), *board_names()))
 
 
 async def _gateways(runtime: Runtime) -> str:

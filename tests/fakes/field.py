@@ -219,10 +219,16 @@ def known_on(meter_id: str) -> Supply:
 
 @asynccontextmanager
 async def running_field(
-    *, units: int = 3, framing: Framing = "mbap", baud: int = 0, poll_every_s: int = 1, settings: BusSettings = QUICK
+    *,
+    units: int = 3,
+    framing: Framing = "mbap",
+    baud: int = 0,
+    poll_every_s: int = 1,
+    settings: BusSettings = QUICK,
+    profile: str = PROFILE,
 ) -> AsyncIterator[Field]:
     """A simulated gateway with meters m1.. and its owner at work."""
-    sandbox = SandboxGateway(profile=load_profile(PROFILE), units=range(1, units + 1), baud=baud, framing=framing)
+    sandbox = SandboxGateway(profile=load_profile(profile), units=range(1, units + 1), baud=baud, framing=framing)
     port = await sandbox.start()
     transport = "tcp" if framing == "mbap" else "rtu_tcp"
     gateway = Gateway(id="g1", site_id="s1", transport=transport, host="127.0.0.1", port=port, baud=baud or 9600)
@@ -233,7 +239,7 @@ async def running_field(
             path="/s1",
             gateway_id="g1",
             unit=unit,
-            profile=PROFILE,
+            profile=profile,
             poll_every_s=poll_every_s,
         )
         for unit in range(1, units + 1)
