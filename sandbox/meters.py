@@ -66,7 +66,14 @@ class Device(Protocol):
 class Wire(Protocol):
     """Where a reply goes: a connection that came in, one that went out, or a serial line."""
 
+    @property
+    def number(self) -> int: ...
+
     def send(self, frame: bytes) -> None: ...
+
+
+NUMBERS = itertools.count(1)
+"""No two wires have the same number."""
 
 
 class SandboxGateway:
@@ -221,15 +228,12 @@ class SandboxGateway:
         connection.send(put(self.framing, asked, unit, pdu, garbled=garbled))
 
 
-_numbers = itertools.count(1)
-
-
 class _Connection(asyncio.Protocol):
     """One client of a gateway."""
 
     def __init__(self, gateway: SandboxGateway) -> None:
         self._gateway = gateway
-        self.number = next(_numbers)
+        self.number = next(NUMBERS)
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 

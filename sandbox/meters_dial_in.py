@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from sandbox.meters import SandboxGateway
+from sandbox.meters import NUMBERS, SandboxGateway
 from sandbox.meters_wire import cut_rtu
 
 RETRY_S = 1.0
@@ -88,6 +88,7 @@ class _Line(asyncio.Protocol):
     """The connection of a device that dialled in."""
 
     def __init__(self, owner: SandboxDialIn) -> None:
+        self.number = next(NUMBERS)
         self.gone = asyncio.Event()
         self._owner = owner
         self._buffer = bytearray()

@@ -7,7 +7,7 @@ import contextlib
 import os
 import tty
 
-from sandbox.meters import SandboxGateway
+from sandbox.meters import NUMBERS, SandboxGateway
 from sandbox.meters_wire import cut_rtu
 
 CHUNK = 512
@@ -19,6 +19,7 @@ class SandboxSerial:
     def __init__(self, gateway: SandboxGateway) -> None:
         self.gateway = gateway
         self.path = ""
+        self.number = next(NUMBERS)
         self._ours = self._theirs = -1
         self._buffer = bytearray()
 
