@@ -54,6 +54,7 @@ class Link(asyncio.Protocol, ABC):
         self._quiet_s = quiet_s
         self._transport: asyncio.Transport | None = None
         self._waiting: Waiting | None = None
+        self._asking = False
         self._buffer = bytearray()
         self._loop = asyncio.get_running_loop()
 
@@ -122,16 +123,20 @@ class Link(asyncio.Protocol, ABC):
         `gate` is called right before the frame leaves and raises to hold it back. Raises `LinkDown` (nothing changed),
         `NoReply` (a read), `WriteUnanswered` (a write that may have been carried out) or `ExceptionReply`.
         """
-        if self._waiting is not None or not 1 <= unit <= LAST_UNIT:
+        if self._asking or not 1 <= unit <= LAST_UNIT:
             raise InvariantBroken("one request at a time, and none to the broadcast address")
-        waiting = Waiting(unit, request, self._loop.create_future())
-        self._waiting = waiting
+        self._asking = True
         try:
             await self._leave_alone(unit)
-            self._send(waiting, gate)
-            return await self._reply(waiting, timeout_s)
+            if self._transport is None or self._transport.is_closing():
+                # Whoever tries again at once must not keep the loop from telling that the connection is gone.
+                await asyncio.sleep(0)
+                raise LinkDown
+            if gate is not None:
+                gate()
+            return await self._exchange(self._transport, unit, request, timeout_s)
         finally:
-            self._waiting = None
+            self._asking = False
 
     def rest_s(self) -> float:
         """How long the line itself must still be quiet before the next frame."""
@@ -143,15 +148,11 @@ class Link(asyncio.Protocol, ABC):
         if left_s > 0:
             await asyncio.sleep(left_s)
 
-    def _send(self, waiting: Waiting, gate: Callable[[], None] | None) -> None:
-        if self._transport is None or self._transport.is_closing():
-            raise LinkDown
-        if gate is not None:
-            gate()
+    async def _exchange(self, transport: asyncio.Transport, unit: int, request: Request, timeout_s: float) -> bytes:
+        """The frame leaves, once; its reply, or what became of it."""
+        waiting = self._waiting = Waiting(unit, request, self._loop.create_future())
         self.skip(len(self._buffer))
-        self._transport.write(self.frame(waiting.unit, waiting.request.pdu))
-
-    async def _reply(self, waiting: Waiting, timeout_s: float) -> bytes:
+        transport.write(self.frame(unit, request.pdu))
         timer = self._loop.call_later(timeout_s, self._time_up, waiting)
         try:
             return await waiting.reply
@@ -163,6 +164,7 @@ class Link(asyncio.Protocol, ABC):
             raise
         finally:
             timer.cancel()
+            self._waiting = None
 
     def _time_up(self, waiting: Waiting) -> None:
         if waiting.reply.done():

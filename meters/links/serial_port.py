@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import termios
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -85,7 +86,8 @@ def serial_opener(gateway: Gateway, *, timeout_s: float) -> Callable[[], Awaitab
                 )
                 opened = cast("SerialLink", link)
                 await opened.opened.wait()
-        except OSError as refused:  # no such port, no right to it, or somebody else has it
+        except (OSError, termios.error) as refused:
+            # No such port, no right to it, somebody else has it, or it cannot do this format.
             raise LinkDown from refused
         return opened
 

@@ -62,6 +62,7 @@ class HostileDevice:
     connections: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
     _pending: set[asyncio.Task[None]] = field(default_factory=set)
+    _bus: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def feed(self, data: bytes, send: Callable[[bytes], None], drop: Callable[[], None]) -> None:
         """Bytes came in; replies go out when their time has come."""
@@ -71,13 +72,13 @@ class HostileDevice:
                 self._buffer.clear()
                 drop()
                 return
-            task = asyncio.ensure_future(_send(self.answer(asked), send))
+            task = asyncio.ensure_future(self._send(self.answer(asked), send))
             self._pending.add(task)
             task.add_done_callback(self._pending.discard)
 
     def answer(self, asked: Asked) -> Answer:
         """What goes out for a request."""
-        good = self._truth(asked)
+        good = self.truth(asked)
         spoil = FAULTS.get(self.fault)
         return [(0.0, asked.frame(good))] if spoil is None else spoil(asked, good)
 
@@ -97,7 +98,8 @@ class HostileDevice:
         del buffer[:end]
         return asked
 
-    def _truth(self, asked: Asked) -> bytes:
+    def truth(self, asked: Asked) -> bytes:
+        """What the device itself says, after it did what it was told."""
         pdu, address = asked.pdu, int.from_bytes(asked.pdu[1:3], "big")
         if pdu[0] == WRITE_REGISTERS:
             self._switch(asked.unit, on=pdu[-1] == 1)
@@ -118,16 +120,16 @@ class HostileDevice:
         else:
             self.relay[unit] = on
 
+    async def _send(self, answer: Answer, send: Callable[[bytes], None]) -> None:
+        async with self._bus:  # One frame after the other, as on a real bus: a late one makes the next one late.
+            for pause_s, data in answer:
+                if pause_s:
+                    await asyncio.sleep(pause_s)
+                send(data)
+
     def _move(self, unit: int, on: bool, order: int) -> None:
         if order == self.writes:  # A newer order wins.
             self.relay[unit] = on
-
-
-async def _send(answer: Answer, send: Callable[[bytes], None]) -> None:
-    for pause_s, data in answer:
-        if pause_s:
-            await asyncio.sleep(pause_s)
-        send(data)
 
 
 def _now(data: bytes) -> Answer:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import tty
 from abc import ABC, abstractmethod
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import cast
 
@@ -126,15 +126,21 @@ class SerialWire(Wire):
 
     async def stop(self) -> None:
         """Closes both sides."""
-        asyncio.get_running_loop().remove_reader(self._master)
-        os.close(self._master)
+        self.unplug()
         os.close(self._slave)
+
+    def unplug(self) -> None:
+        """The far side is gone."""
+        if self._master >= 0:
+            asyncio.get_running_loop().remove_reader(self._master)
+            os.close(self._master)
+            self._master = -1
 
     def _readable(self) -> None:
         self.device.feed(os.read(self._master, 1024), self._write, lambda: None)
 
     def _write(self, data: bytes) -> None:
-        if data:
+        if data and self._master >= 0:
             os.write(self._master, data)
 
 
@@ -231,6 +237,13 @@ class AcrelEnd(DtuEnd):
             FarEnd.send(self, beat + acrel_4g.put(acrel_4g.DOWNLINK, data) + beat)
 
 
+@cache
+def certificates(folder: Path) -> tuple[TlsFiles, TlsFiles]:
+    """Those of the gateway and ours, made once for each folder."""
+    authority = Authority(folder)
+    return authority.sign("gateway"), authority.sign("headend")
+
+
 def wire_for(transport: str, folder: Path) -> Wire:
     """The wire of that transport."""
     if transport == "serial":
@@ -238,6 +251,5 @@ def wire_for(transport: str, folder: Path) -> Wire:
     if transport in {"dial_in", "acrel_4g"}:
         return DialWire(transport)
     if transport == "tls":
-        authority = Authority(folder)
-        return ServerWire("tls", (authority.sign("gateway"), authority.sign("headend")))
+        return ServerWire("tls", certificates(folder))
     return ServerWire(transport)

@@ -222,3 +222,13 @@ async def test_the_gate_holds_a_frame_back(framing: str) -> None:
         with pytest.raises(NoReply):
             await link.ask(UNIT, READ, timeout_s=SHORT_S)
         assert len(slave.received) == 1
+
+
+async def test_asking_a_closed_link_never_freezes_the_loop(framing: str) -> None:
+    """F31: whoever asks again and again right after the end lets the loop tell that the connection is gone."""
+    async with linked(framing, lambda _: []) as (link, _):
+        link.close()
+        async with asyncio.timeout(5):
+            while not link.closed.is_set():
+                with pytest.raises(LinkDown):
+                    await link.ask(UNIT, READ, timeout_s=60)
