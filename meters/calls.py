@@ -13,6 +13,7 @@ from prepaid.usecases.bus_plan import bus_plan
 from prepaid.usecases.gateway_link import gateway_found, gateway_lost
 from prepaid.usecases.may_switch import may_switch
 from prepaid.usecases.record_switch import record_switch
+from prepaid.usecases.report_relay import recuts_held, relay_bypassed, relay_moved
 from prepaid.usecases.settle_readings import settle_readings
 from prepaid.usecases.views import BusPlan
 
@@ -31,5 +32,8 @@ class Calls:
     settle_readings: Callable[[Business, Sweep], Awaitable[None]] = settle_readings
     may_switch: MaySwitch = may_switch
     record_switch: Callable[[Business, str, int, Reported | None], Awaitable[None]] = record_switch
+    relay_moved: Callable[[Business, str, int, Reported], Awaitable[None]] = relay_moved
+    relay_bypassed: Callable[[Business, str, int], Awaitable[None]] = relay_bypassed
+    recuts_held: Callable[[Business, str, int], Awaitable[None]] = recuts_held
     gateway_lost: Callable[[Business, str], Awaitable[None]] = gateway_lost
     gateway_found: Callable[[Business, str], Awaitable[None]] = gateway_found

@@ -141,8 +141,13 @@ class Owner:
         """A meter was read."""
         now, measured = self._business.clock.now(), values.measured
         energy_wh = values.billed  # Litres, where the meter counts water.
-        if values.relay_on is not None:
-            self.reconciler.saw(meter_id, Reported(on=values.relay_on, at=now))
+        relay_on = values.relay_on
+        if relay_on is not None:
+            self.reconciler.saw(meter_id, Reported(on=relay_on, at=now))
+        else:
+            relay_on = self.reconciler.relay_state(meter_id)
+        power_w, current_ma = measured.get(Measures.POWER_W), measured.get(Measures.CURRENT_MA)
+        self.reconciler.saw_load(meter_id, energy_wh=energy_wh, power_w=power_w, current_ma=current_ma)
         if energy_wh is None:
             self.sweeps.add_silent(meter_id)
             return
@@ -151,10 +156,10 @@ class Owner:
                 meter_id=meter_id,
                 at=now,
                 energy_wh=energy_wh,
-                relay_on=values.relay_on,
-                power_w=measured.get(Measures.POWER_W),
+                relay_on=relay_on,
+                power_w=power_w,
                 voltage_mv=measured.get(Measures.VOLTAGE_MV),
-                current_ma=measured.get(Measures.CURRENT_MA),
+                current_ma=current_ma,
                 serial=values.serial,
                 bands=values.bands or None,
             )
@@ -195,3 +200,15 @@ class Owner:
         if reported is not None:
             self.sweeps.forget_relay(meter_id, reported.at)
         await self._calls.record_switch(self._business, meter_id, generation, reported)
+
+    async def relay_moved(self, meter_id: str, generation: int, reported: Reported) -> None:
+        """Somebody moved a contact."""
+        await self._calls.relay_moved(self._business, meter_id, generation, reported)
+
+    async def relay_bypassed(self, meter_id: str, generation: int) -> None:
+        """A load flows through an open contact."""
+        await self._calls.relay_bypassed(self._business, meter_id, generation)
+
+    async def recuts_held(self, meter_id: str, generation: int) -> None:
+        """Too many contacts came on by themselves."""
+        await self._calls.recuts_held(self._business, meter_id, generation)

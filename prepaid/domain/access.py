@@ -43,6 +43,7 @@ class Action(StrEnum):
     CHANGE_TARIFF = "change_tariff"
     DISPUTE = "dispute"
     SETTLE_DISPUTE = "settle_dispute"
+    CONFIRM_SAFE = "confirm_safe"
     GRANT_ROLE = "grant_role"
     RUN = "run"
     """The clock's, a meter's or a provider's own work: settling, deciding, confirming."""
@@ -60,6 +61,7 @@ _OPERATOR = _SEE | {
     Action.OPEN_ACCOUNT,
     Action.ASSIGN_METER,
     Action.DISPUTE,
+    Action.CONFIRM_SAFE,
 }
 _FINANCE = _SEE | {
     Action.AUDIT,
@@ -78,7 +80,7 @@ ROLE_ACTIONS: dict[Role, frozenset[Action]] = {
     Role.VIEWER: frozenset(_SEE),
 }
 """Nobody but the system itself may `RUN`. Owner and manager differ in whom they may appoint."""
-TENANT_ACTIONS = frozenset({Action.SEE_ACCOUNT, Action.TOP_UP, Action.DISPUTE})
+TENANT_ACTIONS = frozenset({Action.SEE_ACCOUNT, Action.TOP_UP, Action.DISPUTE, Action.CONFIRM_SAFE})
 _ABOVE: dict[Role, frozenset[Role]] = {
     Role.OWNER: frozenset(Role),
     Role.MANAGER: frozenset(set(Role) - {Role.OWNER}),

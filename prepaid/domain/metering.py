@@ -136,6 +136,12 @@ class Meter:
     """Water is counted in litres wherever a name says `wh`."""
     serial: str | None = None
     has_relay: bool = True
+    board: str = ""
+    """The relay board that switches this meter, by the name of its profile; "" where the meter has its own."""
+    board_unit: int = 0
+    """The board's address on the same bus."""
+    board_channel: int = 0
+    """The relay on it, as printed there."""
     rated_current_a: int = 60
     mains_voltage_v: int = 230
     load_scale: int = 1

@@ -34,6 +34,8 @@ class Outcome(StrEnum):
     PENDING = "pending"
     CONFIRMED = "confirmed"
     UNCONFIRMED = "unconfirmed"
+    WAITING = "waiting"
+    """The device may close, and waits for somebody to press its button."""
 
 
 class HoldKind(StrEnum):
@@ -43,6 +45,17 @@ class HoldKind(StrEnum):
     """Protect: never cut this supply."""
     OFF = "off"
     """Maintenance tag: never switch this supply on from afar (S12)."""
+
+
+class Restoring(StrEnum):
+    """How a site wants supplies to come back."""
+
+    BY_MODEL = "by_model"
+    """As the profile of the meter says."""
+    DIRECT = "direct"
+    """The contact closes at once."""
+    ALLOW = "allow"
+    """Somebody presses the button, where the device has one: nothing that was left on starts unattended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +79,13 @@ class SupplyPolicy:
     cuts_site_free: int = 10
     """So many in a day need nobody, however small the site."""
     command_ttl_s: int = 60
+    restoring: Restoring = Restoring.BY_MODEL
+    ask_before_restore: bool = False
+    """The tenant first says that stoves and irons are off. Only then is S1's time counted."""
+    restores_at_once: int = 5
+    """More restores than this wait on a site for other reasons than a payment: they are spread out (S8)."""
+    restore_spread_s: int = 60
+    """Over so long, well within the 120 s of S1."""
     settle_every_s: int = 15 * 60
 
     @property
@@ -95,6 +115,8 @@ class Reported:
 
     on: bool
     at: datetime
+    waits: bool = False
+    """It is off, may close, and waits for its button."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +147,8 @@ class Supply:
     operations_day: str = ""
     attempts: int = 0
     """Tries to bring the relay to the present generation."""
+    safe_generation: int = -1
+    """The generation for which the tenant said that appliances are off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

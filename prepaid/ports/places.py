@@ -224,6 +224,14 @@ class Supplies(Protocol):
         """How many supplies the site has."""
         ...
 
+    async def restores_open(self, site_id: str) -> int:
+        """How many supplies of the site are wanted on and were last seen off."""
+        ...
+
+    async def confirm_safe(self, meter_id: str, generation: int) -> bool:
+        """Notes that appliances are off, if this still is the generation and it wants the supply on."""
+        ...
+
     async def cuts_since(self, site_id: str, since: datetime) -> int:
         """How many supplies of the site are wanted off since `since`."""
         ...

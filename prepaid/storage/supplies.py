@@ -116,6 +116,17 @@ class MongoSupplies:
         """How many there are."""
         return await self._supplies.count_documents({"site_id": site_id})
 
+    async def restores_open(self, site_id: str) -> int:
+        """Wanted on, seen off."""
+        query = {"site_id": site_id, "wanted.on": True, "reported.on": False}
+        return await self._supplies.count_documents(query)
+
+    async def confirm_safe(self, meter_id: str, generation: int) -> bool:
+        """For this generation only."""
+        query = {"_id": meter_id, "wanted.generation": generation, "wanted.on": True}
+        changes = {"$set": {"safe_generation": generation}}
+        return (await self._supplies.update_one(query, changes)).matched_count == 1
+
     async def cuts_since(self, site_id: str, since: datetime) -> int:
         """Supplies wanted off since then."""
         query = {"site_id": site_id, "wanted.at": {"$gte": since}, "wanted.on": False}

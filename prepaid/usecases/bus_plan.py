@@ -19,11 +19,15 @@ async def bus_plan(business: Business, gateway_id: str) -> BusPlan:
     site = await store.sites.site(gateway.site_id) if gateway else None
     if gateway is None or site is None:
         raise not_found()
+    restoring = any(each.wanted.on and each.reported is not None and not each.reported.on for each in supplies)
     paces = await pace_reads(business, site, meters)
     return BusPlan(
         gateway=gateway,
         meters=tuple(meters),
         supplies={supply.meter_id: supply for supply in supplies},
         command_ttl_s=site.policy.command_ttl_s,
+        policy=site.policy,
+        time_zone=site.calendar.time_zone,
+        restores_open=await store.supplies.restores_open(site.id) if restoring else 0,
         near_zero={meter_id: pace.every_s for meter_id, pace in paces.items() if pace.near_zero},
     )

@@ -6,12 +6,15 @@ import asyncio
 
 import structlog
 
+from prepaid.domain.errors import TryAgain
 from prepaid.domain.ledger import Head
-from prepaid.domain.supply import Verb, still_right
+from prepaid.domain.notices import NoticeKind
+from prepaid.domain.supply import Supply, Verb, still_right
 from prepaid.ports import Business
 from prepaid.usecases.authorize import site_of
 from prepaid.usecases.decide_supply import decide_supply
 from prepaid.usecases.gather_facts import balance_facts, gather_facts
+from prepaid.usecases.tell import Crossing, tell_account
 
 log = structlog.get_logger()
 
@@ -25,6 +28,8 @@ async def may_switch(business: Business, meter_id: str, generation: int, *, on: 
     supply, meter = await asyncio.gather(store.supplies.get(meter_id), store.meters.get(meter_id))
     if supply is None or meter is None or supply.wanted.generation != generation or supply.wanted.on != on:
         return False
+    if on and await _unsafe(business, supply):
+        raise TryAgain("try_again.safety_unconfirmed")
     account, site = await asyncio.gather(store.sites.account(supply.account_id or ""), store.sites.site(supply.site_id))
     if account is None:
         return on
@@ -39,3 +44,17 @@ async def may_switch(business: Business, meter_id: str, generation: int, *, on: 
     if verdict.verb is Verb.RESTORE:
         await decide_supply(business, account.id)
     return False
+
+
+async def _unsafe(business: Business, supply: Supply) -> bool:
+    """Whether the tenant must still say that appliances are off; they are asked once for each restore."""
+    site = await business.store.sites.site(supply.site_id)
+    if site is None or not site.policy.ask_before_restore or supply.safe_generation == supply.wanted.generation:
+        return False
+    was_off = supply.reported is not None and not supply.reported.on
+    account = await business.store.sites.account(supply.account_id or "")
+    if account is None or not was_off:
+        return False
+    crossing = Crossing(NoticeKind.CONFIRM_SAFE, f"{supply.meter_id}:g{supply.wanted.generation}")
+    await tell_account(business, account, site, crossing, {"meter_id": supply.meter_id})
+    return True

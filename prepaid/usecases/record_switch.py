@@ -25,7 +25,7 @@ async def record_switch(business: Business, meter_id: str, generation: int, repo
     supply = await business.store.supplies.get(meter_id)
     if supply is None or supply.wanted.generation != generation:
         return
-    if reported is not None and reported.on == supply.wanted.on:
+    if reported is not None and (reported.on == supply.wanted.on or (supply.wanted.on and reported.waits)):
         await _confirmed(business, supply, reported)
     else:
         await _unconfirmed(business, supply, reported)
@@ -39,7 +39,12 @@ async def _confirmed(business: Business, supply: Supply, reported: Reported) -> 
         # Told before it is recorded: dying in between repeats the recording, and the words are keyed.
         await _tell_done(business, account, site, supply, reported)
     stored = await business.store.supplies.record(
-        supply.meter_id, supply.wanted.generation, reported, Outcome.CONFIRMED, operated=operated, day=day
+        supply.meter_id,
+        supply.wanted.generation,
+        reported,
+        Outcome.WAITING if reported.waits else Outcome.CONFIRMED,
+        operated=operated,
+        day=day,
     )
     if stored:
         log.info("supply_switched", meter=supply.meter_id, on=reported.on, generation=supply.wanted.generation)
@@ -50,6 +55,9 @@ async def _tell_done(business: Business, account: Account, site: Site, supply: S
         business.store.ledger.head(account.id), business.store.orders.get(supply.wanted.cause)
     )
     params: Params = {"balance_micro": head.balance_micro, "at": reported.at.isoformat()}
+    if reported.waits:
+        await tell_account(business, account, site, _crossing(NoticeKind.PRESS_BUTTON, supply), params)
+        return
     if order is not None and reported.on:
         await tell_thread(business, order, Stage.POWER_ON, params, place=(account, site))
     kind = NoticeKind.RESTORED if reported.on else NoticeKind.CUT_DONE

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from prepaid.domain.metering import Gateway, Meter, Usage
-from prepaid.domain.supply import HoldKind, Outcome, Supply
+from prepaid.domain.supply import HoldKind, Outcome, Supply, SupplyPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,5 +108,9 @@ class BusPlan:
     meters: tuple[Meter, ...]
     supplies: Mapping[str, Supply]
     command_ttl_s: int
+    policy: SupplyPolicy = field(default_factory=SupplyPolicy)
+    time_zone: str = "Asia/Shanghai"
+    restores_open: int = 0
+    """How many supplies of the whole site wait to be restored; 0 where this bus has none."""
     near_zero: Mapping[str, int] = field(default_factory=dict)
     """Meters that are read more often than usual because their account is nearly used up: seconds between reads."""

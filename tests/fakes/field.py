@@ -16,7 +16,7 @@ from meters.owner import Owner
 from meters.profiles import load_profile
 from prepaid.domain.errors import TryAgain
 from prepaid.domain.metering import Gateway, Meter, Reading, Sweep
-from prepaid.domain.supply import Outcome, Reported, Supply, Wanted
+from prepaid.domain.supply import Outcome, Reported, Supply, SupplyPolicy, Wanted
 from prepaid.ports import Business
 from prepaid.usecases.views import BusPlan
 from sandbox.meters import SandboxGateway
@@ -99,6 +99,10 @@ class Field:
     sweeps: list[Sweep] = field(default_factory=list)
     records: list[tuple[str, int, bool | None]] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    """What was found that nobody had ordered."""
+    policy: SupplyPolicy = field(default_factory=SupplyPolicy)
+    restores_open: int = 0
     store_away: bool = False
     forbidden: bool = False
     may_send: bool = True
@@ -136,6 +140,9 @@ class Field:
             settle_readings=self._settle,
             may_switch=self._may_switch,
             record_switch=self._record,
+            relay_moved=lambda _, meter_id, __, ___: self._told(f"moved {meter_id}"),
+            relay_bypassed=lambda _, meter_id, __: self._told(f"bypassed {meter_id}"),
+            recuts_held=lambda _, __, ___: self._told("recuts held"),
             gateway_lost=lambda _, __: self._link("lost"),
             gateway_found=lambda _, __: self._link("found"),
         )
@@ -165,6 +172,8 @@ class Field:
             meters=tuple(self.meters.values()),
             supplies=dict(self.supplies),
             command_ttl_s=self.ttl_s,
+            policy=self.policy,
+            restores_open=self.restores_open,
         )
 
     async def _settle(self, _: Any, sweep: Sweep) -> None:
@@ -195,6 +204,10 @@ class Field:
             good = reported is not None and reported.on == supply.wanted.on
             outcome = Outcome.CONFIRMED if good else Outcome.UNCONFIRMED
             self.supplies[meter_id] = replace(supply, reported=reported or supply.reported, outcome=outcome)
+        await self._tell()
+
+    async def _told(self, what: str) -> None:
+        self.told.append(what)
         await self._tell()
 
     async def _link(self, what: str) -> None:
