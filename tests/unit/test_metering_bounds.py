@@ -248,3 +248,50 @@ def test_a_point_moves_by_three_places_at_most(total: int, exponent: int) -> Non
 def test_a_register_that_stands_still_has_its_decimals() -> None:
     """S10: nothing has moved, so there is nothing to decide."""
     assert decimals_moved(meter(), said(SHOWN), SHOWN, MINUTE_WH) == 0
+
+
+@pytest.mark.parametrize(
+    ("bands", "doubt"),
+    [
+        ({"peak": 5, "valley": 9}, None),
+        ({"peak": 45, "valley": 9}, None),
+        ({"peak": 46, "valley": 9}, Doubt.BANDS),
+        ({"peak": 4, "valley": 20}, Doubt.BANDS),
+        ({"peak": 5, "valley": 9, "flat": 99}, None),
+        (None, None),
+    ],
+)
+def test_registers_by_band_must_tell_the_story_of_the_total(bands: dict[str, int] | None, doubt: Doubt | None) -> None:
+    """S10, M11: ten watt-hours in all, and a digit for each of three registers; others are not compared."""
+    last = replace(said(SHOWN, after_s=0), bands={"peak": 5, "valley": 9})
+    reading = replace(said(SHOWN + 10), bands=bands)
+    expected = Judged(reading, doubt)
+    assert judge(meter(last=last), reading) == expected
+    assert judge(meter(), reading).doubt is None
+    again = judge(held(Doubt.BANDS, said(3), last=last), reading)
+    assert (again.doubt, again.again) == (doubt, doubt is not None)
+
+
+def test_a_register_by_band_may_roll_over_where_its_width_is_known() -> None:
+    """S10, M11: the wrap is added before the sum is compared."""
+    last = replace(said(SHOWN, after_s=0), bands={"peak": 999_990})
+    reading = replace(said(SHOWN + 20), bands={"peak": 10})
+    assert judge(meter(last=last, register_wraps_wh=1_000_000), reading).doubt is None
+    assert judge(meter(last=last), reading).doubt is Doubt.BANDS
+
+
+def test_registers_by_band_are_scaled_as_the_total_is() -> None:
+    """M11: decimals moved for all of a device's registers at once."""
+    scaled = meter(SHOWN * 10, register_exponent=1)
+    assert judge(scaled, replace(said(SHOWN), bands={"peak": 7})).reading.bands == {"peak": 70}
+    assert judge(scaled, said(SHOWN)).reading.bands is None
+    assert judge(meter(), replace(said(SHOWN), bands={"peak": 7})).reading.bands == {"peak": 7}
+
+
+def test_another_doubt_than_that_about_bands_is_new() -> None:
+    """S10: a jump while the bands are in doubt is told as the jump that it is."""
+    jump = judge(held(Doubt.BANDS, said(3)), said(SHOWN + 9_000))
+    assert (jump.doubt, jump.again) == (Doubt.TOO_FAST, False)
+    last = replace(said(SHOWN, after_s=0), bands={"peak": 5})
+    bands = judge(held(Doubt.TOO_FAST, said(900_000), last=last), replace(said(SHOWN + 5), bands={"peak": 500}))
+    assert (bands.doubt, bands.again) == (Doubt.BANDS, False)
