@@ -35,7 +35,7 @@ synchronous = pytest.importorskip("wechatpayv3")
 
 KINDS = [(kind, mode) for kind in ("async", "sync") for mode in (KeyMode.PUBLIC_KEY, KeyMode.CERTIFICATES)]
 WAYS = {"NATIVE": "code_url", "JSAPI": "prepay_id", "MINIPROG": "prepay_id", "H5": "h5_url", "APP": "prepay_id"}
-PAYER = {
+PAYER: dict[str, dict[str, Any]] = {
     "JSAPI": {"payer": {"openid": "oUpF8uMuAJO"}},
     "MINIPROG": {"payer": {"openid": "oUpF8uMuAJO"}},
     "H5": {"scene_info": {"payer_client_ip": "203.0.113.7", "h5_info": {"type": "Wap"}}},
@@ -183,7 +183,8 @@ async def test_its_callback_reads_our_notifications_as_we_do(oracle: Oracle) -> 
     assert theirs["resource"]["transaction_id"] == ours.txn_id
     assert theirs["resource"]["amount"]["total"] == ours.amount_fen
     for fault in ("probe", "bad_signature", "reserialise"):
-        wrong = Faults(**{fault: True, "certificate_percent": percent})
+        wrong = Faults(certificate_percent=percent)
+        setattr(wrong, fault, True)
         headers, body = rig.sandbox._seals.notification(paid, wrong, now_s)
         assert oracle.callback(headers, body) is None
         with pytest.raises(NotificationProblem):
