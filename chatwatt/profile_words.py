@@ -68,9 +68,10 @@ def explained(looked: Looked, language: str) -> Iterator[str]:
         addresses = ", ".join(f"0x{address:04X}" for address in sorted(device.forbidden_writes))
         yield text(language, "profile_words.forbidden", addresses=addresses)
     for sentence in device.cannot:
-        yield text(language, "profile_words.cannot", sentence=sentence)
+        # Beside the words and not within them: a parameter of a text is cut at 200 characters.
+        yield text(language, "profile_words.cannot") + sentence
     for source in device.sources:
-        yield text(language, "profile_words.source", source=source)
+        yield text(language, "profile_words.source") + source
 
 
 def _board(board: Board, language: str) -> Iterator[str]:
@@ -194,7 +195,7 @@ def _rest(model: Profile, language: str) -> Iterator[str]:
         key = "profile_words.check" if check in model.checks else "profile_words.first_look"
         yield text(language, key, name=check.name)
     for setting in model.commissioning:
-        yield text(language, "profile_words.commissioning", name=setting.name, why=setting.why)
+        yield text(language, "profile_words.commissioning", name=setting.name) + setting.why
 
 
 def _span(read: Read) -> str:

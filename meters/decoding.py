@@ -13,7 +13,6 @@ from meters.parts import (
     BILLED,
     BY_CURRENT,
     BY_VOLTAGE,
-    Alarm,
     AlarmKind,
     BandRegister,
     Check,
@@ -64,6 +63,29 @@ class _Readers:
     slow: tuple[tuple[Measures, int, Reader], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """A check with its place worked out: the limits, or None for both where it is the meter's own address."""
+
+    check: Check
+    number: int
+    at: int
+    mask: int
+    shift: int
+    low: int | None
+    high: int | None
+
+    def passes(self, datas: Sequence[bytes], measured: Mapping[Measures, int], unit: int) -> bool:
+        """Whether the reading has what it must."""
+        if self.number < 0:
+            value = measured.get(self.check.measures) if self.check.measures is not None else None
+        else:
+            value = ((datas[self.number][self.at] << 8 | datas[self.number][self.at + 1]) & self.mask) >> self.shift
+        if value is None:
+            return False
+        return value == unit if self.low is None or self.high is None else self.low <= value <= self.high
+
+
 class Decoding:
     """One profile at work."""
 
@@ -75,9 +97,10 @@ class Decoding:
         # Most meters have no ratio to look up, and hashing fractions for each reading would cost more than reading it.
         known = self._found_ratios(())
         self._fixed = None if known is None else self._made(*known)
-        every = (*profile.checks, *profile.first_look)
-        placed: list[Alarm | Check] = [*profile.alarms, *(c for c in every if c.address is not None)]
-        self._words = {id(t): self._place(profile.reads, t.address or 0, 1, t.function) for t in placed}
+        self._alarms = [(a, *self._place(profile.reads, a.address, 1, a.function)) for a in profile.alarms]
+        self._checks = [self._tested(check) for check in profile.checks]
+        self._first_look = [self._tested(check) for check in profile.first_look]
+        self._serial_at = self._identity_place()
         back = profile.switch.read_back if profile.switch is not None and profile.relay_in_poll else None
         self._back = back
         self._back_at = self._place(profile.reads, back.address, back.count, back.function) if back else (0, 0)
@@ -87,7 +110,7 @@ class Decoding:
         ratios = self._unit_ratio if self._fixed is not None else self._found_ratios(datas)
         readers = self._fixed or self._readers(ratios or self._unit_ratio)
         measured = _figures(readers.figures, datas)
-        failed = self._failed(self._profile.checks, datas, measured, unit)
+        failed = _failed(self._checks, datas, measured, unit)
         if ratios is None:
             measured = {name: value for name, value in measured.items() if name not in BY_CURRENT | BY_VOLTAGE}
             failed = (*failed, NO_RATIO)
@@ -97,7 +120,9 @@ class Decoding:
             relay_on=None if self._back is None else self._back.state(back),
             failed_checks=failed,
             bands={str(band): value for band, value in _figures(readers.bands, datas).items()} if ratios else {},
-            alarms=tuple(alarm.alarm for alarm in self._profile.alarms if alarm.rings(self._word(datas, alarm))),
+            alarms=tuple(
+                a.alarm for a, number, at in self._alarms if a.rings(datas[number][at] << 8 | datas[number][at + 1])
+            ),
             serial=self._serial(datas),
             faulty=self._back is not None and self._back.faulty(back),
         )
@@ -109,25 +134,16 @@ class Decoding:
     def first_look(self, datas: Sequence[bytes], unit: int) -> tuple[str, ...]:
         """The checks of every reading and of the commissioning that these replies do not pass."""
         values = self.values(datas, unit)
-        return (*values.failed_checks, *self._failed(self._profile.first_look, datas, values.measured, unit))
+        return (*values.failed_checks, *_failed(self._first_look, datas, values.measured, unit))
 
-    def _failed(
-        self, checks: Sequence[Check], datas: Sequence[bytes], measured: Mapping[Measures, int], unit: int
-    ) -> tuple[str, ...]:
-        failed = []
-        for check in checks:
-            if check.measures is not None:
-                value = measured.get(check.measures)
-                right = value is not None and check.holds(value, unit)
-            else:
-                right = check.passes(self._word(datas, check), unit)
-            if not right:
-                failed.append(check.name)
-        return tuple(failed)
-
-    def _word(self, datas: Sequence[bytes], thing: Alarm | Check) -> int:
-        number, at = self._words[id(thing)]
-        return int.from_bytes(datas[number][at : at + 2], "big")
+    def _tested(self, check: Check) -> _Tested:
+        number, at = -1, 0
+        if check.address is not None:
+            number, at = self._place(self._profile.reads, check.address, 1, check.function)
+        low, high = check.between or (None, None)
+        if isinstance(check.equals, int):
+            low = high = check.equals
+        return _Tested(check, number, at, check.mask, check.shift, low, high)
 
     def _back_words(self, datas: Sequence[bytes]) -> list[int]:
         if self._back is None:
@@ -135,15 +151,22 @@ class Decoding:
         number, at = self._back_at
         return codec.unpacked(datas[number][at : at + 2 * self._back.count])
 
-    def _serial(self, datas: Sequence[bytes]) -> str | None:
+    def _identity_place(self) -> tuple[int, int] | None:
+        """Where the poll itself brings the serial number, if it does."""
         identity = self._profile.identity
         if identity is None:
             return None
-        for read, data in zip(self._profile.reads, datas, strict=True):
-            if read.holds(identity.address, identity.count, identity.function):
-                at = 2 * (identity.address - read.address)
-                return identity.serial_of(codec.unpacked(data[at : at + 2 * identity.count]))
-        return None
+        try:
+            return self._place(self._profile.reads, identity.address, identity.count, identity.function)
+        except LookupError:
+            return None
+
+    def _serial(self, datas: Sequence[bytes]) -> str | None:
+        identity = self._profile.identity
+        if identity is None or self._serial_at is None:
+            return None
+        number, at = self._serial_at
+        return identity.serial_of(codec.unpacked(datas[number][at : at + 2 * identity.count]))
 
     # Ratios.
 
@@ -206,6 +229,12 @@ class Decoding:
             if read.holds(address, count, function):
                 return number, 2 * (address - read.address)
         raise LookupError(address)
+
+
+def _failed(
+    checks: Sequence[_Tested], datas: Sequence[bytes], measured: Mapping[Measures, int], unit: int
+) -> tuple[str, ...]:
+    return tuple(tested.check.name for tested in checks if not tested.passes(datas, measured, unit))
 
 
 def _figures(readers: Sequence[tuple[Name, int, Reader]], datas: Sequence[bytes]) -> dict[Name, int]:

@@ -12,6 +12,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from meters.profile import COMPLAINTS, Board, Profile
 from prepaid.domain.errors import Refused
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same language, read ten times as fast where the library was built with its C part."""
 MOST_BYTES = 64 * 1024
 _KINDS: TypeAdapter[Profile | Board] = TypeAdapter(Annotated[Profile | Board, Field(discriminator="kind")])
 _NUMBERS = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
@@ -45,8 +47,8 @@ def look(text: str, *, name: str | None = None) -> Looked:
     if len(text) > MOST_BYTES:
         return Looked(mistakes=(Mistake(1, "", "too_large", {"most": MOST_BYTES}),))
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=_LOADER)
+        data = yaml.load(text, Loader=_LOADER)  # noqa: S506 - one of the two safe loaders
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         return Looked(mistakes=(Mistake(mark.line + 1 if mark else 1, "", "yaml"),))

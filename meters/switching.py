@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -136,10 +137,7 @@ class ReadBack(Strict):
 
     def state(self, words: Sequence[int]) -> bool | None:
         """On, off, or None for words that mean neither (a valve that moves, a device that follows its own mind)."""
-        if self.faulty(words):
-            return None
-        seen = self._masked(words)
-        return {self._masked(self.flow): True, self._masked(self.stop): False}.get(seen)
+        return None if self.faulty(words) else self._states.get(self._masked(words))
 
     def faulty(self, words: Sequence[int]) -> bool:
         """Whether the device says that it could not move."""
@@ -167,7 +165,13 @@ class ReadBack(Strict):
         """Whether a reply to `request` says that the button is waited for."""
         return self.waits(self.words_in(reply))
 
+    @cached_property
+    def _states(self) -> dict[tuple[int, ...], bool]:
+        return {self._masked(self.flow): True, self._masked(self.stop): False}
+
     def _masked(self, words: Sequence[int]) -> tuple[int, ...]:
+        if len(words) == 1:
+            return (words[0] & self.mask[0],)
         masks = self.mask if len(self.mask) == len(words) else self.mask * len(words)
         return tuple(word & mask for word, mask in zip(words, masks, strict=True))
 

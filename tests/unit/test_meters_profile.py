@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from fractions import Fraction
 from importlib import resources
 
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meters import codec
+from meters.clock_parts import Clock
 from meters.codec import Decode, Order
 from meters.links import requests
 from meters.links.rtu import with_crc
+from meters.parts import Identity, Register
 from meters.profile import Measures, Relay
 from meters.profiles import load_profile, parse_profile
 from prepaid.domain.errors import Refused
@@ -109,6 +112,91 @@ def test_another_meter_at_the_address_is_noticed() -> None:
 def test_a_relay_word_that_means_nothing_is_no_state() -> None:
     """S4: only the two words of the manual are states."""
     assert hiking_relay().read_back.state([2]) is None
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=0, max_value=2e9), st.sampled_from(Order))
+def test_the_quick_reader_says_what_the_careful_one_says(value: float, order: Order) -> None:
+    """M11: a float register is scaled exactly, whatever way it is read."""
+    held = codec.encode(Fraction(value), Decode.FLOAT32, order)
+    number = codec.raw(held, Decode.FLOAT32, order)
+    assert number is not None
+    quick = codec.reader(2, Decode.FLOAT32, order, Fraction(1000))
+    assert quick(b"\0\0" + codec.packed(held)) == codec.scaled(number, Fraction(1000))
+
+
+@pytest.mark.parametrize("decode", [kind for kind in Decode if not codec.is_float(kind)])
+@pytest.mark.parametrize("order", Order)
+def test_every_counter_wraps_as_the_meter_does(decode: Decode, order: Order) -> None:
+    """F30: one more than the largest number is 0, in every kind of register and every order."""
+    most = codec.span(decode)
+    assert most is not None
+    held = codec.encode(Fraction(most), decode, order)
+    assert codec.raw(held, decode, order) == 0
+    assert len(held) == codec.width(decode)
+    read_it = codec.reader(0, decode, order, Fraction(10))
+    assert read_it(codec.packed(codec.encode(Fraction(97), decode, order))) == 970
+
+
+def test_a_bcd_that_is_no_number_is_no_value() -> None:
+    """F30: a register of 0xABCD is not a reading."""
+    assert codec.raw((0xABCD,), Decode.BCD16, Order.ABCD) is None
+    assert codec.reader(0, Decode.BCD16, Order.ABCD, Fraction(1))(b"\xab\xcd") is None
+
+
+def test_a_tenth_in_a_file_is_a_tenth() -> None:
+    """M1: scales are exact fractions, however they are written."""
+    for written in (0.1, "0.1", "1/10"):
+        told = {"measures": "energy_wh", "address": 0, "decode": "u16", "scale": written}
+        assert Register.model_validate(told).scale == Fraction(1, 10)
+
+
+def test_ratios_of_the_meter_make_its_figures_real() -> None:
+    """M11: behind transformers the bill is that of the line; a meter that names no ratio bills nothing."""
+    profile = load_profile("chint_dtsu666")
+    energy = codec.encode(Fraction("12.5"), Decode.FLOAT32, Order.ABCD)
+    volts = codec.encode(Fraction(2301), Decode.FLOAT32, Order.ABCD)
+    rest = [[*energy, *[0] * 6], [0] * 4]
+    values = profile.values([[40, 10], [*volts, *[0] * 12], *rest], 1)
+    assert values.billed == 500_000
+    assert values.measured[Measures.VOLTAGE_MV] == 230_100
+    blind = profile.values([[0, 10], [*volts, *[0] * 12], *rest], 1)
+    assert blind.billed is None
+    assert blind.failed_checks == ("ratio",)
+
+
+@pytest.mark.parametrize(
+    ("told", "words", "serial"),
+    [
+        ({"decode": "number", "digits": 8}, (0x0012, 0xD687), "01234567"),
+        ({"decode": "number"}, (0, 0), None),
+        ({"decode": "bcd"}, (0x2026, 0x1125), "20261125"),
+        ({"decode": "bcd"}, (0xFFFF, 0xFFFF), None),
+        ({"decode": "ascii"}, (0x4142, 0x3700), "AB7"),
+        ({"decode": "ascii", "order": "BADC"}, (0x4241, 0x0037), "AB7"),
+        ({"decode": "ascii"}, (0x0000, 0x0000), None),
+    ],
+)
+def test_serial_numbers_are_read_as_they_stand_on_the_plate(
+    told: dict[str, object], words: tuple[int, int], serial: str | None
+) -> None:
+    """S11: number, BCD or letters become one text; emptiness is no number."""
+    identity = Identity.model_validate({"function": 3, "address": 0, "count": 2, **told})
+    assert identity.serial_of(words) == serial
+
+
+@pytest.mark.parametrize("decode", ["binary", "bcd"])
+@pytest.mark.parametrize("each", ["byte", "word"])
+def test_a_clock_says_the_time_that_it_was_set_to(decode: str, each: str) -> None:
+    """Y4: what is written is what is read; nonsense in the registers is no time."""
+    pieces = ["year", "month", "day", "weekday", "hour", "minute", "second", "nothing"]
+    told = {"function": 3, "address": 0, "pieces": pieces, "each": each, "decode": decode, "write_function": 16}
+    clock = Clock.model_validate(told)
+    at = datetime(2026, 11, 29, 23, 59, 58)  # noqa: DTZ001 - local time, as the meter has it; a Sunday
+    assert clock.time_of(clock.words(at)) == at
+    request = clock.write(at)
+    assert request is not None
+    assert codec.unpacked(request.pdu[6:]) == clock.words(at)
+    assert clock.time_of([0xFFFF] * clock.count) is None
 
 
 def test_an_unknown_model_is_refused() -> None:
