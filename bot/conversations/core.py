@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from bot.conversations import flows, openings
 from bot.conversations.inbound import Turn
-from bot.conversations.intents import Ask, Audience, intent_of_command, nearest, read, read_action
+from bot.conversations.intents import intent_of_command, nearest, read, read_action
 from bot.conversations.parts import Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
+from bot.conversations.vocabulary import Ask, Audience
 from bot.texts import text
 
 MAX_DIGITS = 2
@@ -71,7 +72,7 @@ def _asked(turn: Turn, session: Session, ask: Ask) -> Reply:
         return _not_understood(turn, session, "")
     if ask.intent.audience is Audience.TENANT and not turn.actor.accounts:
         return Reply(session=session, parts=openings.how_to_bind(turn))
-    return openings.OPENINGS[ask.intent.name](turn, session, ask.argument)
+    return openings.opening(ask.intent.name)(turn, session, ask.argument)
 
 
 def _not_understood(turn: Turn, session: Session, heard: str) -> Reply:

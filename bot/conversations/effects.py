@@ -9,14 +9,19 @@ from prepaid.domain.supply import HoldKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowBalance:
+class Effect:
+    """One use case to call. Topics add their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowBalance(Effect):
     """One account's balance and supply."""
 
     account_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowUsage:
+class ShowUsage(Effect):
     """Energy of the last hours."""
 
     account_id: str
@@ -24,14 +29,14 @@ class ShowUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowHistory:
+class ShowHistory(Effect):
     """The latest entries of the ledger."""
 
     account_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListAccounts:
+class ListAccounts(Effect):
     """The person's accounts; `then` names the intent that waits for the choice."""
 
     then: str = ""
@@ -39,7 +44,7 @@ class ListAccounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmTopUp:
+class ConfirmTopUp(Effect):
     """Looks at the account that is to be topped up, so that the question names it."""
 
     account_id: str
@@ -47,7 +52,7 @@ class ConfirmTopUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartTopUp:
+class StartTopUp(Effect):
     """Asks the provider for a payment."""
 
     account_id: str
@@ -56,42 +61,42 @@ class StartTopUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmUnbind:
+class ConfirmUnbind(Effect):
     """Looks at the account that is to be let go, so that the question names it."""
 
     account_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BindChat:
+class BindChat(Effect):
     """Binds this chat to the account of a one-time code."""
 
     code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnbindChat:
+class UnbindChat(Effect):
     """Lets an account go."""
 
     account_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetLanguage:
+class SetLanguage(Effect):
     """Speaks another language from now on."""
 
     language: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowOverview:
+class ShowOverview(Effect):
     """Staff: everything in the jurisdiction, one page of it."""
 
     page: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FindAccount:
+class FindAccount(Effect):
     """Staff: an account by room or id; `then` names the intent that goes on with it."""
 
     text: str
@@ -99,7 +104,7 @@ class FindAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchSupply:
+class SwitchSupply(Effect):
     """Staff: cut or restore by hand."""
 
     account_id: str
@@ -109,7 +114,7 @@ class SwitchSupply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HoldSupply:
+class HoldSupply(Effect):
     """Staff: protect, or release with None."""
 
     account_id: str
@@ -119,30 +124,11 @@ class HoldSupply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssueBindCode:
+class IssueBindCode(Effect):
     """Staff: a one-time code for a tenant's chat."""
 
     account_id: str
     label: str
-
-
-Effect = (
-    ShowBalance
-    | ShowUsage
-    | ShowHistory
-    | ListAccounts
-    | ConfirmTopUp
-    | StartTopUp
-    | ConfirmUnbind
-    | BindChat
-    | UnbindChat
-    | SetLanguage
-    | ShowOverview
-    | FindAccount
-    | SwitchSupply
-    | HoldSupply
-    | IssueBindCode
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

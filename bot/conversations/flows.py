@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cache
 
 from bot.conversations import openings
 from bot.conversations.amounts import looks_like_amount
-from bot.conversations.effects import BindChat, Effect, FindAccount, HoldSupply, StartTopUp, SwitchSupply, UnbindChat
+from bot.conversations.effects import BindChat, FindAccount, HoldSupply, StartTopUp, SwitchSupply, UnbindChat
 from bot.conversations.inbound import Turn
-from bot.conversations.intents import Ask, Wants, is_no, is_yes, normal
+from bot.conversations.intents import is_no, is_yes, normal
 from bot.conversations.parts import Look, Part, Tone
 from bot.conversations.reply import Reply, choose, confirm, press, say
 from bot.conversations.session import Flow, Session
+from bot.conversations.topic import Confirmed, Step, topics
+from bot.conversations.vocabulary import Ask, Wants
 from bot.texts import text
 from prepaid.domain.supply import HoldKind
 
 REASON_CHARS = 100
 _NAMES_A_ROOM = re.compile(r"[a-z-]*\d[\da-z-]*", re.ASCII)
-REASONS: Mapping[str, tuple[str, ...]] = {
+_REASONS: dict[str, tuple[str, ...]] = {
     "cut": ("reason.arrears", "reason.works", "reason.safety"),
     "protect": ("reason.medical", "reason.family", "reason.event"),
 }
-"""Ready reasons for each flow that asks why."""
+"""Ready reasons for each of the basic flows that ask why."""
 
 
 def ask_reason(turn: Turn, session: Session, then: str, account_id: str, label: str) -> Reply:
@@ -30,7 +33,7 @@ def ask_reason(turn: Turn, session: Session, then: str, account_id: str, label: 
     language = turn.actor.language
     asked = session.ask("reason", turn.at, then=then, account_id=account_id, label=label)
     number = asked.turns
-    buttons = [press(language, key, f"pick:{number}:{place}") for place, key in enumerate(REASONS[then])]
+    buttons = [press(language, key, f"pick:{number}:{place}") for place, key in enumerate(_reasons()[then])]
     prompt = text(language, f"{then}.why", label=label)
     return Reply(
         session=asked,
@@ -55,10 +58,10 @@ def answered(turn: Turn, session: Session, name: str, argument: str) -> Reply:
         return Reply(session=session.settled(), parts=(say(turn.actor.language, "flow.timed_out", Tone.WARNING),))
     if name == "no":
         return _cancelled(turn, session)
-    if name == "yes" and flow.step in _CONFIRMED:
-        return Reply(session=session.settled(), effects=(_CONFIRMED[flow.step](flow.data),))
+    if name == "yes" and flow.step in _confirmed():
+        return Reply(session=session.settled(), effects=(_confirmed()[flow.step](flow.data),))
     if name == "pick" and flow.step == "reason" and place.isdecimal():
-        reasons = REASONS[str(flow.data["then"])]
+        reasons = _reasons()[str(flow.data["then"])]
         return _reason_given(turn, session, flow, text(turn.actor.language, reasons[int(place) % len(reasons)]))
     return _stale(turn, session)
 
@@ -74,12 +77,12 @@ def heard(turn: Turn, session: Session, words: str, ask: Ask | None) -> Reply | 
         return None
     if flow.step.startswith("confirm."):
         return _confirm_heard(turn, session, flow, words, ask)
-    return _STEPS[flow.step](turn, session, flow, words, ask)
+    return _steps()[flow.step](turn, session, flow, words, ask)
 
 
 def _confirm_heard(turn: Turn, session: Session, flow: Flow, words: str, ask: Ask | None) -> Reply | None:
     if is_yes(words):
-        return Reply(session=session.settled(), effects=(_CONFIRMED[flow.step](flow.data),))
+        return Reply(session=session.settled(), effects=(_confirmed()[flow.step](flow.data),))
     if is_no(words):
         return _cancelled(turn, session)
     if flow.step == "confirm.recharge" and looks_like_amount(words):
@@ -142,8 +145,7 @@ def _stale(turn: Turn, session: Session) -> Reply:
     return Reply(session=session, parts=parts)
 
 
-Data = Mapping[str, str | int]
-_CONFIRMED: Mapping[str, Callable[[Data], Effect]] = {
+_CONFIRMED: dict[str, Confirmed] = {
     "confirm.recharge": lambda d: StartTopUp(
         account_id=str(d["account_id"]), label=str(d["label"]), amount_fen=int(d["amount_fen"])
     ),
@@ -161,9 +163,24 @@ _CONFIRMED: Mapping[str, Callable[[Data], Effect]] = {
         account_id=str(d["account_id"]), label=str(d["label"]), kind=None, why=str(d["reason"])
     ),
 }
-_STEPS: Mapping[str, Callable[[Turn, Session, Flow, str, Ask | None], Reply | None]] = {
+_STEPS: dict[str, Step] = {
     "recharge.amount": _amount_heard,
     "bind.code": _code_heard,
     "room": _room_heard,
     "reason": _reason_heard,
 }
+
+
+@cache
+def _confirmed() -> Mapping[str, Confirmed]:
+    return _CONFIRMED | {name: then for topic in topics() for name, then in topic.confirmed.items()}
+
+
+@cache
+def _steps() -> Mapping[str, Step]:
+    return _STEPS | {name: step for topic in topics() for name, step in topic.steps.items()}
+
+
+@cache
+def _reasons() -> Mapping[str, tuple[str, ...]]:
+    return _REASONS | {name: keys for topic in topics() for name, keys in topic.reasons.items()}

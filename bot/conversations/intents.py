@@ -9,59 +9,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
 from difflib import get_close_matches
-from enum import StrEnum
+from functools import cache
 
 from bot.conversations.inbound import MAX_HEARD_CHARS
-
-
-class Audience(StrEnum):
-    """Whom an intent is for."""
-
-    ANYONE = "anyone"
-    TENANT = "tenant"
-    STAFF = "staff"
-
-
-class Wants(StrEnum):
-    """What an intent needs to know."""
-
-    NOTHING = "nothing"
-    AMOUNT = "amount"
-    CODE = "code"
-    ROOM = "room"
-    LANGUAGE = "language"
-    HOURS = "hours"
-    PAGE = "page"
-    ACCOUNT = "account"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """One thing to ask for. `commands` are the words after a slash, alone or before an argument; the first is the name.
-
-    `phrases` are anchored patterns over normalised text; a group `arg` holds the argument.
-    """
-
-    name: str
-    audience: Audience
-    commands: tuple[str, ...]
-    phrases: tuple[str, ...] = ()
-    wants: Wants = Wants.NOTHING
-    in_help: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """An intent that was recognised, with its argument as typed."""
-
-    intent: Intent
-    argument: str = ""
-
+from bot.conversations.topic import topics
+from bot.conversations.vocabulary import Ask, Audience, Intent, Wants
 
 _MY = r"(?:帮我|请|我要|我想|给我)?"
-INTENTS: tuple[Intent, ...] = (
+_BASIC: tuple[Intent, ...] = (
     Intent(
         name="balance",
         audience=Audience.TENANT,
@@ -232,14 +189,33 @@ INTENTS: tuple[Intent, ...] = (
         phrases=(r"(?:取消|算了|不用了|不要了|退出)", r"(?:cancel|stop|never ?mind|forget it|quit|exit)"),
     ),
 )
-BY_NAME = {intent.name: intent for intent in INTENTS}
-_BY_COMMAND = {command: intent for intent in INTENTS for command in intent.commands}
-_PATTERNS = tuple((re.compile(phrase), intent) for intent in INTENTS for phrase in intent.phrases)
 _YES = re.compile(r"(?:是的?|好的?|确认|确定|对|可以|行|yes|y|ok|okay|confirm|sure)")
 _NO = re.compile(r"(?:不|不是|不要|否|别|no|n|nope)")
 _SPACES = re.compile(r"\s+")
 _TAIL = "。.!！?？,，;；~…、 "
 _SUGGEST_CHARS = 24
+
+
+@cache
+def intents() -> tuple[Intent, ...]:
+    """All that can be asked for: the basics here and those of every topic. Earlier ones win where phrases overlap."""
+    return (*_BASIC, *(intent for topic in topics() for intent in topic.intents))
+
+
+@cache
+def by_name() -> Mapping[str, Intent]:
+    """Every intent by its name."""
+    return {intent.name: intent for intent in intents()}
+
+
+@cache
+def _by_command() -> Mapping[str, Intent]:
+    return {command: intent for intent in intents() for command in intent.commands}
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], Intent], ...]:
+    return tuple((re.compile(phrase), intent) for intent in intents() for phrase in intent.phrases)
 
 
 def normal(text: str) -> str:
@@ -254,7 +230,7 @@ def read(text: str) -> Ask | None:
     plain = normal(text)
     if plain.startswith("/"):
         return _command(plain[1:])
-    for pattern, intent in _PATTERNS:
+    for pattern, intent in _patterns():
         match = pattern.fullmatch(plain)
         if match is not None:
             return Ask(intent=intent, argument=(match.groupdict().get("arg") or "").strip())
@@ -264,7 +240,7 @@ def read(text: str) -> Ask | None:
 def read_action(action: str) -> Ask | None:
     """The intent behind a pressed button: "name" or "name:argument"."""
     name, _, argument = action.partition(":")
-    intent = BY_NAME.get(name)
+    intent = by_name().get(name)
     return None if intent is None else Ask(intent=intent, argument=argument)
 
 
@@ -281,7 +257,7 @@ def is_no(text: str) -> bool:
 def offered(*, tenant: bool, staff: bool) -> tuple[Intent, ...]:
     """The intents that help names to such a person."""
     audiences = {Audience.ANYONE, *([Audience.TENANT] * tenant), *([Audience.STAFF] * staff)}
-    return tuple(intent for intent in INTENTS if intent.in_help and intent.audience in audiences)
+    return tuple(intent for intent in intents() if intent.in_help and intent.audience in audiences)
 
 
 def nearest(text: str, *, staff: bool) -> str | None:
@@ -294,11 +270,11 @@ def nearest(text: str, *, staff: bool) -> str | None:
 
 def intent_of_command(command: str) -> Intent | None:
     """The intent that a command word belongs to."""
-    return _BY_COMMAND.get(command)
+    return _by_command().get(command)
 
 
 def _command(plain: str) -> Ask | None:
     """Reads "recharge 100" and, as group chats write it, "recharge@our_bot 100"."""
     word, _, argument = plain.partition(" ")
-    intent = _BY_COMMAND.get(word.split("@")[0])
+    intent = _by_command().get(word.split("@")[0])
     return None if intent is None else Ask(intent=intent, argument=argument.strip())

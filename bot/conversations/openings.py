@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 
 from bot.conversations import amounts
 from bot.conversations.effects import (
@@ -25,6 +26,7 @@ from bot.conversations.intents import offered
 from bot.conversations.parts import Item, List, Look, Part, Text, Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
+from bot.conversations.topic import Opening, topics
 from bot.texts import text, trouble_text
 from prepaid.domain.errors import Refused
 from prepaid.domain.orders import MAX_TOPUP_FEN, MIN_TOPUP_FEN, check_amount
@@ -35,8 +37,6 @@ _WEEK_WORDS = re.compile(r"week|本周|这周|168|7")
 _BARE_CODE = re.compile(r"(?=.*[2-9])[2-9A-HJ-NP-Z]{8}")
 _ENGLISH = re.compile(r"en|english|英文|英语")
 _CHINESE = re.compile(r"zh|chinese|中文|汉语")
-
-Opening = Callable[[Turn, Session, str], Reply]
 
 
 def account_of(turn: Turn, session: Session) -> str | None:
@@ -80,16 +80,16 @@ def with_amount(turn: Turn, session: Session, account_id: str, typed: str) -> Re
     return Reply(session=session.settled(), effects=(ConfirmTopUp(account_id=account_id, amount_fen=amount_fen),))
 
 
-def _for_account(intent: str, effect: Callable[[str, str], Effect]) -> Opening:
+def for_account(intent: str, effect: Callable[[str, str], Effect]) -> Opening:
     """An intent that only needs to know the account."""
 
-    def opening(turn: Turn, session: Session, argument: str) -> Reply:
+    def begin(turn: Turn, session: Session, argument: str) -> Reply:
         account_id = account_of(turn, session)
         if account_id is None:
             return Reply(session=session, effects=(ListAccounts(then=intent, argument=argument),))
         return Reply(session=session, effects=(effect(account_id, argument),))
 
-    return opening
+    return begin
 
 
 def _recharge(turn: Turn, session: Session, argument: str) -> Reply:
@@ -106,7 +106,7 @@ def _use(turn: Turn, session: Session, argument: str) -> Reply:
         return Reply(session=session, parts=(say(turn.actor.language, "refused.not_found", Tone.TROUBLE),))
     then, _, then_argument = rest.partition(":")
     chosen = replace(session, account_id=account_id)
-    return OPENINGS[then if then in _AFTER_CHOICE else "balance"](turn, chosen, then_argument)
+    return opening(then if then in _after_choice() else "balance")(turn, chosen, then_argument)
 
 
 def _bind(turn: Turn, session: Session, argument: str) -> Reply:
@@ -123,16 +123,16 @@ def _start(turn: Turn, session: Session, argument: str) -> Reply:
     return Reply(session=session, parts=how_to_bind(turn))
 
 
-def _for_room(intent: str) -> Opening:
+def for_room(intent: str) -> Opening:
     """A staff intent that needs a room."""
 
-    def opening(turn: Turn, session: Session, argument: str) -> Reply:
+    def begin(turn: Turn, session: Session, argument: str) -> Reply:
         if argument:
             return Reply(session=session, effects=(FindAccount(text=argument, then=intent),))
         prompt = say(turn.actor.language, "room.which")
         return Reply(session=session.ask("room", turn.at, then=intent), parts=(prompt,))
 
-    return opening
+    return begin
 
 
 def _overview(turn: Turn, session: Session, argument: str) -> Reply:
@@ -185,11 +185,11 @@ def _hours(argument: str) -> int:
 
 
 _AFTER_CHOICE = frozenset({"balance", "usage", "recharge", "history", "unbind"})
-OPENINGS: Mapping[str, Opening] = {
-    "balance": _for_account("balance", lambda account, _: ShowBalance(account_id=account)),
-    "usage": _for_account("usage", lambda account, argument: ShowUsage(account_id=account, hours=_hours(argument))),
-    "history": _for_account("history", lambda account, _: ShowHistory(account_id=account)),
-    "unbind": _for_account("unbind", lambda account, _: ConfirmUnbind(account_id=account)),
+_BASIC: dict[str, Opening] = {
+    "balance": for_account("balance", lambda account, _: ShowBalance(account_id=account)),
+    "usage": for_account("usage", lambda account, argument: ShowUsage(account_id=account, hours=_hours(argument))),
+    "history": for_account("history", lambda account, _: ShowHistory(account_id=account)),
+    "unbind": for_account("unbind", lambda account, _: ConfirmUnbind(account_id=account)),
     "recharge": _recharge,
     "accounts": _accounts,
     "use": _use,
@@ -199,5 +199,20 @@ OPENINGS: Mapping[str, Opening] = {
     "help": _help,
     "cancel": _cancel,
     "overview": _overview,
-    **{name: _for_room(name) for name in ("find", "cut", "restore", "protect", "release", "code")},
+    **{name: for_room(name) for name in ("find", "cut", "restore", "protect", "release", "code")},
 }
+
+
+def opening(intent: str) -> Opening:
+    """How the intent of that name begins."""
+    return _openings()[intent]
+
+
+@cache
+def _openings() -> Mapping[str, Opening]:
+    return _BASIC | {name: begin for topic in topics() for name, begin in topic.openings.items()}
+
+
+@cache
+def _after_choice() -> frozenset[str]:
+    return _AFTER_CHOICE.union(*(topic.after_choice for topic in topics()))

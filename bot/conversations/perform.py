@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 from bot.conversations import effects as do
+from bot.conversations.topic import Performer, topics
 from prepaid.domain.access import Actor
 from prepaid.ports import Business
 from prepaid.usecases.bind_chat import bind_chat, unbind_chat
@@ -34,11 +35,10 @@ class Situation:
 
 async def perform(effect: do.Effect, on: Situation) -> object:
     """Calls the effect's use case. Raises `Trouble` as the use case does."""
-    return await _PERFORMERS[type(effect)](effect, on)
+    return await _performers()[type(effect)](effect, on)
 
 
-Performer = Callable[[Any, Situation], Awaitable[object]]
-_PERFORMERS: Mapping[type[do.Effect], Performer] = {
+_BASIC: dict[type[do.Effect], Performer] = {
     do.ShowBalance: lambda e, on: show_balance(on.business, on.actor, e.account_id),
     do.ConfirmTopUp: lambda e, on: show_balance(on.business, on.actor, e.account_id),
     do.ConfirmUnbind: lambda e, on: show_balance(on.business, on.actor, e.account_id),
@@ -55,3 +55,8 @@ _PERFORMERS: Mapping[type[do.Effect], Performer] = {
     do.HoldSupply: lambda e, on: hold_supply(on.business, on.actor, e.account_id, kind=e.kind, why=e.why),
     do.IssueBindCode: lambda e, on: issue_bind_code(on.business, on.actor, e.account_id),
 }
+
+
+@cache
+def _performers() -> Mapping[type[do.Effect], Performer]:
+    return _BASIC | {kind: call for topic in topics() for kind, call in topic.performers.items()}

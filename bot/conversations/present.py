@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from functools import cache
 
 from bot.conversations import effects as do
 from bot.conversations import openings, present_staff, present_tenant
@@ -11,12 +11,12 @@ from bot.conversations.inbound import Turn
 from bot.conversations.parts import Text, Tone
 from bot.conversations.reply import Reply
 from bot.conversations.session import Session
+from bot.conversations.topic import Presenter, topics
 from bot.texts import trouble_text
 from prepaid.domain.errors import Refused, Trouble
 
 _WRONG_AMOUNT = frozenset({"refused.amount_range", "refused.amount_unreadable"})
-Presenter = Callable[[Any, Any, Turn, Session], Reply]
-PRESENTERS: Mapping[type[do.Effect], Presenter] = {
+_BASIC: dict[type[do.Effect], Presenter] = {
     do.ShowBalance: present_tenant.balance,
     do.ShowUsage: present_tenant.usage,
     do.ShowHistory: present_tenant.history,
@@ -39,7 +39,12 @@ def present(outcome: do.Outcome, turn: Turn, session: Session) -> Reply:
     """A reply to one outcome. It may ask for further effects (a binding is followed by the balance)."""
     if outcome.trouble is not None:
         return _trouble(outcome.effect, outcome.trouble, turn, session)
-    return PRESENTERS[type(outcome.effect)](outcome.effect, outcome.value, turn, session)
+    return _presenters()[type(outcome.effect)](outcome.effect, outcome.value, turn, session)
+
+
+@cache
+def _presenters() -> Mapping[type[do.Effect], Presenter]:
+    return _BASIC | {kind: show for topic in topics() for kind, show in topic.presenters.items()}
 
 
 def _trouble(effect: do.Effect, trouble: Trouble, turn: Turn, session: Session) -> Reply:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cache
 
 from bot.conversations import flows
 from bot.conversations.effects import (
@@ -17,6 +18,7 @@ from bot.conversations.inbound import Turn
 from bot.conversations.parts import Button, Item, KeyValueTable, List, Look, Part, Row, Tone
 from bot.conversations.reply import Reply, press, say
 from bot.conversations.session import Session
+from bot.conversations.topic import AfterFound, topics
 from bot.conversations.wording import hold_mark, supply_rows, supply_state
 from bot.texts import text
 from prepaid.domain.accounts import Account
@@ -76,14 +78,15 @@ def _pages(language: str, page: int, pages: int) -> tuple[Button, ...]:
 
 def found(effect: FindAccount, value: Account, turn: Turn, session: Session) -> Reply:
     """Goes on with what was wanted of the room."""
-    return _AFTER_FOUND[effect.then](turn, session, value)
+    return _after_found()[effect.then](turn, session, value)
 
 
-def _ask_why(then: str) -> Callable[[Turn, Session, Account], Reply]:
+def ask_why(then: str) -> AfterFound:
+    """Asks for a reason, then for a yes that names the room and the reason."""
     return lambda turn, session, account: flows.ask_reason(turn, session, then, account.id, account.label)
 
 
-def _ask_yes(then: str) -> Callable[[Turn, Session, Account], Reply]:
+def ask_yes(then: str) -> AfterFound:
     """Restoring and releasing need no reason, but still a yes that names the room."""
 
     def ask(turn: Turn, session: Session, account: Account) -> Reply:
@@ -106,14 +109,19 @@ def _issue(turn: Turn, session: Session, account: Account) -> Reply:
     return Reply(session=session, effects=(IssueBindCode(account_id=account.id, label=account.label),))
 
 
-_AFTER_FOUND: Mapping[str, Callable[[Turn, Session, Account], Reply]] = {
+_AFTER_FOUND: dict[str, AfterFound] = {
     "find": _show,
     "code": _issue,
-    "cut": _ask_why("cut"),
-    "protect": _ask_why("protect"),
-    "restore": _ask_yes("restore"),
-    "release": _ask_yes("release"),
+    "cut": ask_why("cut"),
+    "protect": ask_why("protect"),
+    "restore": ask_yes("restore"),
+    "release": ask_yes("release"),
 }
+
+
+@cache
+def _after_found() -> Mapping[str, AfterFound]:
+    return _AFTER_FOUND | {name: then for topic in topics() for name, then in topic.after_found.items()}
 
 
 def switched(effect: SwitchSupply, value: tuple[SupplyView, ...], turn: Turn, session: Session) -> Reply:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversations.intents import INTENTS
+from bot.conversations.intents import intents
 from bot.conversations.parts import KINDS, Part, from_json, menu_of, to_json
 from bot.rendering import plain, telegram_html, wechat_text
 from bot.rendering.capabilities import FALLBACKS, Capabilities, Means, blocks, split_lines
+from tests.fakes.rehearsed import Script, scripts
 from tests.fakes.rehearsed_chat import RehearsedChat
 
 GOLDEN = Path(__file__).parent / "transcripts"
-SCRIPTS: dict[str, tuple[tuple[str, ...], ...]] = {
+SCRIPTS: dict[str, Script] = {
+    **scripts(),
     "balance": (("anna", "余额"), ("ben", "how much do I have left?")),
     "usage": (("anna", "今天用电"), ("ben", "this week's usage")),
     "recharge": (
@@ -76,7 +78,7 @@ async def replies(intent: str) -> list[tuple[str, str, list[Part]]]:
 
 def test_every_intent_has_a_script() -> None:
     """A new intent comes with its transcript."""
-    assert set(SCRIPTS) == {intent.name for intent in INTENTS}
+    assert set(SCRIPTS) == {intent.name for intent in intents()}
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversations.intents import INTENTS
+from bot.conversations.intents import intents
 from bot.texts import has, keys, language_for, placeholders, text, trouble_text
 from bot.texts.figures import duration, energy, instant, money, price
 from prepaid.domain.errors import InvariantBroken, Refused, TryAgain, Unknown
@@ -40,8 +40,8 @@ def test_every_key_in_the_source_has_a_text() -> None:
 
 def test_every_declared_thing_has_its_texts() -> None:
     """Each intent has a name and, if offered, a line of help; each ledger kind and notice has words."""
-    wanted = {f"help.{intent.name}" for intent in INTENTS if intent.in_help}
-    wanted |= {f"intent.{intent.name}" for intent in INTENTS if intent.in_help}
+    wanted = {f"help.{intent.name}" for intent in intents() if intent.in_help}
+    wanted |= {f"intent.{intent.name}" for intent in intents() if intent.in_help}
     wanted |= {f"entry.{kind}" for kind in Kind}
     wanted |= {f"notice.{kind}" for kind in NoticeKind} - {"notice.payment_thread", "notice.switch_stuck"}
     assert not {key for key in wanted if not has(key)}

@@ -25,6 +25,7 @@ from prepaid.domain.metering import Usage
 from prepaid.domain.orders import Order, OrderState
 from prepaid.domain.supply import HoldKind, Outcome
 from prepaid.usecases.views import AccountLine, AccountRow, BalanceView, Overview, SiteView, SupplyView, UsageView
+from tests.fakes.rehearsed import answers
 
 AT = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 ZONE = "Asia/Shanghai"
@@ -129,7 +130,7 @@ class RehearsedChat:
         if trouble is not None:
             return do.Outcome(effect=effect, trouble=trouble)
         try:
-            value: Any = _STAGE[type(effect)](self, user, effect)
+            value: Any = ({**_STAGE, **answers()})[type(effect)](self, user, effect)
         except Trouble as caught:
             return do.Outcome(effect=effect, trouble=caught)
         if isinstance(value, Order) and self.on_topup is not None:

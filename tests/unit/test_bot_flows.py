@@ -9,9 +9,10 @@ import pytest
 from bot.conversations import effects as do
 from bot.conversations.core import handle
 from bot.conversations.inbound import Inbound, Turn
-from bot.conversations.intents import INTENTS, Audience
+from bot.conversations.intents import intents
 from bot.conversations.parts import Button, Buttons, Chart, List, Part, PayQR, ProgressThread, menu_of
 from bot.conversations.session import FLOW_TTL_S, Session
+from bot.conversations.vocabulary import Audience
 from bot.rendering.plain import render
 from prepaid.domain.errors import InvariantBroken, Refused, TryAgain, Unknown
 from prepaid.domain.supply import HoldKind
@@ -105,7 +106,7 @@ async def test_a_refused_amount_asks_again() -> None:
     assert chat.sessions["ben"].flow is not None
 
 
-STAFF_ACTIONS = [intent.name for intent in INTENTS if intent.audience is Audience.STAFF]
+STAFF_ACTIONS = [intent.name for intent in intents() if intent.audience is Audience.STAFF]
 
 
 @pytest.mark.parametrize("name", STAFF_ACTIONS)

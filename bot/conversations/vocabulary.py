@@ -1,0 +1,50 @@
+"""What an intent is: the words for one thing to ask for, who may ask, and what must come with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Audience(StrEnum):
+    """Whom an intent is for."""
+
+    ANYONE = "anyone"
+    TENANT = "tenant"
+    STAFF = "staff"
+
+
+class Wants(StrEnum):
+    """What an intent needs to know."""
+
+    NOTHING = "nothing"
+    AMOUNT = "amount"
+    CODE = "code"
+    ROOM = "room"
+    LANGUAGE = "language"
+    HOURS = "hours"
+    PAGE = "page"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One thing to ask for. `commands` are the words after a slash, alone or before an argument; the first is the name.
+
+    `phrases` are anchored patterns over normalised text; a group `arg` holds the argument.
+    """
+
+    name: str
+    audience: Audience
+    commands: tuple[str, ...]
+    phrases: tuple[str, ...] = ()
+    wants: Wants = Wants.NOTHING
+    in_help: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """An intent that was recognised, with its argument as typed."""
+
+    intent: Intent
+    argument: str = ""

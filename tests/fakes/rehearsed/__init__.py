@@ -1,0 +1,28 @@
+"""What the stage answers for each topic, one file each: `ANSWERS` by effect, and the `SCRIPTS` of its transcripts."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+Script = tuple[tuple[str, str], ...]
+Answer = Callable[[Any, str, Any], Any]
+"""Of the stage, the user and the effect: the use case's value, or trouble raised."""
+
+
+@cache
+def _modules() -> tuple[Any, ...]:
+    return tuple(import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+
+
+def answers() -> Mapping[type, Answer]:
+    """Every topic's answers."""
+    return {kind: answer for module in _modules() for kind, answer in module.ANSWERS.items()}
+
+
+def scripts() -> Mapping[str, Script]:
+    """Every topic's scripts, by the name of the intent."""
+    return {name: script for module in _modules() for name, script in module.SCRIPTS.items()}
