@@ -20,6 +20,7 @@ CJK = re.compile("[\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef]")
 MAY_SPEAK = ("bot/texts/", "sandbox/")
 MAY_HEAR = (
     "bot/conversations/intents",
+    "bot/conversations/topics/",
     "bot/conversations/amounts.py",
     "bot/conversations/openings.py",
     "chatwatt/demo/story.py",
