@@ -26,6 +26,12 @@ def driver_name(request: pytest.FixtureRequest) -> DriverName:
 
 
 @pytest.fixture
+def database(bare_database: Database) -> Database:
+    """A database behind the driver in question; those that tests hand on are behind the suite's."""
+    return bare_database
+
+
+@pytest.fixture
 def things(database: Database) -> Collection:
     return database.collection("things", durable=True)
 
