@@ -1,6 +1,6 @@
-"""`chatwatt profile`: lists meter models, checks a file and names every mistake, tells in words what a model can do.
+"""`chatwatt profile`: lists meter models, checks a file, explains a model in words, and simulates meters of it.
 
-Nothing is changed, and no store is needed.
+No store is needed, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import os
 from pathlib import Path
 
 from bot.texts import language_for, text
+from chatwatt import profile_simulation
 from chatwatt.profile_words import explained, listed
 from chatwatt.settings import load
 from meters.profile_files import Looked, Mistake, look
-from meters.profiles import BLUEPRINT, look_also_in, profile_text
+from meters.profiles import BLUEPRINT, load_profile, look_also_in, profile_text
 from prepaid.domain.errors import Refused
 
 SUFFIXES = (".yaml", ".yml")
@@ -30,6 +31,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     explain = actions.add_parser("explain", help="what a model reads, how it switches, what it cannot do")
     explain.add_argument("name", metavar="NAME", help="a model's name, or a file")
     explain.set_defaults(run=run_explain)
+    simulate = actions.add_parser("simulate", help="a bus of simulated meters of the model, until it is interrupted")
+    profile_simulation.add(simulate)
+    simulate.set_defaults(run=run_simulate)
 
 
 async def run_list(arguments: argparse.Namespace) -> int:
@@ -58,6 +62,13 @@ async def run_explain(arguments: argparse.Namespace) -> int:
     look_also_in(load().profiles)
     for line in explained(_look_by_name(arguments.name), _language()):
         print(line)
+    return 0
+
+
+async def run_simulate(arguments: argparse.Namespace) -> int:
+    """0 when it was told to end."""
+    look_also_in(load().profiles)
+    await profile_simulation.run(arguments, load_profile(arguments.name))
     return 0
 
 

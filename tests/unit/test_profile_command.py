@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from chatwatt.cli import main
+from meters.links.rtu import with_crc
 from meters.profiles import board_names, load_profile, look_also_in, profile_names, template_names
 from tests.house import ROOT
 
@@ -106,3 +111,36 @@ def test_the_page_of_meters_lists_what_there_is() -> None:
         assert row[4].startswith(worth or ("none known" if profile.blind_relay is not None else "-")), name
         own = "own relay" if profile.relay is not None else "own valve" if profile.valve is not None else "relay board"
         assert row[3] == own, name
+
+
+async def test_any_model_is_simulated_by_its_file_alone(tmp_path: Path) -> None:
+    """One YAML is enough: a bus of that model answers on a port, has a serial line, and ends when it is told to."""
+    (tmp_path / "my_meter.yaml").write_text(BLUEPRINT.read_text(encoding="utf-8"), encoding="utf-8")
+    words = ["-m", "chatwatt", "profile", "simulate", "my_meter", "--serial", "--baud", "0", "--meters", "2"]
+    environment = {**os.environ, "CHATWATT_PROFILES": str(tmp_path), "LC_ALL": "en"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *words, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            where = json.loads(await process.stdout.readline())
+            assert where["serial"].startswith("/dev/")
+            reader, writer = await asyncio.open_connection("127.0.0.1", where["port"])
+            writer.write(with_crc(bytes.fromhex("02 03 00 04 00 01")))
+            assert await reader.readexactly(7) == with_crc(bytes.fromhex("02 03 02 08 FC"))
+            writer.close()
+            process.terminate()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def test_a_simulation_of_nothing_is_refused(run: Run) -> None:
+    """Y3: no meters, too many, or nowhere to dial: told in words."""
+    for wrong in (["--meters", "0"], ["--meters", "300"], ["--dial", "nowhere"], ["--speed", "0"]):
+        code, _, err = run("simulate", "orno_we504", *wrong)
+        assert code == 2
+        assert "246 meters" in err
