@@ -33,9 +33,12 @@ NO_RATIO = "ratio"
 """The check that fails when the meter names no transformer ratio: its figures mean nothing then."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Values:
-    """What one poll of a meter says, in integer units, and the checks that it failed."""
+    """What one poll of a meter says, in integer units, and the checks that it failed.
+
+    Not frozen, because one is made for every read, and freezing doubles what that costs.
+    """
 
     measured: Mapping[Measures, int]
     relay_on: bool | None
@@ -110,22 +113,23 @@ class Decoding:
         ratios = self._unit_ratio if self._fixed is not None else self._found_ratios(datas)
         readers = self._fixed or self._readers(ratios or self._unit_ratio)
         measured = _figures(readers.figures, datas)
-        failed = _failed(self._checks, datas, measured, unit)
+        failed = _failed(self._checks, datas, measured, unit) if self._checks else ()
         if ratios is None:
             measured = {name: value for name, value in measured.items() if name not in BY_CURRENT | BY_VOLTAGE}
             failed = (*failed, NO_RATIO)
-        back = self._back_words(datas)
-        return Values(
-            measured=measured,
-            relay_on=None if self._back is None else self._back.state(back),
-            failed_checks=failed,
-            bands={str(band): value for band, value in _figures(readers.bands, datas).items()} if ratios else {},
-            alarms=tuple(
+        values = Values(measured=measured, relay_on=None, failed_checks=failed)
+        if self._back is not None:
+            back = self._back_words(datas)
+            values.relay_on, values.faulty = self._back.state(back), self._back.faulty(back)
+        if readers.bands and ratios:
+            values.bands = {str(band): value for band, value in _figures(readers.bands, datas).items()}
+        if self._alarms:
+            values.alarms = tuple(
                 a.alarm for a, number, at in self._alarms if a.rings(datas[number][at] << 8 | datas[number][at + 1])
-            ),
-            serial=self._serial(datas),
-            faulty=self._back is not None and self._back.faulty(back),
-        )
+            )
+        if self._profile.identity is not None:
+            values.serial = self._serial(datas)
+        return values
 
     def slow(self, datas: Sequence[bytes]) -> Mapping[Measures, int]:
         """Everything in the data bytes of the slow reads' replies."""

@@ -35,9 +35,9 @@ class LinkCounts:
     skipped_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Waiting:
-    """The request in flight."""
+    """The request in flight. Not frozen, because one is made for every read."""
 
     unit: int
     request: Request
@@ -65,6 +65,10 @@ class Link(asyncio.Protocol, ABC):
     @abstractmethod
     def take(self, waiting: Waiting | None) -> bytes | None:
         """Takes the reply to `waiting` out of the buffer if it is there, and drops what cannot become one."""
+
+    @abstractmethod
+    def whole(self, waiting: Waiting, data: bytes) -> bytes | None:
+        """The reply to `waiting` if `data` is its frame and nothing else."""
 
     def tainted(self, unit: int) -> float:
         """How many seconds the unit must still be left alone; 0.0 when it may be asked."""
@@ -101,6 +105,18 @@ class Link(asyncio.Protocol, ABC):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in; perhaps they complete the reply."""
+        waiting = self._waiting
+        if waiting is not None and not self._buffer and not waiting.reply.done():
+            # Nearly always the reply comes in one piece and nothing else with it.
+            whole = self.whole(waiting, data)
+            if whole is not None:
+                self.counts.replies += 1
+                waiting.reply.set_result(whole)
+                return
+        self._sift(data)
+
+    def _sift(self, data: bytes) -> None:
+        """Looks for the reply among whatever else has come."""
         self._buffer += data
         if len(self._buffer) > KEPT_BYTES:
             self.skip(len(self._buffer) - KEPT_BYTES)
@@ -127,44 +143,39 @@ class Link(asyncio.Protocol, ABC):
             raise InvariantBroken("one request at a time, and none to the broadcast address")
         self._asking = True
         try:
-            await self._leave_alone(unit)
+            # The owner of the bus asks other units meanwhile; this wait is for whoever does not.
+            left_s = self.hold_s(unit)
+            if left_s > 0:
+                await asyncio.sleep(left_s)
             if self._transport is None or self._transport.is_closing():
                 # Whoever tries again at once must not keep the loop from telling that the connection is gone.
                 await asyncio.sleep(0)
                 raise LinkDown
             if gate is not None:
                 gate()
-            return await self._exchange(self._transport, unit, request, timeout_s)
+            if self._buffer:
+                self.skip(len(self._buffer))
+            waiting = self._waiting = Waiting(unit, request, self._loop.create_future())
+            self._transport.write(self.frame(unit, request.pdu))
+            timer = self._loop.call_later(timeout_s, self._time_up, waiting)
+            try:
+                return await waiting.reply
+            except ExceptionReply:
+                raise
+            except BaseException:
+                # Timeout, loss or cancellation: whatever it was, the reply may still come.
+                self.taint(waiting)
+                raise
+            finally:
+                timer.cancel()
         finally:
             self._asking = False
-
-    def rest_s(self) -> float:
-        """How long the line itself must still be quiet before the next frame."""
-        return 0.0
-
-    async def _leave_alone(self, unit: int) -> None:
-        # The owner of the bus asks other units meanwhile; this wait is for whoever does not.
-        left_s = max(self.tainted(unit), self.rest_s())
-        if left_s > 0:
-            await asyncio.sleep(left_s)
-
-    async def _exchange(self, transport: asyncio.Transport, unit: int, request: Request, timeout_s: float) -> bytes:
-        """The frame leaves, once; its reply, or what became of it."""
-        waiting = self._waiting = Waiting(unit, request, self._loop.create_future())
-        self.skip(len(self._buffer))
-        transport.write(self.frame(unit, request.pdu))
-        timer = self._loop.call_later(timeout_s, self._time_up, waiting)
-        try:
-            return await waiting.reply
-        except ExceptionReply:
-            raise
-        except BaseException:
-            # Timeout, loss or cancellation: whatever it was, the reply may still come.
-            self.taint(waiting)
-            raise
-        finally:
-            timer.cancel()
             self._waiting = None
+
+    def hold_s(self, unit: int) -> float:
+        """How many seconds no frame may leave for this unit."""
+        del unit
+        return 0.0
 
     def _time_up(self, waiting: Waiting) -> None:
         if waiting.reply.done():

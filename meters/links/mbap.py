@@ -7,6 +7,7 @@ import struct
 from meters.links.link import Link, Waiting
 
 _HEAD = struct.Struct(">HHHB")
+HEAD_BYTES = _HEAD.size
 _LAST_ID = 0xFFFF
 EXCEPTION_BYTES = 2
 
@@ -21,6 +22,15 @@ class MbapLink(Link):
         self._transaction = self._transaction % _LAST_ID + 1
         return _HEAD.pack(self._transaction, 0, len(pdu) + 1, unit) + pdu
 
+    def whole(self, waiting: Waiting, data: bytes) -> bytes | None:
+        """By its exact head and length."""
+        request = waiting.request
+        length = request.reply_bytes
+        if len(data) != length + HEAD_BYTES:
+            return None
+        head = _HEAD.pack(self._transaction, 0, length + 1, waiting.unit) + request.reply_head
+        return data[HEAD_BYTES:] if data.startswith(head) else None
+
     def take(self, waiting: Waiting | None) -> bytes | None:
         """Looks for the exact head: transaction, length, unit, function and byte count (or the whole echo)."""
         if waiting is None:
@@ -32,10 +42,10 @@ class MbapLink(Link):
 
     def _find(self, unit: int, head: bytes, length: int) -> bytes | None:
         at = self._buffer.find(_HEAD.pack(self._transaction, 0, length + 1, unit) + head)
-        end = at + _HEAD.size + length
+        end = at + HEAD_BYTES + length
         if at < 0 or len(self._buffer) < end:
             return None
-        pdu = bytes(self._buffer[at + _HEAD.size : end])
+        pdu = bytes(self._buffer[at + HEAD_BYTES : end])
         self.skip(at)
         del self._buffer[: end - at]
         return pdu

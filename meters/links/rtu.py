@@ -42,9 +42,21 @@ class RtuLink(Link):
             del self._late[unit]
         return max(0.0, left_s)
 
+    def hold_s(self, unit: int) -> float:
+        """While it is tainted."""
+        return self.tainted(unit) if self._late else 0.0
+
     def taint(self, waiting: Waiting) -> None:
         """From now on a frame of this shape is the late reply."""
         self._late[waiting.unit] = _Late(waiting, self._loop.time() + self._quiet_s)
+
+    def whole(self, waiting: Waiting, data: bytes) -> bytes | None:
+        """By its unit, head, length and checksum, unless a late reply may look like it."""
+        length = waiting.request.reply_bytes + 1 + CRC_BYTES
+        if self._late or len(data) != length or data[0] != waiting.unit:
+            return None
+        right = data.startswith(waiting.request.reply_head, 1) and not crc16(data)
+        return data[1:-CRC_BYTES] if right else None
 
     def take(self, waiting: Waiting | None) -> bytes | None:
         """Drops late replies whole first, so that nothing inside one can pass for a frame; then looks for the reply."""

@@ -40,9 +40,9 @@ class SerialLink(RtuLink):
         super().connection_made(transport)
         self.opened.set()
 
-    def rest_s(self) -> float:
-        """Until the line was silent for long enough after the last byte that was heard on it."""
-        return self._heard_at + self._silence_s - self._loop.time()
+    def hold_s(self, unit: int) -> float:
+        """As elsewhere, and until the line was silent for long enough after the last byte that was heard on it."""
+        return max(self.tainted(unit), self._heard_at + self._silence_s - self._loop.time())
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in."""
