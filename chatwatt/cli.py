@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "scheduler": "roles",
     "check": "check",
     "audit": "audit",
+    "reconcile": "reconcile",
     "backup": "backup",
     "restore": "restore",
     "import": "import_",

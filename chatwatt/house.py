@@ -35,6 +35,7 @@ from scheduler.jobs import (
     office,
     orders,
     outbox,
+    reconcile,
     registers,
     retention,
     supplies,
@@ -119,6 +120,7 @@ def scheduled(house: House) -> list[Job]:
         registers.job(house.business),
         retention.job(house.business),
         audit.job(house.business, owner),
+        reconcile.job(house.business, owner),
     ]
 
 

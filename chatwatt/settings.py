@@ -123,6 +123,10 @@ class Settings(BaseSettings):
     """Name of this process in leases; absent: host name and process id."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
+    pay_link_key: SecretStr | None = None
+    """Seals pay-for-me links: base64 of at least 32 bytes. Absent: made and kept under `data` by embedded stores."""
+    provider_fees_ppm: dict[str, int] = Field(default_factory=dict)
+    """The fee agreed with each provider, in millionths of a payment."""
     telegram_token: SecretStr | None = None
     telegram_api: str = "https://api.telegram.org"
     telegram_mode: Literal["polling", "webhook"] = "polling"

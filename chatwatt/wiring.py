@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from chatwatt.clock import SystemClock
 from chatwatt.embedded import EmbeddedStores
+from chatwatt.link_key import link_key
 from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings
 from meters.profiles import look_also_in
 from payments.providers import Provider, build
@@ -41,6 +42,7 @@ class Runtime:
     embedded: EmbeddedStores | None
     owner: str
     trust: ClockTrust = field(default_factory=ClockTrust)
+    link_key: bytes = b""
 
     async def ping_redis(self) -> None:
         """Asks for a sign of life."""
@@ -48,7 +50,15 @@ class Runtime:
 
     def business(self, providers: Mapping[str, Provider]) -> Business:
         """What the use cases are given."""
-        return Business(store=self.store, clock=self.clock, wakeups=self.wakeups, providers=providers, trust=self.trust)
+        return Business(
+            store=self.store,
+            clock=self.clock,
+            wakeups=self.wakeups,
+            providers=providers,
+            trust=self.trust,
+            fees_ppm=self.settings.provider_fees_ppm,
+            link_key=self.link_key,
+        )
 
 
 @asynccontextmanager
@@ -73,6 +83,7 @@ async def open_runtime(settings: Settings, *, clock: Clock | None = None) -> Asy
                     sessions=RedisSessions(redis),
                     limiter=RedisLimiter(redis),
                     embedded=embedded,
+                    link_key=link_key(settings, embedded=embedded is not None),
                     owner=settings.owner or f"{socket.gethostname()}:{os.getpid()}",
                 )
         finally:

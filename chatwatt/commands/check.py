@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from bot.texts import trouble_text
+from chatwatt.commands import check_payments
 from chatwatt.settings import Settings, load, load_alipay, load_wechat_pay
 from chatwatt.ways import open_ways
 from chatwatt.wiring import Runtime, open_runtime, real_providers
@@ -26,11 +27,14 @@ Step = tuple[str, Callable[[], Awaitable[str]]]
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declares the command."""
     parser = commands.add_parser("check", help="check settings and reachability")
+    parser.add_argument("what", nargs="?", choices=("payments",), help="one part only, looked at closely")
     parser.set_defaults(run=run)
 
 
-async def run(_arguments: argparse.Namespace) -> int:
+async def run(arguments: argparse.Namespace) -> int:
     """0 when every line says ok, else 1."""
+    if arguments.what == "payments":
+        return await check_payments.run()
     settings = load()
     async with open_runtime(settings) as runtime:
         good = [await _say(name, step) for name, step in _steps(settings, runtime)]

@@ -43,6 +43,9 @@ T = TypeVar("T")
 _ORDER_ID = re.compile(r"[0-9A-Za-z_]{6,64}", re.ASCII)
 _TXN_ID = re.compile(r"[0-9]{16,64}", re.ASCII)
 
+REFUNDS_MOST = 100
+REFUND_SPACING = timedelta(seconds=3)
+
 
 def build(settings: Mapping[str, object], clock: Clock) -> Alipay:
     """The provider from its settings (the fields of `AlipayConfig`).
@@ -78,6 +81,16 @@ class Alipay:
     def merchant(self) -> Merchant:
         """Who we are there: a payment for anybody else is disputed (M6)."""
         return Merchant(NAME, self._config.seller_id, self._config.app_id)
+
+    @property
+    def refunds_most(self) -> int:
+        """Refunds of one payment. Alipay names no limit; this one is above ours."""
+        return REFUNDS_MOST
+
+    @property
+    def refund_spacing(self) -> timedelta:
+        """Between two refunds of one payment."""
+        return REFUND_SPACING
 
     @property
     def refund_within(self) -> timedelta:

@@ -39,6 +39,9 @@ URL_CHARS_MAX = 2048
 UNPAID = frozenset({"NOTPAY", "USERPAYING", "CLOSED", "REVOKED", "PAYERROR", "ACCEPT"})
 HAS_MONEY = frozenset({"SUCCESS", "REFUND"})
 
+REFUNDS_MOST = 50
+REFUND_SPACING = timedelta(minutes=1)
+
 T = TypeVar("T")
 
 _ORDER_ID = re.compile(r"[0-9A-Za-z_-]{6,32}", re.ASCII)
@@ -85,6 +88,16 @@ class WeChatPay:
     def is_sandbox(self) -> bool:
         """Whether this is no real money. A production start refuses it."""
         return self._config.is_sandbox
+
+    @property
+    def refunds_most(self) -> int:
+        """Refunds of one payment."""
+        return REFUNDS_MOST
+
+    @property
+    def refund_spacing(self) -> timedelta:
+        """Between two refunds of one payment."""
+        return REFUND_SPACING
 
     @property
     def refund_within(self) -> timedelta:

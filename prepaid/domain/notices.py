@@ -38,6 +38,10 @@ class NoticeKind(StrEnum):
     DISPUTE_ANSWERED = "dispute_answered"
     CLOSING_WAITS = "closing_waits"
     ACCOUNT_CLOSED = "account_closed"
+    RECONCILED = "reconciled"
+    RECONCILED_OPEN = "reconciled_open"
+    CLAIM_OPENED = "claim_opened"
+    CASH_VOIDED = "cash_voided"
 
 
 class NoticeState(StrEnum):

@@ -6,9 +6,10 @@ money on an expired order still reaches the account (M8); a payment that differs
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from prepaid.domain.errors import Refused
@@ -16,6 +17,10 @@ from prepaid.domain.errors import Refused
 MIN_TOPUP_FEN = 100
 MAX_TOPUP_FEN = 500_000
 ORDER_TTL_S = 2 * 3600
+REUSE_LEAST = timedelta(minutes=5)
+"""An order that ends sooner is closed and followed by a new one, for nobody can pay in its last moments."""
+MOST_OPEN = 20
+"""Open orders of one account."""
 
 
 class OrderState(StrEnum):
@@ -89,6 +94,10 @@ class Order:
     asked_at: datetime | None = None
     """When the provider was last asked."""
     questions: int = 0
+    ask_at: datetime | None = None
+    """When the provider is asked next; None: at once."""
+    link_id: str | None = None
+    """The pay-for-me link that it was opened by."""
     paid_fen: int | None = None
     """What a disputed payment was really worth."""
     refunded_fen: int = 0
@@ -96,6 +105,8 @@ class Order:
     """The refund under way: one at a time."""
     refund_ids: tuple[str, ...] = ()
     """Every refund that was ever begun: none begins twice."""
+    refund_sent_at: datetime | None = None
+    """When the last of them was sent to the provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +133,33 @@ class Merchant:
     app_id: str
 
 
-def new_order_id(now: datetime) -> str:
-    """A fresh out_trade_no: readable date, 80 random bits, 31 characters of `[0-9a-z]`."""
-    return f"cw{now:%y%m%d%H%M%S}{secrets.token_hex(8)}"
+def new_order_id(now: datetime, *, wish: str = "", after: str = "") -> str:
+    """An out_trade_no of 30 `[0-9a-z]`: the date, then random, or made from a wish and the order that it comes after.
+
+    The same wish sent twice at once comes to the same number, and so to one order.
+    """
+    tail = hashlib.sha256(f"{wish}\n{after}".encode()).hexdigest()[:22] if wish else secrets.token_hex(11)
+    return f"cw{now:%y%m%d}{tail}"
+
+
+def wish_of(order: Order) -> str:
+    """What makes two orders the same wish: who pays what for which account, how."""
+    parts = (
+        order.person_id,
+        order.account_id,
+        order.provider,
+        order.way,
+        str(order.amount_fen),
+        order.currency,
+        order.payer or "",
+        order.link_id or "",
+    )
+    return "\n".join(parts)
+
+
+def payable(order: Order, now: datetime) -> bool:
+    """Whether the order can be shown to its payer again."""
+    return order.state in OPEN and now < order.expires_at - REUSE_LEAST
 
 
 def check_amount(amount_fen: int) -> int:

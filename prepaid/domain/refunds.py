@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from prepaid.domain.errors import Refused
@@ -43,7 +43,7 @@ class RefundStep(StrEnum):
 OPEN_STEPS = frozenset({RefundStep.ASKED, RefundStep.DEBITED, RefundStep.SUCCEEDED, RefundStep.FAILED})
 REFUNDABLE = frozenset({OrderState.CREDITED, OrderState.DISPUTED})
 REFUNDS_MOST = 20
-"""Refunds of one order."""
+"""Refunds of one order, unless its provider takes fewer."""
 REFUNDABLE_DISPUTE = "dispute.amount"
 """The only dispute that a refund ends: in the others the money is not ours, or credited elsewhere."""
 
@@ -70,6 +70,8 @@ class Refund:
     """Text key of the refusal, if it was refused."""
     asked_at: datetime | None = None
     questions: int = 0
+    ended_at: datetime | None = None
+    """When we learned that it went well."""
 
 
 def refund_id(order_id: str, key: str) -> str:
@@ -83,6 +85,28 @@ def left_fen(order: Order) -> int:
         return 0
     paid_fen = order.paid_fen if order.state is OrderState.DISPUTED else order.amount_fen
     return max(0, (paid_fen or 0) - order.refunded_fen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What a provider demands of the refunds of one payment."""
+
+    within: timedelta
+    most: int = REFUNDS_MOST
+    spacing: timedelta = timedelta()
+
+
+def check_pace(order: Order, pace: Pace, now: datetime) -> None:
+    """Raises `Refused` for a payment that is too old to be refunded, or was refunded too often, by its provider."""
+    if order.paid_at is not None and now - order.paid_at >= pace.within:
+        raise Refused("refused.refund_too_late", days=pace.within.days)
+    if len(order.refund_ids) >= min(pace.most, REFUNDS_MOST):
+        raise Refused("refused.not_refundable")
+
+
+def too_soon(order: Order, pace: Pace, now: datetime) -> bool:
+    """Whether the last refund of the payment was sent too short a while ago for another."""
+    return order.refund_sent_at is not None and now - order.refund_sent_at < pace.spacing
 
 
 def check_refund(order: Order, amount_fen: int) -> None:

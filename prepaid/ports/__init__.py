@@ -16,9 +16,18 @@ from prepaid.ports.money import (
     Orders,
     PaymentProvider,
 )
-from prepaid.ports.office import Approvals, Closings, Receipts, RefundingProvider, Refunds, Tickets
+from prepaid.ports.office import (
+    Approvals,
+    Closings,
+    Receipts,
+    RefundingProvider,
+    RefundPace,
+    Refunds,
+    Tickets,
+)
 from prepaid.ports.people import AuditRecord, AuditTrail, Notices, People, Sender, Sessions
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
+from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
 from prepaid.ports.time import Clock
 from prepaid.ports.wakeups import TOPIC_INBOX, TOPIC_OUTBOX, TOPIC_WORKERS, Waiter, Wakeups, topic_gateway
 
@@ -41,15 +50,19 @@ __all__ = [
     "Ledger",
     "LedgerRow",
     "Meters",
+    "MoneyTickets",
     "Notices",
     "Orders",
+    "PayLinks",
     "PaymentProvider",
     "People",
     "Readings",
     "Receipts",
+    "RefundPace",
     "RefundingProvider",
     "Refunds",
     "Registers",
+    "Runs",
     "Sender",
     "Sessions",
     "Sites",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prepaid.domain.clock_trust import ClockTrust
 from prepaid.ports.leases import Leases
@@ -11,6 +11,7 @@ from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
 from prepaid.ports.people import AuditTrail, Notices, People
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
+from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
 from prepaid.ports.time import Clock
 from prepaid.ports.wakeups import Wakeups
 
@@ -36,6 +37,9 @@ class Store:
     refunds: Refunds
     closings: Closings
     tickets: Tickets
+    money_tickets: MoneyTickets
+    runs: Runs
+    pay_links: PayLinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +52,7 @@ class Business:
     providers: Mapping[str, PaymentProvider]
     trust: ClockTrust | None = None
     """Doubts the wall clock after a jump (Y4); None where time is not real."""
+    fees_ppm: Mapping[str, int] = field(default_factory=dict)
+    """The fee agreed with each provider, in millionths; bills are held against it where it is known."""
+    link_key: bytes = b""
+    """Seals pay-for-me links; empty: there are none."""

@@ -76,8 +76,24 @@ class Orders(Protocol):
         """Takes an allowed edge and sets fields with it, only if the order still is in `old`."""
         ...
 
-    async def asked(self, order_id: str, at: datetime) -> None:
-        """Counts a question to the provider."""
+    async def keep(self, order: Order) -> Order:
+        """Keeps it once; returns the row that is there, which may be an older one of the same number."""
+        ...
+
+    async def asked(self, order_id: str, at: datetime, next_at: datetime) -> None:
+        """Counts a question to the provider; the next one comes at `next_at`."""
+        ...
+
+    async def due(self, states: frozenset[OrderState], at: datetime, limit: int) -> Sequence[Order]:
+        """Those in these states whose next question has come, the longest due first."""
+        ...
+
+    async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
+        """Those that there are, by number."""
+        ...
+
+    async def paid_between(self, provider: str, since: datetime, until: datetime) -> Sequence[Order]:
+        """Orders whose money came in `[since, until)`, whatever became of them."""
         ...
 
     async def in_states(self, states: frozenset[OrderState], limit: int) -> Sequence[Order]:
@@ -98,6 +114,10 @@ class Orders(Protocol):
 
     async def end_refund(self, order_id: str, refund_id: str, state: OrderState, refunded_fen: int) -> bool:
         """Ends the refund under way, only if it is this one."""
+        ...
+
+    async def refund_sent(self, order_id: str, at: datetime) -> None:
+        """A refund goes out now: the next one keeps its distance."""
         ...
 
     async def claim(self, payment: Payment) -> str:

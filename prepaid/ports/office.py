@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
@@ -48,6 +48,10 @@ class Receipts(Protocol):
         """It has reached the ledger."""
         ...
 
+    async def taken_between(self, site_id: str, since: datetime, until: datetime, limit: int) -> Sequence[Receipt]:
+        """Receipts of a site, oldest first."""
+        ...
+
     async def waiting(self, limit: int) -> Sequence[Receipt]:
         """Claimed, but not known to have reached the ledger: what a crash left."""
         ...
@@ -68,6 +72,14 @@ class Refunds(Protocol):
 
     async def open(self, limit: int) -> Sequence[Refund]:
         """Those that have not ended, oldest first."""
+        ...
+
+    async def get_many(self, refund_ids: Sequence[str]) -> Mapping[str, Refund]:
+        """Those that there are, by number."""
+        ...
+
+    async def ended_between(self, provider: str, since: datetime, until: datetime) -> Sequence[Refund]:
+        """Refunds that the provider ended well, by when we learned of it."""
         ...
 
 
@@ -117,4 +129,19 @@ class RefundingProvider(Protocol):
 
     async def query_refund(self, order: Order, refund_id: str) -> RefundState | None:
         """What has become of it, or None when the provider has never heard of this number."""
+        ...
+
+
+@runtime_checkable
+class RefundPace(Protocol):
+    """A refunding provider that counts refunds of one payment and wants them apart."""
+
+    @property
+    def refunds_most(self) -> int:
+        """Refunds of one payment."""
+        ...
+
+    @property
+    def refund_spacing(self) -> timedelta:
+        """Between two refunds of one payment."""
         ...

@@ -1,4 +1,4 @@
-"""Queries that stay small: subtrees of the place tree, and the newest rows of something that grows for ever.
+"""Rows kept once, and queries that stay small: subtrees of the place tree, the newest rows of what grows for ever.
 
 The embedded store reads the whole collection for an `$or`, and everything that a filter matches for a sorted query with
 a limit. So a subtree is two plain queries, and "the newest" looks into the recent past first.
@@ -7,8 +7,13 @@ a limit. So a subtree is two plain queries, and "the newest" looks into the rece
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from prepaid.storage.driver import Collection, Document
+from prepaid.domain.errors import InvariantBroken
+from prepaid.storage.driver import Collection, Document, DuplicateKey
+from prepaid.storage.mapping import Mapper
+
+T = TypeVar("T")
 
 RECENT = timedelta(days=62)
 
@@ -34,6 +39,19 @@ async def newest(rows: Collection, query: Document, field: str, *, limit: int, n
         older = {**query, field: {"$lt": since}}
         found += await rows.find_list(older, sort=[(field, -1)], limit=limit - len(found))
     return found
+
+
+async def kept(rows: Collection, mapper: Mapper[T], value: T) -> T:
+    """Inserts a row, or returns the one that has its id."""
+    document = mapper.to_doc(value)
+    try:
+        await rows.insert_one(document)
+    except DuplicateKey:
+        held = mapper.optional(await rows.find_one({"_id": document["_id"]}))
+        if held is None:
+            raise InvariantBroken(f"row {document['_id']} vanished") from None
+        return held
+    return value
 
 
 def not_after(field: str, at: datetime) -> Document:

@@ -19,6 +19,7 @@ from prepaid.storage.office import MongoClosings, MongoReceipts, MongoRefunds, M
 from prepaid.storage.orders import MongoOrders
 from prepaid.storage.people import MongoPeople
 from prepaid.storage.readings import MongoReadings
+from prepaid.storage.reconcile import MongoMoneyTickets, MongoPayLinks, MongoRuns
 from prepaid.storage.registers import MongoRegisters
 from prepaid.storage.sites import MongoSites
 from prepaid.storage.supplies import MongoSupplies
@@ -54,6 +55,9 @@ def store_over(database: Database, clock: Clock) -> Store:
         refunds=MongoRefunds(database),
         closings=MongoClosings(database),
         tickets=MongoTickets(database),
+        money_tickets=MongoMoneyTickets(database),
+        runs=MongoRuns(database),
+        pay_links=MongoPayLinks(database),
     )
 
 

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from prepaid.domain.closing import Closing, Step
-from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.receipts import Receipt
 from prepaid.domain.refunds import OPEN_STEPS, Refund, RefundStep
 from prepaid.domain.tickets import Ticket, TicketState
-from prepaid.storage.bounded import below
-from prepaid.storage.driver import Collection, Database, Document, DuplicateKey
+from prepaid.storage.bounded import below, kept
+from prepaid.storage.driver import Collection, Database, Document
 from prepaid.storage.mapping import Mapper
 
 T = TypeVar("T")
 
+IDS_AT_ONCE = 500
+DAY_MOST = 100_000
+
 _RECEIPTS, _REFUNDS, _CLOSINGS, _TICKETS = Mapper(Receipt), Mapper(Refund), Mapper(Closing), Mapper(Ticket)
-
-
-async def _keep(rows: Collection, mapper: Mapper[T], value: T) -> T:
-    """Inserts a row, or returns the one that has its id."""
-    document = mapper.to_doc(value)
-    try:
-        await rows.insert_one(document)
-    except DuplicateKey:
-        held = mapper.optional(await rows.find_one({"_id": document["_id"]}))
-        if held is None:
-            raise InvariantBroken(f"row {document['_id']} vanished") from None
-        return held
-    return value
 
 
 async def _oldest(rows: Collection, mapper: Mapper[T], query: Document, by: str, limit: int) -> list[T]:
@@ -54,10 +43,11 @@ class MongoReceipts:
     async def migrate(self) -> None:
         """Creates the indexes."""
         await self._rows.create_index([("entered", 1), ("taken_at", 1)])
+        await self._rows.create_index([("site_id", 1), ("taken_at", 1)])
 
     async def claim(self, receipt: Receipt) -> Receipt:
         """The number is the key: the first use holds it for ever."""
-        return await _keep(self._rows, _RECEIPTS, receipt)
+        return await kept(self._rows, _RECEIPTS, receipt)
 
     async def get(self, receipt_id: str) -> Receipt | None:
         """One receipt."""
@@ -66,6 +56,11 @@ class MongoReceipts:
     async def entered(self, receipt_id: str) -> None:
         """It has reached the ledger."""
         await self._rows.update_one({"_id": receipt_id}, {"$set": {"entered": True}})
+
+    async def taken_between(self, site_id: str, since: datetime, until: datetime, limit: int) -> Sequence[Receipt]:
+        """Oldest first."""
+        query = {"site_id": site_id, "taken_at": {"$gte": since, "$lt": until}}
+        return await _oldest(self._rows, _RECEIPTS, query, "taken_at", limit)
 
     async def waiting(self, limit: int) -> Sequence[Receipt]:
         """Oldest first."""
@@ -81,10 +76,11 @@ class MongoRefunds:
     async def migrate(self) -> None:
         """Creates the indexes."""
         await self._rows.create_index([("step", 1), ("created_at", 1)])
+        await self._rows.create_index([("provider", 1), ("ended_at", 1)])
 
     async def add(self, refund: Refund) -> Refund:
         """One row for one number."""
-        return await _keep(self._rows, _REFUNDS, refund)
+        return await kept(self._rows, _REFUNDS, refund)
 
     async def get(self, refund_id: str) -> Refund | None:
         """One refund."""
@@ -103,6 +99,20 @@ class MongoRefunds:
         """Oldest first."""
         return await _oldest(self._rows, _REFUNDS, {"step": {"$in": sorted(OPEN_STEPS)}}, "created_at", limit)
 
+    async def get_many(self, refund_ids: Sequence[str]) -> Mapping[str, Refund]:
+        """A bounded number in each query."""
+        found: dict[str, Refund] = {}
+        for first in range(0, len(refund_ids), IDS_AT_ONCE):
+            some = list(refund_ids[first : first + IDS_AT_ONCE])
+            rows = await self._rows.find_list({"_id": {"$in": some}}, limit=len(some))
+            found |= {row["_id"]: _REFUNDS.from_doc(row) for row in rows}
+        return found
+
+    async def ended_between(self, provider: str, since: datetime, until: datetime) -> Sequence[Refund]:
+        """In no order."""
+        query = {"provider": provider, "ended_at": {"$gte": since, "$lt": until}}
+        return [_REFUNDS.from_doc(row) for row in await self._rows.find_list(query, limit=DAY_MOST)]
+
 
 class MongoClosings:
     """Implements `prepaid.ports.Closings`."""
@@ -116,7 +126,7 @@ class MongoClosings:
 
     async def add(self, closing: Closing) -> Closing:
         """One row for one account."""
-        return await _keep(self._rows, _CLOSINGS, closing)
+        return await kept(self._rows, _CLOSINGS, closing)
 
     async def get(self, account_id: str) -> Closing | None:
         """One move-out."""
@@ -146,7 +156,7 @@ class MongoTickets:
 
     async def add(self, ticket: Ticket) -> Ticket:
         """One ticket for one entry."""
-        return await _keep(self._rows, _TICKETS, ticket)
+        return await kept(self._rows, _TICKETS, ticket)
 
     async def get(self, ticket_id: str) -> Ticket | None:
         """One ticket."""

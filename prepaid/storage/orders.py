@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.orders import UNSETTLED, Order, OrderState, Payment, check_edge
 from prepaid.ports import Clock
 from prepaid.storage import rules
-from prepaid.storage.bounded import newest
+from prepaid.storage.bounded import kept, newest, not_after
 from prepaid.storage.driver import Database, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
 _ORDERS = Mapper(Order)
+IDS_AT_ONCE = 500
+DAY_MOST = 200_000
+"""Paid orders of one provider in one day, far above what a landlord has."""
 
 
 class MongoOrders:
@@ -31,6 +34,8 @@ class MongoOrders:
         await self._orders.create_index([("account_id", 1), ("created_at", 1)])
         await self._orders.create_index([("account_id", 1), ("state", 1)])
         await self._orders.create_index([("state", 1), ("created_at", 1)])
+        await self._orders.create_index([("state", 1), ("ask_at", 1)])
+        await self._orders.create_index([("provider", 1), ("paid_at", 1)])
 
     async def add(self, order: Order) -> None:
         """A new row, journaled before the provider hears of it."""
@@ -46,9 +51,34 @@ class MongoOrders:
         query = {"_id": order_id, "state": old}
         return (await self._orders.update_one(query, {"$set": {"state": new, **changes}})).matched_count == 1
 
-    async def asked(self, order_id: str, at: datetime) -> None:
+    async def keep(self, order: Order) -> Order:
+        """One row for one number."""
+        return await kept(self._orders, _ORDERS, order)
+
+    async def asked(self, order_id: str, at: datetime, next_at: datetime) -> None:
         """One more question to the provider."""
-        await self._orders.update_one({"_id": order_id}, {"$set": {"asked_at": at}, "$inc": {"questions": 1}})
+        update = {"$set": {"asked_at": at, "ask_at": next_at}, "$inc": {"questions": 1}}
+        await self._orders.update_one({"_id": order_id}, update)
+
+    async def due(self, states: frozenset[OrderState], at: datetime, limit: int) -> Sequence[Order]:
+        """Ordered by when their turn came, so that orders that stay open never hold up newer ones."""
+        query = {"state": {"$in": sorted(states)}, **not_after("ask_at", at)}
+        found = await self._orders.find_list(query, sort=[("ask_at", 1)], limit=limit)
+        return [_ORDERS.from_doc(document) for document in found]
+
+    async def get_many(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
+        """A bounded number in each query."""
+        found: dict[str, Order] = {}
+        for first in range(0, len(order_ids), IDS_AT_ONCE):
+            some = list(order_ids[first : first + IDS_AT_ONCE])
+            rows = await self._orders.find_list({"_id": {"$in": some}}, limit=len(some))
+            found |= {row["_id"]: _ORDERS.from_doc(row) for row in rows}
+        return found
+
+    async def paid_between(self, provider: str, since: datetime, until: datetime) -> Sequence[Order]:
+        """By the instant that the provider gave."""
+        query = {"provider": provider, "paid_at": {"$gte": since, "$lt": until}}
+        return [_ORDERS.from_doc(row) for row in await self._orders.find_list(query, limit=DAY_MOST)]
 
     async def in_states(self, states: frozenset[OrderState], limit: int) -> Sequence[Order]:
         """Oldest first."""
@@ -82,6 +112,10 @@ class MongoOrders:
         query = {"_id": order_id, "state": OrderState.REFUNDING, "refund_id": refund_id}
         changes = {"state": state, "refunded_fen": refunded_fen, "refund_id": None}
         return (await self._orders.update_one(query, {"$set": changes})).matched_count == 1
+
+    async def refund_sent(self, order_id: str, at: datetime) -> None:
+        """Written before the provider hears of it."""
+        await self._orders.update_one({"_id": order_id}, {"$set": {"refund_sent_at": at}})
 
     async def claim(self, payment: Payment) -> str:
         """The `_id` of the claim is the transaction: the first order to claim it holds it for ever (M4)."""

@@ -134,12 +134,17 @@ async def _enter(business: Business, receipt: Receipt) -> Receipt:
     return replace(receipt, entered=True)
 
 
+def cash_key(receipt: Receipt) -> str:
+    """The key of a receipt's entry."""
+    return f"cash:{receipt.id}"
+
+
 def _posting(receipt: Receipt, site: Site) -> Posting:
     amount = micro_from_fen(receipt.amount_fen)
     approval = {"approval": receipt.approval_id} if receipt.approval_id else {}
     return Posting(
         account_id=receipt.account_id,
-        idem=f"cash:{receipt.id}",
+        idem=cash_key(receipt),
         kind=Kind.TOP_UP,
         lines=(Line(customer(receipt.account_id), amount), Line(CASH_DESK, -amount)),
         effective_at=receipt.taken_at,

@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import structlog
 
 from prepaid.domain.errors import Trouble
-from prepaid.domain.notices import Stage
-from prepaid.domain.orders import ALLOWED, OPEN, Order, OrderState, question_due_s
+from prepaid.domain.orders import OPEN, Order, OrderState, question_due_s
 from prepaid.ports import Business
-from prepaid.usecases.credit_payment import credit_payment, finish_paid
-from prepaid.usecases.tell import tell_thread
+from prepaid.usecases.close_order import expire
+from prepaid.usecases.credit_payment import finish_paid, take_answer
+from prepaid.usecases.providers import provider_named
 
 log = structlog.get_logger()
 
 BATCH = 100
+AT_ONCE = 5
+"""Questions to providers under way at a time: a slow one does not make all others wait, nor is it flooded."""
 
 
 async def chase_orders(business: Business) -> int:
     """One round: returns how many orders were asked about or finished."""
-    worked = 0
-    for order in await business.store.orders.in_states(frozenset({OrderState.PAID}), BATCH):
-        worked += await _guarded(business, order)
-    for order in await business.store.orders.in_states(OPEN, BATCH):
-        if _due(business, order):
-            worked += await _guarded(business, order)
-    return worked
+    paid = await business.store.orders.in_states(frozenset({OrderState.PAID}), BATCH)
+    due = await business.store.orders.due(OPEN, business.clock.now(), BATCH)
+    room = asyncio.Semaphore(AT_ONCE)
+    return sum(await asyncio.gather(*(_guarded(business, order, room) for order in (*paid, *due))))
 
 
-def _due(business: Business, order: Order) -> bool:
-    since = order.asked_at or order.created_at
-    return business.clock.now() - since >= timedelta(seconds=question_due_s(order.questions))
-
-
-async def _guarded(business: Business, order: Order) -> bool:
+async def _guarded(business: Business, order: Order, room: asyncio.Semaphore) -> bool:
     """One order's trouble does not hold up the others; it comes up again at its next turn."""
     try:
-        await _one(business, order)
+        async with room:
+            await _one(business, order)
     except Trouble as trouble:
         log.warning("order_waits", order=order.id, kind=type(trouble).__name__, key=trouble.key)
         return False
@@ -48,18 +44,11 @@ async def _one(business: Business, order: Order) -> None:
     if order.state is OrderState.PAID:
         await finish_paid(business, order)
         return
-    await business.store.orders.asked(order.id, business.clock.now())
-    provider = business.providers[order.provider]
-    payment = await provider.query(order)
-    if payment is not None and payment.success:
-        await credit_payment(business, payment)
-    elif business.clock.now() >= order.expires_at:
-        await _expire(business, order)
-
-
-async def _expire(business: Business, order: Order) -> None:
-    closed = await business.providers[order.provider].close(order)
-    if not closed or OrderState.EXPIRED not in ALLOWED[order.state]:
-        return  # Paid in the last moment: the next question finds the payment.
-    if await business.store.orders.move(order.id, order.state, OrderState.EXPIRED):
-        await tell_thread(business, order, Stage.EXPIRED, {})
+    now = business.clock.now()
+    next_at = now + timedelta(seconds=question_due_s(order.questions + 1))
+    await business.store.orders.asked(order.id, now, next_at)
+    payment = await provider_named(business, order.provider).query(order)
+    if payment is not None:
+        await take_answer(business, order, payment)
+    elif now >= order.expires_at:
+        await expire(business, order)  # If it is paid in the last moment, the next question finds the payment.

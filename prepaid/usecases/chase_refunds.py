@@ -14,7 +14,7 @@ from prepaid.usecases.refund import drive_refund
 
 log = structlog.get_logger()
 
-BATCH = 100
+BATCH = 500
 
 
 async def chase_refunds(business: Business) -> int:
@@ -29,6 +29,18 @@ async def chase_refunds(business: Business) -> int:
         except Trouble as trouble:
             log.warning("refund_waits", refund=row.id, kind=type(trouble).__name__, key=trouble.key)
     return worked
+
+
+async def news_of_refund(business: Business, refund_id: str) -> bool:
+    """A provider says that there is news of a refund: it is asked, and only its answer counts. False: not one of ours.
+
+    Raises `Trouble` while nothing can be done, so that whoever brought the news comes again.
+    """
+    row = await business.store.refunds.get(refund_id)
+    if row is None:
+        return False
+    await drive_refund(business, row)
+    return True
 
 
 def _due(business: Business, row: Refund) -> bool:

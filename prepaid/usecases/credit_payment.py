@@ -11,16 +11,19 @@ from dataclasses import replace
 import structlog
 
 from prepaid.domain.access import CLOCK
-from prepaid.domain.accounts import Site
+from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.ledger import CLEARING, Entry, Kind, Line, Posting, customer
 from prepaid.domain.money import micro_from_fen
 from prepaid.domain.notices import NoticeKind, Stage
-from prepaid.domain.orders import ALLOWED, Order, OrderState, Payment, difference
+from prepaid.domain.orders import ALLOWED, OPEN, Order, OrderState, Payment, difference
 from prepaid.domain.supply import Verb
-from prepaid.ports import Business
+from prepaid.ports import Business, RefundingProvider
 from prepaid.usecases.authorize import record, site_of
 from prepaid.usecases.decide_supply import decide_supply
+from prepaid.usecases.money_tickets import open_payment_ticket
+from prepaid.usecases.providers import provider_named
+from prepaid.usecases.refund import make_refund
 from prepaid.usecases.tell import Crossing, Params, Place, place_of, tell_staff, tell_thread
 
 log = structlog.get_logger()
@@ -32,7 +35,7 @@ async def credit_payment(business: Business, payment: Payment) -> None:
     if order is None:
         await _orphan(business, payment)
         return
-    why = difference(order, payment, business.providers[order.provider].merchant)
+    why = difference(order, payment, provider_named(business, order.provider).merchant)
     if why is None and await business.store.orders.claim(payment) != order.id:
         why = "dispute.claimed"
     if why is None and order.txn_id not in (None, payment.txn_id):
@@ -46,6 +49,16 @@ async def credit_payment(business: Business, payment: Payment) -> None:
     await finish_paid(business, order, place=place)
 
 
+async def take_answer(business: Business, order: Order, payment: Payment) -> None:
+    """What a provider answered about an order: credited, or disputed if its money has gone back over there."""
+    if payment.success:
+        await credit_payment(business, payment)
+        return
+    fresh = await business.store.orders.get(order.id)
+    if fresh is not None and (fresh.state in OPEN or fresh.state is OrderState.EXPIRED):
+        await _dispute(business, fresh, payment, "dispute.refunded_there")
+
+
 async def finish_paid(business: Business, order: Order, *, place: Place | None = None) -> None:
     """From paid to credited and on: what a crash may have left undone. An order in any other state is left alone."""
     if order.state is not OrderState.PAID:
@@ -54,6 +67,8 @@ async def finish_paid(business: Business, order: Order, *, place: Place | None =
     entry = await business.store.ledger.post(_posting(order, site))
     log.info("payment_credited", order=order.id, account=account.id, seq=entry.seq)
     await _tell_and_restore(business, place, order, entry)
+    if account.status is AccountStatus.CLOSED:
+        await _send_back(business, order, account, site)
     # Last, so that an order that says credited has nothing left to be done, whenever we died.
     await business.store.orders.move(order.id, OrderState.PAID, OrderState.CREDITED)
 
@@ -122,6 +137,7 @@ async def _dispute(business: Business, order: Order, payment: Payment, why: str)
     if account is None:
         raise InvariantBroken(f"order {order.id} has no account")
     site = await site_of(business, account)
+    await open_payment_ticket(business, payment, why, account)
     params: Params = {"order_id": order.id, "amount_micro": micro_from_fen(payment.amount_fen), "why": why}
     await tell_staff(business, site, _crossing(payment), params, account=account)
     if why != "dispute.paid_twice":
@@ -132,6 +148,7 @@ async def _orphan(business: Business, payment: Payment) -> None:
     """Money for an order that we do not know: every site's staff hears of it, and the transaction is on record."""
     await business.store.orders.claim(payment)
     await record(business, CLOCK, "dispute_payment", payment.order_id, reason="dispute.no_order")
+    await open_payment_ticket(business, payment, "dispute.no_order", None)
     log.warning("payment_without_order", provider=payment.provider)
     params: Params = {
         "order_id": payment.order_id,
@@ -140,6 +157,17 @@ async def _orphan(business: Business, payment: Payment) -> None:
     }
     for site in await business.store.sites.sites():
         await tell_staff(business, site, _crossing(payment), params)
+
+
+async def _send_back(business: Business, order: Order, account: Account, site: Site) -> None:
+    """Money for somebody who has moved out goes back to whoever paid it, and the staff hears of it (M8)."""
+    why = "dispute.account_closed"
+    if isinstance(business.providers.get(order.provider), RefundingProvider):
+        wish = make_refund(business, order, order.amount_fen, key="closed", asked_by=CLOCK.id, why=why)
+        await business.store.refunds.add(wish)  # Driven by the janitor, once the order says credited.
+    params: Params = {"order_id": order.id, "amount_micro": micro_from_fen(order.amount_fen), "why": why}
+    crossing = Crossing(NoticeKind.PAYMENT_DISPUTED, f"{order.provider}:{order.txn_id}")
+    await tell_staff(business, site, crossing, params, account=account)
 
 
 def _crossing(payment: Payment) -> Crossing:

@@ -18,8 +18,18 @@ from prepaid.domain.ledger import CLEARING, Kind, Line, Posting, customer
 from prepaid.domain.money import micro_from_fen
 from prepaid.domain.notices import NoticeKind
 from prepaid.domain.orders import Order, OrderState
-from prepaid.domain.refunds import Refund, RefundState, RefundStep, check_refund, refund_id, state_after
-from prepaid.ports import Business, RefundingProvider
+from prepaid.domain.refunds import (
+    Pace,
+    Refund,
+    RefundState,
+    RefundStep,
+    check_pace,
+    check_refund,
+    refund_id,
+    state_after,
+    too_soon,
+)
+from prepaid.ports import Business, RefundingProvider, RefundPace
 from prepaid.usecases.ask_approval import ask_approval
 from prepaid.usecases.authorize import reach_account, record
 from prepaid.usecases.decide_supply import decide_supply
@@ -49,7 +59,7 @@ async def refund(
     check_refund(order, amount_fen)
     if not why.strip():
         raise Refused("refused.reason_needed")
-    provider_of(business, order)
+    check_pace(order, pace_of(business, order), business.clock.now())
     await _check_credit(business, order, amount_fen)
     site = await business.store.sites.site(order.site_id)
     if site is None:
@@ -69,6 +79,7 @@ async def refund_as_agreed(business: Business, approval: Approval) -> None:
     key, amount_fen = str(content["key"]), int(str(content["amount_fen"]))
     if await business.store.refunds.get(refund_id(order.id, key)) is None:
         check_refund(order, amount_fen)
+        check_pace(order, pace_of(business, order), business.clock.now())
         await _check_credit(business, order, amount_fen)
     made = make_refund(business, order, amount_fen, key=key, asked_by=approval.asked_by, why=approval.reason)
     await start_refund(business, replace(made, approval_id=approval.id))
@@ -126,6 +137,14 @@ def provider_of(business: Business, order: Order) -> RefundingProvider:
     return provider
 
 
+def pace_of(business: Business, order: Order) -> Pace:
+    """What the order's provider demands of refunds."""
+    provider = provider_of(business, order)
+    if isinstance(provider, RefundPace):
+        return Pace(within=provider.refund_within, most=provider.refunds_most, spacing=provider.refund_spacing)
+    return Pace(within=provider.refund_within)
+
+
 async def _reach(business: Business, actor: Actor, order_id: str) -> Order:
     """The order, if the actor may refund on its account; foreign and missing alike."""
     order = await business.store.orders.get(order_id)
@@ -179,6 +198,8 @@ async def _begin(business: Business, order: Order, row: Refund) -> None:
         return
     if row.id in order.refund_ids:
         raise Refused("refused.not_enough")  # It was begun and let go: a crash came before the row could say so.
+    if order.state is OrderState.PAID:
+        raise TryAgain("try_again.changed_meanwhile")  # It is being credited just now.
     check_refund(order, row.amount_fen)
     if not await business.store.orders.begin_refund(order, row.id):
         raise TryAgain("try_again.changed_meanwhile")
@@ -214,6 +235,10 @@ async def _ask_provider(business: Business, row: Refund) -> None:
     order = await _order(business, row)
     refunds = business.store.refunds
     provider = provider_of(business, order)
+    if not row.questions:
+        if too_soon(order, pace_of(business, order), business.clock.now()):
+            return  # It is sent when its time has come.
+        await business.store.orders.refund_sent(order.id, business.clock.now())
     await refunds.asked(row.id, business.clock.now())
     try:
         answer = await provider.query_refund(order, row.id) if row.questions else None
@@ -226,7 +251,7 @@ async def _ask_provider(business: Business, row: Refund) -> None:
         await refunds.move(row.id, RefundStep.DEBITED, RefundStep.FAILED, outcome=refused.key)
         return
     if answer is RefundState.SUCCESS:
-        await refunds.move(row.id, RefundStep.DEBITED, RefundStep.SUCCEEDED)
+        await refunds.move(row.id, RefundStep.DEBITED, RefundStep.SUCCEEDED, ended_at=business.clock.now())
     elif answer is RefundState.FAILED:
         await refunds.move(row.id, RefundStep.DEBITED, RefundStep.FAILED, outcome="refused.provider")
 

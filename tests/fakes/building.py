@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.accounts import Account, Site
+from prepaid.domain.bills import Bill, BillRow
 from prepaid.domain.calendar import SiteCalendar
+from prepaid.domain.errors import TryAgain
 from prepaid.domain.ledger import Kind, Line, Posting, customer
 from prepaid.domain.metering import Gateway, Meter, Reading, Sweep
 from prepaid.domain.notices import Notice
@@ -62,6 +64,9 @@ class ScriptedProvider:
     on_query: Callable[[Order], Payment | None] = field(default=lambda _order: None)
     on_close: Callable[[Order], bool] = field(default=lambda _order: True)
     on_refund: Callable[[str], RefundState] = field(default=lambda _number: RefundState.SUCCESS)
+    on_find: Callable[[str], Payment | None] = field(default=lambda _number: None)
+    bills: dict[date, tuple[BillRow, ...]] = field(default_factory=dict)
+    """Its bills by day; a day that is not there is not ready."""
     refunds: dict[str, int] = field(default_factory=dict)
     """Refund numbers that were heard, with their amounts in fen: the same number never pays twice."""
     refund_within: timedelta = timedelta(days=365)
@@ -74,6 +79,14 @@ class ScriptedProvider:
 
     async def close(self, order: Order) -> bool:
         return self.on_close(order)
+
+    async def find(self, txn_id: str) -> Payment | None:
+        return self.on_find(txn_id)
+
+    async def bill(self, day: date) -> Bill:
+        if day not in self.bills:
+            raise TryAgain("try_again.bill_not_ready")
+        return Bill(provider=self.name, day=day, rows=self.bills[day])
 
     async def refund(self, order: Order, refund_id: str, amount_fen: int, reason: str) -> RefundState:
         """Hears the number, then answers, so that an answer may be lost after it was heard."""

@@ -7,6 +7,7 @@ what has gone back to its payer, and what the provider was told.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
@@ -20,6 +21,7 @@ from prepaid.domain.orders import Order, OrderState
 from prepaid.domain.refunds import Refund, RefundState
 from prepaid.storage.driver import DriverName
 from prepaid.usecases.audit_ledger import audit_ledger
+from prepaid.usecases.cancel_topup import cancel_topup
 from prepaid.usecases.chase_orders import chase_orders
 from prepaid.usecases.chase_refunds import chase_refunds
 from prepaid.usecases.credit_payment import credit_payment
@@ -96,7 +98,35 @@ class OrdersMachine(RuleBasedStateMachine):
     def start(self, fen: int) -> None:
         """The tenant asks to pay."""
         order = self.stage.run(start_topup(self.building.business, self.tenant, self.account, fen, provider="testpay"))
-        self.orders.append(Told(order.id, fen))
+        known = [told for told in self.orders if told.id == order.id]
+        waiting = [told for told in self.orders if told.fen == fen and self._state(told) is OrderState.PENDING]
+        assert known == waiting, "the same wish is the same order while it waits, and another one afterwards"
+        if not known:
+            self.orders.append(Told(order.id, fen))
+
+    @rule(pick=PICK, fen=FEN)
+    def wish_again(self, pick: int, fen: int) -> None:
+        """The same wish three times at once comes to one number (M9)."""
+        told = self._picked(pick)
+        amount = told.fen if told else fen
+        begin = partial(start_topup, self.building.business, self.tenant, self.account, amount, provider="testpay")
+        numbers = {order.id for order in self.stage.both(*(begin() for _ in range(3))) if isinstance(order, Order)}
+        assert len(numbers) == 1
+        (number,) = numbers
+        if all(each.id != number for each in self.orders):
+            self.orders.append(Told(number, amount))
+
+    @rule(pick=PICK, paid=st.booleans())
+    def cancel(self, pick: int, *, paid: bool) -> None:
+        """The tenant takes it back, perhaps just after paying (M8)."""
+        told = self._picked(pick)
+        if told is None or self._state(told) is not OrderState.PENDING:
+            return
+        self.building.provider.on_query = self.building.payment if paid else (lambda _order: None)
+        order = self.stage.run(cancel_topup(self.building.business, self.tenant, told.id))
+        self.building.provider.on_query = lambda _order: None
+        told.credited, told.expired = paid, not paid
+        assert order.state is (OrderState.CREDITED if paid else OrderState.EXPIRED)
 
     @rule(pick=PICK, times=st.integers(1, 3))
     def pay(self, pick: int, times: int) -> None:
