@@ -12,8 +12,11 @@ from datetime import timedelta
 from typing import Any
 
 from prepaid.domain.access import CLOCK, Actor, Role
+from prepaid.domain.bills import BillKind, BillRow
+from prepaid.domain.errors import Unknown
 from prepaid.domain.metering import Reading, Sweep
 from prepaid.domain.orders import Order, OrderState
+from prepaid.domain.refunds import RefundState, refund_id
 from prepaid.domain.supply import Outcome, Reported
 from prepaid.ports import Business
 from prepaid.storage.driver import Database, Document
@@ -24,6 +27,7 @@ from prepaid.usecases.chase_refunds import chase_refunds
 from prepaid.usecases.close_account import close_account, resume_closings
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.may_switch import may_switch
+from prepaid.usecases.reconcile import reconcile
 from prepaid.usecases.record_switch import record_switch
 from prepaid.usecases.refund import refund
 from prepaid.usecases.review_supplies import review_supplies
@@ -167,12 +171,65 @@ async def _move_out(stage: Stage) -> None:
     await stage.deliver()
 
 
+async def _expired(stage: Stage) -> None:
+    """The order has been given up."""
+    await stage.business.store.orders.move(ORDER.id, OrderState.PENDING, OrderState.EXPIRED)
+
+
+async def _paid_late(stage: Stage) -> None:
+    """Money comes for an order that has expired."""
+    stage.building.clock.set(EPOCH + timedelta(minutes=60))
+    await stage.pay()
+
+
+async def _paid_wrong(stage: Stage) -> None:
+    """Another amount than was asked for."""
+    stage.building.clock.set(EPOCH + timedelta(minutes=60))
+    payment = stage.building.payment(ORDER, amount_fen=ORDER.amount_fen - 1, paid_at=EPOCH)
+    await take_notification(stage.business, stage.building.row(payment))
+    await work_inbox(stage.business)
+
+
+async def _refund_unanswered(stage: Stage) -> None:
+    """Paid, and a refund under way of which the provider says nothing yet."""
+
+    def silent(_number: str) -> RefundState:
+        raise Unknown("unknown.provider")
+
+    await stage.pay()
+    stage.building.provider.on_refund = silent
+    await refund(stage.business, await stage.owner(), ORDER.id, 2_000, key="r1", why="paid too much")
+
+
+async def _refund_news(stage: Stage) -> None:
+    """The provider tells of the refund, is asked, and says that it went well."""
+    stage.building.clock.set(EPOCH + timedelta(minutes=70))
+    news = stage.building.row(stage.building.payment(ORDER, paid_at=EPOCH + timedelta(minutes=60)), "refund")
+    await take_notification(stage.business, replace(news, payment=None, refund_id=refund_id(ORDER.id, "r1")))
+    await work_inbox(stage.business)
+
+
+async def _bill(stage: Stage) -> None:
+    """The bill of the day has a payment that we were never told of, and one that nobody knows."""
+    provider = stage.building.provider
+    stage.building.clock.set(EPOCH + timedelta(days=1))
+    paid = stage.building.payment(ORDER, paid_at=EPOCH + timedelta(minutes=60))
+    provider.on_query = lambda _order: paid
+    row = BillRow(kind=BillKind.PAYMENT, txn_id=paid.txn_id, order_id=ORDER.id, amount_fen=5_000, at=paid.paid_at)
+    provider.bills[EPOCH.date()] = (row, replace(row, txn_id="txn-stray", order_id="cwnowhere1", amount_fen=900))
+    await reconcile(stage.business, CLOCK, "testpay", EPOCH.date())
+
+
 SCENARIOS: Mapping[str, tuple[Act, Act]] = {
     "settlement": (_nothing, _use_up),
     "cut": (_dry, _cut),
     "top_up": (_dark, _top_up),
     "refund": (_paid, _refund),
     "move_out": (_paid, _move_out),
+    "late_payment": (_expired, _paid_late),
+    "dispute": (_nothing, _paid_wrong),
+    "refund_news": (_refund_unanswered, _refund_news),
+    "reconcile": (_expired, _bill),
 }
 """What went before, undisturbed, and what is disturbed."""
 
@@ -237,6 +294,7 @@ async def digest(stage: Stage) -> dict[str, Any]:
     order = await store.orders.get(ORDER.id)
     supply = await store.supplies.get(METER)
     notices = await store.notices.of_account("acc-1", limit=200)
+    tickets = [*await store.money_tickets.below("acme", 50), *await store.money_tickets.below("", 50)]
     audit = await audit_ledger(stage.building.business, CLOCK)
     assert order is not None
     assert supply is not None
@@ -245,6 +303,7 @@ async def digest(stage: Stage) -> dict[str, Any]:
     return {
         "account": str(account.status),
         "refunded_fen": order.refunded_fen,
+        "tickets": sorted([str(each.why), each.theirs_fen] for each in tickets),
         "refunds_open": len(await store.refunds.open(10)),
         "balance": (await store.ledger.head("acc-1")).balance_micro,
         "entries": sorted([str(e.kind), e.delta_micro] for e in entries if e.kind != "consumption"),

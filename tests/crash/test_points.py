@@ -13,7 +13,15 @@ from tests.crash.scenarios import SCENARIOS
 
 RUN_S_MAX = 230.0
 """A quiet machine needs 10 to 40 s."""
-LEAST_POINTS = {"settlement": 40, "cut": 20, "top_up": 30}
+LEAST_POINTS = {
+    "settlement": 40,
+    "cut": 20,
+    "top_up": 30,
+    "late_payment": 14,
+    "dispute": 8,
+    "refund_news": 8,
+    "reconcile": 14,
+}
 
 
 @pytest.mark.slow
