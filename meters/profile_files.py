@@ -47,12 +47,15 @@ def look(text: str, *, name: str | None = None) -> Looked:
     if len(text) > MOST_BYTES:
         return Looked(mistakes=(Mistake(1, "", "too_large", {"most": MOST_BYTES}),))
     try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER)):
+            # References could make a small file endless, and a profile has no use for them.
+            return Looked(mistakes=(Mistake(1, "", "yaml"),))
         node = yaml.compose(text, Loader=_LOADER)
         data = yaml.load(text, Loader=_LOADER)  # noqa: S506 - one of the two safe loaders
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         return Looked(mistakes=(Mistake(mark.line + 1 if mark else 1, "", "yaml"),))
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         return Looked(mistakes=(Mistake(1, "", "yaml"),))
     if not isinstance(data, dict) or node is None:
         return Looked(mistakes=(Mistake(1, "", "not_a_profile"),))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.texts import has, text
 from meters.profile_files import CUSTOM, MOST_BYTES, PLAIN, Mistake, look, read
@@ -116,12 +119,39 @@ def test_the_blueprint_is_sound() -> None:
     assert mistakes(BLUEPRINT, name="another")["name"].code == "other_name"
 
 
-@pytest.mark.parametrize("text_", ["", "just words", "- a\n- list", "a: *nothing", "x: " + "y" * MOST_BYTES])
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in itertools.pairwise("abcdefghijklmn")
+)
+
+
+@pytest.mark.parametrize(
+    "text_", [BOMB, "[" * 5_000, "", "just words", "- a\n- list", "a: *nothing", "x: " + "y" * MOST_BYTES]
+)
 def test_what_is_no_profile_is_told(text_: str) -> None:
     """Y3: an empty file, a list, a dangling reference or an endless one is a mistake in line 1, not an error."""
     looked = look(text_, name="x")
     assert looked.device is None
     assert [mistake.line for mistake in looked.mistakes] == [1]
+
+
+LINES = BLUEPRINT.splitlines()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, len(LINES) - 1), st.text(max_size=12), st.sampled_from(["cut", "put", "begin", "end"]))
+def test_whatever_is_typed_the_answer_is_a_list_of_mistakes(line: int, typed: str, how: str) -> None:
+    """Y7: a slip of the hand anywhere in a file is a sound file or mistakes with lines, never an error of ours."""
+    changed = {
+        "cut": [*LINES[:line], *LINES[line + 1 :]],
+        "put": [*LINES[:line], typed, *LINES[line + 1 :]],
+        "begin": [*LINES[:line], typed + LINES[line], *LINES[line + 1 :]],
+        "end": [*LINES[:line], LINES[line] + typed, *LINES[line + 1 :]],
+    }[how]
+    looked = look("\n".join(changed), name="my_meter")
+    assert (looked.device is None) == bool(looked.mistakes)
+    for mistake in looked.mistakes:
+        assert 1 <= mistake.line <= len(changed) + 1
+        assert text("zh", f"profile_mistake.{mistake.code}", **mistake.params)
 
 
 def test_every_kind_of_mistake_is_tried_and_has_its_words() -> None:
