@@ -17,6 +17,7 @@ VENV ?= .venv
 PYTHON ?=
 ARGS ?=
 JOBS ?= 2
+FUZZ_S ?= 60
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -55,6 +56,11 @@ bench: $(VENV)/.installed-dev ## Measure the figures of docs/benchmarks.md
 .PHONY: mutants
 mutants: $(VENV)/.installed-dev ## Change the rules about money, supply and meters, and count what the tests notice; ARGS='ledger tariffs' picks some
 	$(BIN)/python tools/mutants.py --jobs $(JOBS) $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.installed-dev ## Fuzz the readers of what payment providers send; FUZZ_S=60 seconds
+	$(INSTALL) 'atheris>=3,<4'
+	$(BIN)/python -m tests.fuzz.long_run $(FUZZ_S)
 
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## Check the documents: links, anchors, settings, commands, named tests
