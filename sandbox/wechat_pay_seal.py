@@ -77,6 +77,11 @@ class Seals:
         for name in ("Accept", "User-Agent"):
             if not headers.get(name):
                 raise ApiError(400, "PARAM_ERROR", f"{name} is missing")
+        if headers.get("Wechatpay-Serial", self._certificate_serial) not in {
+            self._keys.public_key_id,
+            *self._certificates,
+        }:
+            raise ApiError(400, "PARAM_ERROR", "Wechatpay-Serial")
         written = headers.get("Authorization", "")
         parts = dict(_PART.findall(written.removeprefix(AUTHORIZATION)))
         if not written.startswith(AUTHORIZATION) or set(parts) != {
@@ -105,12 +110,7 @@ class Seals:
     def headers(self, body: bytes, now_s: float, *, serial: str | None, shift_s: int = 0) -> dict[str, str]:
         """The sealing headers of `body`; `serial` is the key that the other side asked for, if it did."""
         name = self._certificate_serial if serial is None else serial
-        if name == self._keys.public_key_id:
-            key = self._platform
-        elif name in self._certificates:
-            key = self._certificates[name][0]
-        else:
-            raise ApiError(400, "PARAM_ERROR", "Wechatpay-Serial")
+        key = self._platform if name == self._keys.public_key_id else self._certificates[name][0]
         timestamp, nonce = str(int(now_s) + shift_s), secrets.token_hex(16)
         message = b"\n".join((timestamp.encode(), nonce.encode(), body, b""))
         signature = key.sign(message, padding.PKCS1v15(), hashes.SHA256())
