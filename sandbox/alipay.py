@@ -2,16 +2,13 @@
 
 It checks requests and signs answers as the real one does, so the product runs against it unchanged. Faults can be set
 in process (`faults`) or by `POST /sandbox/faults`. Keys and trades live in `keys_dir` and survive a restart.
-`python -m sandbox.alipay --keys DIR` runs it in a process of its own and prints what the merchant must be told.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import html
 import json
-import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -319,20 +316,3 @@ async def _errors(
         return await handler(request)
     except BizError as error:
         return web.json_response({"code": error.sub_code}, status=400)
-
-
-async def _run(arguments: argparse.Namespace) -> None:
-    """Serves until standard input ends, so that it never outlives whoever started it."""
-    async with SandboxAlipay(keys_dir=arguments.keys, port=arguments.port) as sandbox:
-        config = sandbox.merchant_config(arguments.notify)
-        sys.stdout.write(json.dumps(config.model_dump(mode="json")) + "\n")
-        sys.stdout.flush()
-        await asyncio.to_thread(sys.stdin.read)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m sandbox.alipay", description="A stand-in for Alipay's gateway.")
-    parser.add_argument("--keys", type=Path, required=True, metavar="DIR", help="where keys and trades are kept")
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="0 takes a free one")
-    parser.add_argument("--notify", default="http://127.0.0.1:8080/notify/alipay", metavar="URL")
-    asyncio.run(_run(parser.parse_args()))

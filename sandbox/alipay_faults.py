@@ -53,6 +53,8 @@ class Faults:
     """Act, then break the connection."""
     answer_delay_s: float = 0.0
     """Act, then wait; at most 60 s."""
+    hide_payments: bool = False
+    """Queries contradict the notification: they say that nobody has paid."""
     answer_bad_signature: bool = False
     answer_unsigned: bool = False
     answer_other_order: bool = False

@@ -117,7 +117,9 @@ class Gateway:
             "buyer_logon_id": "138****0000",
             "subject": trade.subject,
         }
-        if trade.paid_at:
+        if self._faults.hide_payments:
+            shown["trade_status"] = "WAIT_BUYER_PAY"
+        elif trade.paid_at:
             shown |= {"send_pay_date": china(trade.paid_at), "receipt_amount": yuan(trade.total_fen)}
         return shown
 
