@@ -36,7 +36,7 @@ ROUNDS = 15
 BEAT_S = 0.001
 START_S_MAX = 30.0
 
-LIMITS: Mapping[str, Limit] = {"stall_ms": Limit("<=", 10.0)}
+LIMITS: Mapping[str, Limit] = {"stall_ms": Limit("<=", 10.0), "stall_cpu_ms": Limit("<=", 10.0)}
 
 
 async def run() -> Mapping[str, int | float]:
