@@ -22,7 +22,7 @@ from sandbox.meters_timing import frame_s
 
 _HEAD = struct.Struct(">HHHB")
 _READ = struct.Struct(">BHH")
-_VALUES = struct.Struct(">IIHHHH")
+_VALUES = struct.Struct(">IIHHHHH")
 RTU_READ = 8
 RTU_LONG_WRITE_HEAD = 9
 READ_HOLDING = 3
@@ -77,7 +77,7 @@ class _Meter:
         function, address, count = _READ.unpack_from(pdu)
         if function == READ_HOLDING:
             self.energy += 1
-            values = _VALUES.pack(self.energy, 0, MAINS_DV, LOAD_W // 2, LOAD_W * self.on, MAINS_CHZ)
+            values = _VALUES.pack(self.energy, 0, MAINS_DV, LOAD_W // 2, LOAD_W * self.on, MAINS_CHZ, int(self.on))
             image = values.ljust(250, b"\0")
             return bytes((function, 2 * count)) + image[2 * address : 2 * (address + count)]
         if function == READ_COILS:

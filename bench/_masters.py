@@ -27,7 +27,7 @@ BIT_REPLY_BYTES = 3
 REPLY_TIMEOUT_S = 1.2
 """What every master is given: just above the second that a gateway waits for a silent meter."""
 
-_YAML = """
+PROFILE_YAML = """
 name: bench_60
 maker: chatwatt
 model: 60 registers and a coil
@@ -54,7 +54,7 @@ relay:
 @lru_cache(maxsize=1)
 def bench_profile(name: str = PROFILE) -> Profile:
     """The model that all benchmarks of the field side read."""
-    return parse_profile(_YAML, name=name)
+    return parse_profile(PROFILE_YAML, name=name)
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class Heard:
         """Nothing to count."""
 
 
-def meters_of(gateway_id: str, count: int, *, poll_every_s: int = 0) -> tuple[Meter, ...]:
+def meters_of(gateway_id: str, count: int, *, profile: str = PROFILE) -> tuple[Meter, ...]:
     """The meters on one bus, read without a pause."""
     return tuple(
         Meter(
@@ -120,8 +120,8 @@ def meters_of(gateway_id: str, count: int, *, poll_every_s: int = 0) -> tuple[Me
             path=f"bench/{gateway_id}/{unit}",
             gateway_id=gateway_id,
             unit=unit,
-            profile=PROFILE,
-            poll_every_s=poll_every_s,
+            profile=profile,
+            poll_every_s=0,
         )
         for unit in range(1, count + 1)
     )

@@ -32,6 +32,8 @@ READ_BACK_TRIES = 2
 MOVING_S = 1.0
 """Between two looks at a valve that moves."""
 HOUR_S = 3600.0
+GLANCE_S = 10.0
+"""Relays that no poll tells of are looked at no more often than this: it costs a transaction."""
 
 
 def told(trouble: Trouble) -> dict[str, object]:
@@ -150,7 +152,7 @@ class Reconciler:
     def _start_looks(self, tasks: asyncio.TaskGroup, now: float) -> None:
         """Relays that no poll tells of are looked at as often as their meters are read."""
         for case in self._cases.values():
-            if case.contact.in_poll or case.busy or now - case.looked_at < max(1.0, case.meter.poll_every_s):
+            if case.contact.in_poll or case.busy or now - case.looked_at < max(GLANCE_S, case.meter.poll_every_s):
                 continue
             if case.settled or case.waits:
                 case.looked_at = now

@@ -144,6 +144,17 @@ async def _note_silence(business: Business, meters: Mapping[str, Meter], sweep: 
     newly = [meter_id for meter_id in sweep.silent if meter_id in meters and not meters[meter_id].silent_since]
     if newly:
         await business.store.meters.silent(newly, business.clock.now())
+        await _tell_silence(business, [meters[meter_id] for meter_id in newly])
+
+
+async def _tell_silence(business: Business, newly: Sequence[Meter]) -> None:
+    """One word a day for each meter: one that comes and goes must not bury the others (A5)."""
+    for meter in newly:
+        site = await business.store.sites.site(meter.site_id)
+        if site is not None:
+            log.warning("meter_down", meter=meter.id)
+            crossing = Crossing(NoticeKind.METER_DOWN, f"{meter.id}:{business.clock.now():%Y-%m-%d}")
+            await tell_staff(business, site, crossing, {"meter_id": meter.id})
 
 
 async def _report_relays(business: Business, scene: Scene, good: Sequence[Reading]) -> None:
