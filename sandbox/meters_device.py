@@ -154,9 +154,13 @@ class SandboxMeter:
         functions |= {p.write_function for p in self.profile.parameters if p.write_function is not None}
         return refuse(function, ILLEGAL_ADDRESS if function in functions else ILLEGAL_FUNCTION)
 
+    @property
+    def _flows(self) -> bool:
+        return self._closed or self.faults.welded
+
     def _advance(self) -> None:
         now = self._monotonic()
-        if self._closed and now > self._since:
+        if self._flows and now > self._since:
             since_s, until_s = (self._day_s + at * self._speed for at in (self._since, now))
             hours = used_hours(since_s, until_s, self.curve)
             self._energy_wh += self._load_w * sum(hours)
@@ -246,7 +250,7 @@ class SandboxMeter:
         counted = Fraction(int(self.energy_wh))
         if self.profile.register_wraps_wh is not None:
             counted %= self.profile.register_wraps_wh
-        running = self._load_w if self._closed else 0
+        running = self._load_w if self._flows else 0
         if self.profile.utility is Utility.WATER:
             return {
                 Measures.VOLUME_L: counted,

@@ -27,6 +27,8 @@ class Faults:
     """Writes are echoed, and the contact or valve does not move."""
     switch_fault: bool = False
     """It does not move, and says so where the model can say it."""
+    welded: bool = False
+    """Its contact says what it was told, and current flows all the same."""
     times: int | None = None
 
     def clear(self) -> None:

@@ -19,7 +19,7 @@ from prepaid.domain.metering import Gateway, Meter, Reading, Sweep
 from prepaid.domain.supply import Outcome, Reported, Supply, SupplyPolicy, Wanted
 from prepaid.ports import Business
 from prepaid.usecases.views import BusPlan
-from sandbox.meters import SandboxGateway
+from sandbox.meters import SandboxBoard, SandboxGateway
 from sandbox.meters_wire import Framing
 
 PROFILE = "hiking_dds238_2_zn_sr"
@@ -239,9 +239,14 @@ async def running_field(
     poll_every_s: int = 1,
     settings: BusSettings = QUICK,
     profile: str = PROFILE,
+    board: SandboxBoard | None = None,
 ) -> AsyncIterator[Field]:
-    """A simulated gateway with meters m1.. and its owner at work."""
+    """A simulated gateway with meters m1.. and its owner at work. A board switches each by the relay of its number."""
     sandbox = SandboxGateway(profile=load_profile(profile), units=range(1, units + 1), baud=baud, framing=framing)
+    if board is not None:
+        sandbox.add(board)
+        for unit in range(1, units + 1):
+            board.wire(unit, sandbox.meter(unit))
     port = await sandbox.start()
     transport = "tcp" if framing == "mbap" else "rtu_tcp"
     gateway = Gateway(id="g1", site_id="s1", transport=transport, host="127.0.0.1", port=port, baud=baud or 9600)
@@ -254,6 +259,9 @@ async def running_field(
             unit=unit,
             profile=profile,
             poll_every_s=poll_every_s,
+            board=board.board.name if board else "",
+            board_unit=board.unit if board else 0,
+            board_channel=unit if board else 0,
         )
         for unit in range(1, units + 1)
     }
