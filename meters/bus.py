@@ -91,6 +91,7 @@ class Bus:
         settle_s: float,
         expires_at: float,
         last_look: Callable[[], Awaitable[bool]],
+        priority: Priority = Priority.COMMAND,
     ) -> bytes:
         """Writes once and returns what the read-back says.
 
@@ -99,7 +100,7 @@ class Bus:
         """
         back = Job(priority=Priority.READ_BACK, unit=unit, request=read_back, done=self._loop.create_future())
         command = Job(
-            priority=Priority.COMMAND,
+            priority=priority,
             unit=unit,
             request=write,
             done=self._loop.create_future(),

@@ -10,6 +10,7 @@ import structlog
 
 from meters.bus import Bus
 from meters.calls import Calls
+from meters.clocks import ClockSync
 from meters.lines import BusSettings
 from meters.links.opening import Ways
 from meters.profile import Measures, Values
@@ -20,6 +21,7 @@ from prepaid.domain.errors import Refused, TryAgain, Unknown
 from prepaid.domain.metering import Gateway, Meter, Reading
 from prepaid.domain.supply import Reported
 from prepaid.ports import Business, topic_gateway
+from prepaid.usecases.gather_facts import clock_doubtful
 
 log = structlog.get_logger()
 
@@ -50,6 +52,7 @@ class Owner:
         connect = (ways or Ways()).opener(gateway, timeout_s=settings.connect_timeout_s)
         self.bus = Bus(gateway.id, connect, self, settings=settings, may_send=may_send, baud=gateway.baud)
         self.reconciler = Reconciler(self.bus, self, business.clock)
+        self.clocks = ClockSync(self.bus, business.clock, lambda: not clock_doubtful(business))
         self.sweeps = Sweeps(gateway.id, lambda sweep: calls.settle_readings(business, sweep))
         self._away = asyncio.Event()
         self._near = asyncio.Event()
@@ -64,6 +67,7 @@ class Owner:
                 tasks.create_task(self.bus.run())
                 tasks.create_task(self.reconciler.run())
                 tasks.create_task(self.sweeps.run())
+                tasks.create_task(self.clocks.run())
                 tasks.create_task(self._tell_link())
         finally:
             await self._drain()
@@ -97,6 +101,7 @@ class Owner:
         usable = replace(plan, meters=tuple(meter for meter in plan.meters if self._has_profile(meter)))
         self.bus.set_meters(usable.meters, usable.near_zero)
         self.reconciler.update(usable)
+        self.clocks.update(usable)
 
     def _tell_store(self, trouble: str) -> None:
         """Logs when the store goes away and when it is back, not all the while."""

@@ -113,7 +113,7 @@ class Field:
     @property
     def business(self) -> Business:
         """Only the clock and the wake-ups are asked for by an owner."""
-        return cast("Business", SimpleNamespace(clock=self.clock, wakeups=self.wakeups))
+        return cast("Business", SimpleNamespace(clock=self.clock, wakeups=self.wakeups, trust=None))
 
     @property
     def readings(self) -> list[Reading]:
