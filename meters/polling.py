@@ -142,7 +142,7 @@ class Polling:
             if wanted_s is None:
                 line.paced(usual_s, near_zero=False)
             else:
-                line.paced(min(usual_s, max(wanted_s, half_s)), near_zero=True)
+                line.paced(max(half_s, min(usual_s, wanted_s)), near_zero=True)
 
     def _someone_healthy_due(self, now: float) -> bool:
         return any(line.due <= now and not line.probed for line in self._lines.values())

@@ -103,6 +103,7 @@ class Field:
     """What was found that nobody had ordered."""
     policy: SupplyPolicy = field(default_factory=SupplyPolicy)
     restores_open: int = 0
+    near_zero: dict[str, int] = field(default_factory=dict)
     store_away: bool = False
     forbidden: bool = False
     may_send: bool = True
@@ -174,6 +175,7 @@ class Field:
             command_ttl_s=self.ttl_s,
             policy=self.policy,
             restores_open=self.restores_open,
+            near_zero=self.near_zero,
         )
 
     async def _settle(self, _: Any, sweep: Sweep) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import get_args
 
@@ -118,3 +119,40 @@ async def test_a_meter_that_is_another_one_is_neither_billed_nor_switched() -> N
         await field.until(lambda: field.readings[-1].meter_id == "m2" and len(field.sweeps) > 5)
         assert len([reading for reading in field.readings if reading.meter_id == "m1"]) <= settled + 1
         assert field.sandbox.meter(1).writes == 0
+
+
+async def test_an_account_near_zero_is_read_more_often_and_first() -> None:
+    """S3: one flat of three is nearly used up: it is read again and again while the others wait for their minute."""
+    async with running_field(poll_every_s=60) as field:
+        field.near_zero = {"m2": 1}
+        await field.wakeups.wake("")
+        await field.until(lambda: sum(reading.meter_id == "m2" for reading in field.readings) >= 4)
+        counts = Counter(reading.meter_id for reading in field.readings)
+        assert counts["m1"] == counts["m3"] == 1
+
+
+async def test_accounts_near_zero_never_take_more_than_half_of_the_bus() -> None:
+    """S3, F31: two of three meters want to be read without end at the pace of a real bus; the third keeps its share."""
+    async with running_field(baud=9600, poll_every_s=0, settings=REAL) as field:
+        field.near_zero = {"m1": 0, "m2": 0}
+        await field.wakeups.wake("")
+        await field.until(lambda: len(field.readings) >= 24, timeout_s=20)
+        counts = Counter(reading.meter_id for reading in field.readings[6:])
+        assert counts["m3"] >= 5
+
+
+async def test_another_device_is_neither_billed_as_the_old_one_nor_switched() -> None:
+    """S11: the serial number is read once after each connection; where it is not the bound one no command leaves."""
+    async with running_field(units=2, profile="acrel_ddsy1352") as field:
+        right, wrong = field.sandbox.meter(1), field.sandbox.meter(2)
+        await field.until(lambda: {reading.meter_id for reading in field.readings} == {"m1", "m2"})
+        told = next(reading.serial for reading in field.readings if reading.meter_id == "m1")
+        assert told is not None
+        field.meters["m1"] = replace(field.meters["m1"], serial=told)
+        field.meters["m2"] = replace(field.meters["m2"], serial="777")
+        await field.want("m1", on=False)
+        await field.want("m2", on=False)
+        await right.wait_relay(closed=False)
+        before = len(field.readings)
+        await field.until(lambda: len(field.readings) >= before + 4)
+        assert (right.writes, wrong.writes) == (1, 0)
