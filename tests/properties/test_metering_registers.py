@@ -185,7 +185,7 @@ def test_what_is_billed_is_what_the_registers_counted(rig: tuple[asyncio.Runner,
     """M11, S10: last register minus first, in contiguous intervals, across every roll-over, reset and replacement."""
     runner, building = rig
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
     @given(HISTORY)
     def every(history: list[tuple[str, int]]) -> None:
         device = runner.run(live(building, history))
