@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import bench
+from chatwatt.memory import settle_memory
 
 Figures = Mapping[str, int | float]
 Side = Literal["<=", ">="]
@@ -54,7 +55,8 @@ def load(name: str) -> Benchmark:
 
 
 def measure(benchmark: Benchmark, *, peers: bool = False) -> Figures:
-    """Runs it on the loop that the product runs on; with `peers`, other programs in the same run where it can."""
+    """Runs it on the product's loop and memory settings; with `peers`, other programs in the same run where it can."""
+    settle_memory()
     return _on_loop(_figures(benchmark, peers=peers))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bot.texts import language_for, trouble_text
 from chatwatt import __version__, logs
+from chatwatt.memory import settle_memory
 from prepaid.domain.errors import Trouble
 
 EXIT_TROUBLE = 2
@@ -84,6 +85,7 @@ def _only_trouble(group: BaseExceptionGroup[BaseException]) -> Trouble | None:
 
 
 def _run(work: Coroutine[Any, Any, int]) -> int:
+    settle_memory()
     # uvloop cuts the wire's CPU by two thirds; where it is not built for, the standard loop serves.
     try:
         import uvloop  # noqa: PLC0415 - optional at run time
