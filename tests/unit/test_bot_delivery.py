@@ -35,6 +35,16 @@ PARAMS: dict[str, str | int | bool | None] = {
     "approval_id": "ap1",
     "ticket_id": "t1",
     "payable_micro": 1_230_000,
+    "txn_id": "4200000001",
+    "provider": "wechat_pay",
+    "day": "2026-11-22",
+    "items": 12,
+    "payments_micro": 600_000_000,
+    "refunds_micro": 20_000_000,
+    "fees_micro": 3_480_000,
+    "difference_micro": 0,
+    "own": 1,
+    "loose": 0,
 }
 PLAIN_KINDS = [kind for kind in NoticeKind if kind is not NoticeKind.PAYMENT_THREAD]
 
