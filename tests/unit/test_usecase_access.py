@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from prepaid.domain.access import Actor, Role
+from prepaid.domain.accounts import Account
 from prepaid.domain.errors import Refused
 from prepaid.domain.supply import HoldKind
 from prepaid.ports import Business
@@ -123,7 +124,9 @@ async def test_a_bind_code_works_once_and_only_in_time(building: Building) -> No
     newcomer = (await building.business.store.people.at("chat", "new", language="en")).actor()
     rival = (await building.business.store.people.at("chat", "rival", language="en")).actor()
     code = await issue_bind_code(building.business, operator, "acc-1")
-    assert (await bind_chat(building.business, newcomer, code.lower(), chat="chat:new")).id == "acc-1"
+    account = await bind_chat(building.business, newcomer, code.lower(), chat="chat:new")
+    assert isinstance(account, Account)
+    assert account.id == "acc-1"
     with pytest.raises(Refused, match="code_wrong"):
         await bind_chat(building.business, rival, code, chat="chat:rival")
     late = await issue_bind_code(building.business, operator, "acc-1")
