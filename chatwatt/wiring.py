@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from chatwatt.clock import SystemClock
-from chatwatt.embedded import EmbeddedStores
+from chatwatt.embedded import EmbeddedStores, running_in
 from chatwatt.link_key import link_key
 from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings
 from meters.profiles import look_also_in
@@ -62,11 +62,16 @@ class Runtime:
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Runtime]:
-    """Connects to the stores, starting embedded ones where no URI is given, and migrates. Closes all on the way out."""
+async def open_runtime(
+    settings: Settings, *, clock: Clock | None = None, beside: bool = False
+) -> AsyncIterator[Runtime]:
+    """Connects to the stores, starting embedded ones where no URI is given, and migrates. Closes all on the way out.
+
+    `beside`: embedded stores that another process runs are used, and are left running.
+    """
     clock = clock or SystemClock()
     look_also_in(settings.profiles)
-    embedded, mongodb_uri, redis_url = await _stores(settings)
+    embedded, mongodb_uri, redis_url = await _stores(settings, beside=beside)
     try:
         database = connect(mongodb_uri, settings.database, driver=settings.driver)
         redis = connect_redis(redis_url)
@@ -94,11 +99,14 @@ async def open_runtime(settings: Settings, *, clock: Clock | None = None) -> Asy
             await embedded.stop()
 
 
-async def _stores(settings: Settings) -> tuple[EmbeddedStores | None, str, str]:
+async def _stores(settings: Settings, *, beside: bool) -> tuple[EmbeddedStores | None, str, str]:
     if settings.mongodb_uri is not None and settings.redis_url is not None:
         return None, settings.mongodb_uri.get_secret_value(), settings.redis_url.get_secret_value()
     if settings.mongodb_uri is not None or settings.redis_url is not None:
         raise Refused("refused.half_stores")
+    there = running_in(settings.data) if beside else None
+    if there is not None:
+        return None, there.mongodb_uri, there.redis_uri
     embedded = EmbeddedStores(settings.data)
     uris = await embedded.start()
     return embedded, uris.mongodb_uri, uris.redis_uri

@@ -71,6 +71,8 @@ class Bus:
         self._link: Link | None = None
         self._stirred = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._scan_from = 0.0
+        """Before this time a scan is asked only when nobody is due."""
         self._lost = False
 
     def set_meters(self, meters: Iterable[Meter], near_zero: Mapping[str, float] | None = None) -> None:
@@ -187,19 +189,23 @@ class Bus:
         if not self._may_send():
             return False
         now = self._loop.time()
-        job = self._jobs.take(now, link.tainted)
+        job = self._jobs.take(now, link.tainted, scans=now >= self._scan_from)
         if job is not None:
             await self._do(link, job)
             return True
-        soonest = self._jobs.soonest(now, link.tainted)
+        soonest = self._jobs.soonest(now, link.tainted, scans=False)
         if soonest is not None and soonest - now < self._settings.hold_s:
             return False
-        return await self.polling.step(link)
+        if await self.polling.step(link):
+            return True
+        # Nobody is due, so that a scan need not wait for its share of a full bus.
+        self._scan_from = min(self._scan_from, now)
+        return self._jobs.soonest(now, link.tainted, scans=True) == now
 
     async def _pause(self, link: Link) -> None:
         """Waits until something is due or asked for, or a second has passed."""
         now = self._loop.time()
-        times = [self.polling.next_at(now), self._jobs.soonest(now, link.tainted)]
+        times = [self.polling.next_at(now), self._jobs.soonest(now, link.tainted, scans=True)]
         left_s = min((at for at in times if at is not None), default=now + 1) - now
         try:
             # What is due but must wait (a tainted unit, a probe without credit) is looked at again soon.
@@ -211,6 +217,15 @@ class Bus:
     # Commands, read-backs and reads on demand.
 
     async def _do(self, link: Link, job: Job) -> None:
+        started = self._loop.time()
+        try:
+            await self._asked(link, job)
+        finally:
+            if job.priority is Priority.SCAN:
+                now = self._loop.time()
+                self._scan_from = now + (now - started) * (1 / self._settings.scan_share - 1)
+
+    async def _asked(self, link: Link, job: Job) -> None:
         try:
             await self._look(job)
             reply = await link.ask(

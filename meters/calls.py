@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from prepaid.domain.field_requests import Answer, FieldKind, FieldRequest
 from prepaid.domain.metering import Sweep
 from prepaid.domain.supply import Reported
 from prepaid.ports import Business
+from prepaid.usecases.answer_field import answer_field, take_field
 from prepaid.usecases.bus_plan import bus_plan
 from prepaid.usecases.gateway_link import gateway_found, gateway_lost
 from prepaid.usecases.may_switch import may_switch
@@ -37,3 +39,5 @@ class Calls:
     recuts_held: Callable[[Business, str, int], Awaitable[None]] = recuts_held
     gateway_lost: Callable[[Business, str], Awaitable[None]] = gateway_lost
     gateway_found: Callable[[Business, str], Awaitable[None]] = gateway_found
+    take_field: Callable[[Business, str, tuple[FieldKind, ...], str], Awaitable[FieldRequest | None]] = take_field
+    answer_field: Callable[[Business, FieldRequest, str, Answer], Awaitable[None]] = answer_field

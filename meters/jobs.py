@@ -19,11 +19,13 @@ LONGEST_QUEUE = 256
 
 
 class Priority(IntEnum):
-    """Who goes first. Polls and probes are not queued; they run when nothing here is ready."""
+    """Who goes first. Polls and probes are not queued; they run when nothing here is ready but a scan."""
 
     COMMAND = 0
     READ_BACK = 1
     ON_DEMAND = 2
+    SCAN = 3
+    """Behind every poll and probe."""
 
 
 _numbers = itertools.count()
@@ -73,19 +75,25 @@ class JobQueue:
             job.then.not_before = now + job.settle_s
             self._jobs.append(job.then)
 
-    def take(self, now: float, rest_s: Callable[[int], float]) -> Job | None:
-        """Removes the most urgent job that may run now. `rest_s` says how long a unit must still be left alone."""
+    def take(self, now: float, rest_s: Callable[[int], float], *, scans: bool) -> Job | None:
+        """Removes the most urgent job that may run now; with `scans` it may be one of those behind every poll.
+
+        `rest_s` says how long a unit must still be left alone.
+        """
         self._jobs = [job for job in self._jobs if not job.done.done()]
-        ready = [job for job in self._jobs if job.not_before <= now and not rest_s(job.unit)]
+        ready = [job for job in self._asked(scans) if job.not_before <= now and not rest_s(job.unit)]
         if not ready:
             return None
         job = min(ready, key=lambda job: (job.priority, job.number))
         self._jobs.remove(job)
         return job
 
-    def soonest(self, now: float, rest_s: Callable[[int], float]) -> float | None:
+    def soonest(self, now: float, rest_s: Callable[[int], float], *, scans: bool) -> float | None:
         """When the next job can run, in the loop's time; None when nothing waits."""
-        return min((max(job.not_before, now + rest_s(job.unit)) for job in self._jobs), default=None)
+        return min((max(job.not_before, now + rest_s(job.unit)) for job in self._asked(scans)), default=None)
+
+    def _asked(self, scans: bool) -> list[Job]:
+        return [job for job in self._jobs if scans or job.priority < Priority.SCAN]
 
     def fail_all(self, trouble: Callable[[], BaseException]) -> None:
         """Nothing that waits will be sent."""

@@ -40,6 +40,8 @@ class BusSettings:
     """Dead meters get at most this share of a bus that has time left."""
     busy_probe_share: float = 0.02
     """And this share while living meters wait for their turn."""
+    scan_share: float = 0.1
+    """What a scan may take of a full bus; where nobody is due, it takes what is left."""
     reconnect_first_s: float = 0.5
     reconnect_most_s: float = 30.0
     connect_timeout_s: float = 3.0

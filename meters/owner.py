@@ -11,6 +11,7 @@ import structlog
 from meters.bus import Bus
 from meters.calls import Calls
 from meters.clocks import ClockSync
+from meters.errands import Errands
 from meters.lines import BusSettings
 from meters.links.opening import Ways
 from meters.profile import Measures, Values
@@ -53,6 +54,7 @@ class Owner:
         self.bus = Bus(gateway.id, connect, self, settings=settings, may_send=may_send, baud=gateway.baud)
         self.reconciler = Reconciler(self.bus, self, business.clock)
         self.clocks = ClockSync(self.bus, business.clock, lambda: not clock_doubtful(business))
+        self.errands = Errands(business, gateway.id, self.bus, calls=calls, still_ours=still_ours)
         self.sweeps = Sweeps(gateway.id, lambda sweep: calls.settle_readings(business, sweep))
         self._away = asyncio.Event()
         self._near = asyncio.Event()
@@ -68,6 +70,7 @@ class Owner:
                 tasks.create_task(self.reconciler.run())
                 tasks.create_task(self.sweeps.run())
                 tasks.create_task(self.clocks.run())
+                tasks.create_task(self.errands.run())
                 tasks.create_task(self._tell_link())
         finally:
             await self._drain()

@@ -44,7 +44,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """0 when it was written or listed; what is wrong is told as trouble."""
     settings = load()
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings, beside=True) as runtime:
         if arguments.gateway is None:
             for gateway in await runtime.store.sites.gateways():
                 print("\t".join(_row(gateway)))

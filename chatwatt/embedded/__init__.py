@@ -3,6 +3,6 @@
 They are separate programs on real loopback sockets (their licences stand in NOTICE) and are never imported.
 """
 
-from chatwatt.embedded.stores import EmbeddedStores, StoreUris
+from chatwatt.embedded.stores import EmbeddedStores, StoreUris, running_in
 
-__all__ = ["EmbeddedStores", "StoreUris"]
+__all__ = ["EmbeddedStores", "StoreUris", "running_in"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,8 @@ from chatwatt.embedded.programs import MONGODB, redis_program, require_extra, va
 from chatwatt.embedded.service import Service
 from prepaid.domain.errors import Refused
 
+ADDRESSES: Final = "addresses.json"
+"""In the directory, which is its owner's alone, while the stores run."""
 LOCK_WAIT_S: Final = 5.0
 _REDIS: Final = "redis"
 
@@ -27,6 +31,19 @@ class StoreUris:
 
     mongodb_uri: str
     redis_uri: str
+
+
+def running_in(directory: Path) -> StoreUris | None:
+    """Where the stores of this directory listen, if another process runs them now: its lock says so."""
+    try:
+        with (directory / "lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return StoreUris(**json.loads((directory / ADDRESSES).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return None
 
 
 class EmbeddedStores:
@@ -60,7 +77,9 @@ class EmbeddedStores:
             self._watch(name)
         mongodb, redis = (service.port for service in services)
         _log.info("embedded_stores_started", directory=str(self._directory), mongodb_port=mongodb, redis_port=redis)
-        return StoreUris(f"mongodb://127.0.0.1:{mongodb}/", f"redis://127.0.0.1:{redis}")
+        uris = StoreUris(f"mongodb://127.0.0.1:{mongodb}/", f"redis://127.0.0.1:{redis}")
+        (self._directory / ADDRESSES).write_text(json.dumps(asdict(uris)), encoding="utf-8")
+        return uris
 
     async def stop(self) -> None:
         """Stops both, at most five seconds each, and gives the directory free. May be called twice."""
@@ -68,6 +87,9 @@ class EmbeddedStores:
             task.cancel()
         await asyncio.gather(*self._watchers.values(), return_exceptions=True)
         self._watchers.clear()
+        if self._services:  # One that did not get the lock leaves the other's file alone.
+            with suppress(OSError):
+                (self._directory / ADDRESSES).unlink()
         await asyncio.gather(*(service.stop() for service in self._services.values()))
         self._services.clear()
         if self._lock_fd >= 0:

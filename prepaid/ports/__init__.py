@@ -5,6 +5,7 @@ Times are aware UTC, money is micro-yuan unless the name says fen, energy is Wh.
 """
 
 from prepaid.ports.business import Business, Store
+from prepaid.ports.field_requests import FieldRequests
 from prepaid.ports.leases import Lease, Leases
 from prepaid.ports.money import (
     BillingProvider,
@@ -29,7 +30,7 @@ from prepaid.ports.people import AuditRecord, AuditTrail, Notices, People, Sende
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
 from prepaid.ports.time import Clock
-from prepaid.ports.wakeups import TOPIC_INBOX, TOPIC_OUTBOX, TOPIC_WORKERS, Waiter, Wakeups, topic_gateway
+from prepaid.ports.wakeups import TOPIC_INBOX, TOPIC_OUTBOX, TOPIC_WORKERS, Waiter, Wakeups, topic_field, topic_gateway
 
 __all__ = [
     "TOPIC_INBOX",
@@ -42,6 +43,7 @@ __all__ = [
     "Business",
     "Clock",
     "Closings",
+    "FieldRequests",
     "FindingProvider",
     "Inbox",
     "InboxRow",
@@ -71,5 +73,6 @@ __all__ = [
     "Tickets",
     "Waiter",
     "Wakeups",
+    "topic_field",
     "topic_gateway",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from prepaid.domain.clock_trust import ClockTrust
+from prepaid.ports.field_requests import FieldRequests
 from prepaid.ports.leases import Leases
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
@@ -40,6 +41,7 @@ class Store:
     money_tickets: MoneyTickets
     runs: Runs
     pay_links: PayLinks
+    field_requests: FieldRequests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,14 +19,6 @@ class Sites(Protocol):
 
     async def site(self, site_id: str) -> Site | None: ...
     async def save_site(self, site: Site) -> None: ...
-    async def add_site(self, site: Site) -> bool:
-        """Creates it; False when the id or the path is taken."""
-        ...
-
-    async def set_rules(self, site: Site) -> bool:
-        """Name, calendar, policy, credit and limits of a site that is there; holidays, holds and prices stay."""
-        ...
-
     async def set_weather_hold(self, site_id: str, until: datetime | None) -> None:
         """Changes nothing else of the site, whoever edits it at the same time."""
         ...
@@ -102,6 +94,10 @@ class Meters(Protocol):
 
     async def assign(self, meter_id: str, old: str | None, new: str | None, watermark: Watermark | None) -> bool:
         """Gives the meter to another account (or none) with a fresh watermark, only if it still is with `old`."""
+        ...
+
+    async def commission(self, meter: Meter, serial: str | None, *, has_relay: bool) -> bool:
+        """Binds the device and what it can do, if the meter still is as it was looked at."""
         ...
 
     async def saw(self, readings: Sequence[tuple[Reading, int]]) -> None:

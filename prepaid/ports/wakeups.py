@@ -32,6 +32,11 @@ TOPIC_WORKERS = "workers"
 """A worker came or went, or a gateway is free."""
 
 
+def topic_field(number: str) -> str:
+    """Wakes whoever asked something of a bus."""
+    return f"field:{number}"
+
+
 def topic_gateway(gateway_id: str) -> str:
     """Wakes the owner of a bus."""
     return f"gateway:{gateway_id}"

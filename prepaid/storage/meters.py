@@ -88,6 +88,18 @@ class MongoMeters:
         changes = {"account_id": new, "watermark": mark}
         return (await self._meters.update_one(query, {"$set": changes})).matched_count == 1
 
+    async def commission(self, meter: Meter, serial: str | None, *, has_relay: bool) -> bool:
+        """One write; nothing when the place, the model or the number changed meanwhile."""
+        query = {
+            "_id": meter.id,
+            "gateway_id": meter.gateway_id,
+            "unit": meter.unit,
+            "profile": meter.profile,
+            "serial": meter.serial,
+        }
+        changes = {"$set": {"serial": serial, "has_relay": has_relay}}
+        return (await self._meters.update_one(query, changes)).matched_count == 1
+
     async def saw(self, readings: Sequence[tuple[Reading, int]]) -> None:
         """The last plausible readings. They can be read again, so they do not wait for the journal."""
         operations = [UpdateOne(_not_after(reading), {"$set": _last_fields(reading, run)}) for reading, run in readings]

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from prepaid.ports import Clock, Store
 from prepaid.storage.approvals import MongoApprovals
 from prepaid.storage.driver import Database
+from prepaid.storage.field_requests import MongoFieldRequests
 from prepaid.storage.inbox import MongoInbox
 from prepaid.storage.leases import MongoLeases
 from prepaid.storage.ledger import MongoLedger
@@ -58,6 +59,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         money_tickets=MongoMoneyTickets(database),
         runs=MongoRuns(database),
         pay_links=MongoPayLinks(database),
+        field_requests=MongoFieldRequests(database),
     )
 
 

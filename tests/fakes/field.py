@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from meters.lines import BusSettings
 from meters.owner import Owner
 from meters.profiles import load_profile
 from prepaid.domain.errors import TryAgain
+from prepaid.domain.field_requests import Answer, FieldKind, FieldRequest
 from prepaid.domain.metering import Gateway, Meter, Reading, Sweep
 from prepaid.domain.supply import Outcome, Reported, Supply, SupplyPolicy, Wanted
 from prepaid.ports import Business
@@ -109,6 +111,8 @@ class Field:
     may_send: bool = True
     ttl_s: int = 60
     looks: int = 0
+    errands: list[FieldRequest] = field(default_factory=list)
+    answers: dict[str, Answer] = field(default_factory=dict)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -144,6 +148,8 @@ class Field:
             relay_moved=lambda _, meter_id, __, ___: self._told(f"moved {meter_id}"),
             relay_bypassed=lambda _, meter_id, __: self._told(f"bypassed {meter_id}"),
             recuts_held=lambda _, __, ___: self._told("recuts held"),
+            take_field=self._take_errand,
+            answer_field=self._answer_errand,
             gateway_lost=lambda _, __: self._link("lost"),
             gateway_found=lambda _, __: self._link("found"),
         )
@@ -206,6 +212,36 @@ class Field:
             good = reported is not None and reported.on == supply.wanted.on
             outcome = Outcome.CONFIRMED if good else Outcome.UNCONFIRMED
             self.supplies[meter_id] = replace(supply, reported=reported or supply.reported, outcome=outcome)
+        await self._tell()
+
+    async def errand(self, kind: FieldKind, *profiles: str, units: tuple[int, int], within_s: float = 30) -> Answer:
+        """Asks the owner something and waits for its answer."""
+        now, number = self.clock.now(), secrets.token_hex(4)
+        request = FieldRequest(
+            id=number,
+            number=number,
+            gateway_id=self.gateway.id,
+            kind=kind,
+            asked_by="op",
+            asked_at=now,
+            expires_at=now + timedelta(seconds=within_s),
+            first_unit=units[0],
+            last_unit=units[1],
+            profiles=profiles or (PROFILE,),
+        )
+        self.errands.append(request)
+        await self.wakeups.wake("")
+        await self.until(lambda: number in self.answers, timeout_s=60)
+        return self.answers[number]
+
+    async def _take_errand(self, _: Any, __: str, kinds: tuple[FieldKind, ...], ___: str) -> FieldRequest | None:
+        taken = next((request for request in self.errands if request.kind in kinds), None)
+        if taken is not None:
+            self.errands.remove(taken)
+        return taken
+
+    async def _answer_errand(self, _: Any, request: FieldRequest, __: str, answer: Answer) -> None:
+        self.answers[request.number] = answer
         await self._tell()
 
     async def _told(self, what: str) -> None:

@@ -20,6 +20,7 @@ from prepaid.storage.driver import Database
 from prepaid.storage.mongo import open_store
 from prepaid.storage.redis_connection import connect_redis
 from prepaid.storage.wakeups import RedisWakeups
+from prepaid.usecases.ask_field import Scanned, scan_gateway
 from prepaid.usecases.switch_supply import switch_supply
 from sandbox.meters import SandboxGateway
 from tests.fakes.bus_worker import BusWorker, bus_worker, until, until_it
@@ -78,6 +79,17 @@ class Estate:
         meters = [meter for gateway in self.field for meter in gateway.meters]
         await until(lambda: all(meter.relay_closed is on for meter in meters), within_s=within_s)
 
+    async def scan_under_way(self, owner: str) -> asyncio.Task[Scanned]:
+        """Begins a scan of a bus of this worker; returns when it is in the middle of it."""
+        leases = await self.business.store.leases.live("gateway")
+        gateway_id = next(lease.resource for lease in leases if lease.owner.startswith(f"{owner}:")).split(":", 1)[1]
+        bus = self.field[int(gateway_id.removeprefix("gw-"))]
+        bus.faults.timeout_s = 0.5
+        scan = scan_gateway(self.business, OPERATOR, gateway_id, first=1, last=6, profiles=(PROFILE,), within_s=90)
+        task = asyncio.create_task(scan)
+        await until(lambda: any(unit > METERS for unit, _ in bus.counts.asked), within_s=30)
+        return task
+
     def writes(self) -> set[int]:
         """How often a meter was commanded."""
         return {meter.writes for gateway in self.field for meter in gateway.meters}
@@ -119,12 +131,14 @@ async def test_buses_change_hands_and_are_never_shared(
         first, second = await asyncio.gather(start("first"), start("second"))
         await place.until_shared({"first": 2, "second": 2}, within_s=START_S_MAX + SHARED_S_MAX)
 
+        scan = await place.scan_under_way("first")
         await place.switch(on=False)
         await first.kill()
         killed_at = place.reads()
         third = await start("third")
         await place.until_all_read(killed_at, within_s=RESUMED_S_MAX)
         await place.until_switched(on=False, within_s=SHARED_S_MAX)
+        assert [seen.unit for seen in (await scan).seen] == [1, 2]
         assert place.writes() == {1}
         await place.until_shared({"second": 2, "third": 2}, within_s=SHARED_S_MAX + START_S_MAX)
 

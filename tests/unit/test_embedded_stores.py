@@ -18,12 +18,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from chatwatt.embedded import EmbeddedStores, StoreUris
+from chatwatt.embedded import EmbeddedStores, StoreUris, running_in
 from chatwatt.embedded import service as service_module
 from chatwatt.embedded import stores as stores_module
 from chatwatt.embedded.ports import free_port
 from chatwatt.embedded.programs import redis_program, valkey_path
 from chatwatt.embedded.service import Service
+from chatwatt.settings import Settings
+from chatwatt.wiring import open_runtime
 from prepaid.domain.errors import Refused, TryAgain
 from prepaid.storage.driver import Database, connect
 from prepaid.storage.redis_connection import connect_redis
@@ -91,14 +93,20 @@ def _listening() -> Iterator[tuple[str, int]]:
 
 
 async def test_a_directory_has_one_owner(stores: EmbeddedStores, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second start on the same directory is refused, and the first one never notices."""
+    """A second start is refused, and the first one never notices; a command beside it is told where they listen."""
+    assert running_in(stores._directory) is None
     uris = await stores.start()
+    assert running_in(stores._directory) == uris
     monkeypatch.setattr(stores_module, "LOCK_WAIT_S", 0.2)
     second = EmbeddedStores(stores._directory)
     with pytest.raises(Refused) as caught:
         await second.start()
     assert caught.value.key == "refused.embedded_in_use"
+    async with open_runtime(Settings(data=stores._directory), beside=True) as runtime:
+        await runtime.database.ping()
     await _remember(uris)
+    await stores.stop()
+    assert running_in(stores._directory) is None
 
 
 async def test_an_extra_that_is_missing_is_named(stores: EmbeddedStores, monkeypatch: pytest.MonkeyPatch) -> None:
