@@ -29,6 +29,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "reconcile": "reconcile",
     "backup": "backup",
     "restore": "restore",
+    "site": "site",
+    "staff": "staff",
     "import": "import_",
     "gateway": "gateway",
     "meter": "meter",

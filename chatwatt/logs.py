@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -15,13 +15,23 @@ _SECRET = re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}\b|(?<=[?&]token=)[^&\s]+|--
 """A Telegram token, a token in a query, a private key: none should come this far, and none goes further."""
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Whatever standard error is at the moment: one that was replaced and closed must not take the program with it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def configure(*, level: str = "INFO", as_json: bool = False) -> None:
     """Sets up structlog and the standard library's logging alike.
 
     An unknown level counts as INFO: it is a wrong setting, and the settings say so when they are read.
     """
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-    logging.basicConfig(level=number, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s", force=True)
+    handlers = [_StandardError()]
+    logging.basicConfig(level=number, handlers=handlers, format="%(levelname)s %(name)s %(message)s", force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
     render: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
@@ -35,7 +45,7 @@ def configure(*, level: str = "INFO", as_json: bool = False) -> None:
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
 

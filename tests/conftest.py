@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import pytest
+import structlog
 from redis.asyncio import Redis
 
 from chatwatt.embedded import EmbeddedStores, StoreUris
@@ -29,6 +31,16 @@ _SYSTEM_REDIS: Final = Path("/usr/bin/redis-server")
 
 # pytest-asyncio keeps the loop that it finds; without one set, asyncio would make a hidden one that nobody closes.
 asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def _logs_stay_as_they_are() -> Iterator[None]:
+    """A test that runs a whole command sets up logs; the next test has them as they were."""
+    root, configured = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.configure(**configured)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ from bot.conversations.session import Session
 from bot.conversations.thread import payment_thread
 from bot.conversations.wording import supply_rows
 from bot.texts import text
+from prepaid.domain.access import Grant
 from prepaid.domain.accounts import Account
 from prepaid.domain.ledger import Entry
 from prepaid.domain.metering import Usage
@@ -190,9 +191,13 @@ def topup(effect: StartTopUp, value: Order, turn: Turn, session: Session) -> Rep
     return Reply(session=session, parts=payment_thread(language, value.id, Stage.WAITING, params))
 
 
-def bound(effect: BindChat, value: Account, turn: Turn, session: Session) -> Reply:
-    """A welcome, and the balance with it."""
+def bound(effect: BindChat, value: Account | Grant, turn: Turn, session: Session) -> Reply:
+    """A welcome, and the balance with it; staff is told what they are now and how to look around."""
     del effect
+    if isinstance(value, Grant):
+        role = text(turn.actor.language, f"role.{value.role}")
+        hello = say(turn.actor.language, "bind.staff", Tone.GOOD, role=role, scope=value.scope)
+        return Reply(session=replace(session, flow=None), parts=(hello,))
     hello = say(turn.actor.language, "bind.done", Tone.GOOD, label=value.label)
     chosen = replace(session, account_id=value.id, flow=None)
     return Reply(session=chosen, parts=(hello,), effects=(ShowBalance(account_id=value.id),))

@@ -10,6 +10,7 @@ from datetime import datetime
 from prepaid.domain.access import Actor, Grant
 
 CODE_TTL_S = 10 * 60
+INVITATION_TTL_S = 60 * 60
 CODE_TRIES = 5
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No 0, 1, I, O: codes are read aloud and typed."""
@@ -40,10 +41,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindCode:
-    """A one-time code that binds a chat to an account. Only its hash is stored."""
+    """A one-time code that binds a chat to an account, or makes its user staff. Only its hash is stored."""
 
     hash: str
-    account_id: str
+    account_id: str = ""
+    grant: Grant | None = None
+    """The role that an invitation gives, instead of an account."""
     expires_at: datetime
     issued_by: str
     used_by: str | None = None

@@ -35,6 +35,13 @@ def check_path(path: str) -> str:
     return path
 
 
+def check_segment(name: str) -> str:
+    """Returns a name that can stand in a path, or raises `Refused("refused.path")`."""
+    if not _SEGMENT.match(name):
+        raise Refused("refused.path", path=name[:80])
+    return name
+
+
 def level(path: str) -> Level:
     """What stands at a path. Everything below a room belongs to the room."""
     return _BY_DEPTH[min(path.count("/"), len(_BY_DEPTH) - 1)]

@@ -18,6 +18,9 @@ from prepaid.storage.mapping import Mapper
 
 MOST = 10_000
 
+_RULED = ("name", "policy", "credit", "limits")
+_RULED_CALENDAR = ("protected", "country", "override_holidays", "override_working_days")
+
 _SITES = Mapper(Site)
 _ACCOUNTS = Mapper(Account)
 _GATEWAYS = Mapper(Gateway)
@@ -34,6 +37,7 @@ class MongoSites:
 
     async def migrate(self) -> None:
         """Creates the indexes."""
+        await self._sites.create_index([("path", 1)], unique=True)
         await self._accounts.create_index([("path", 1)])
         await self._accounts.create_index([("emergency_micro", 1)])
 
@@ -46,6 +50,21 @@ class MongoSites:
         document = _SITES.to_json_doc(site)
         fixed = {"listed_fees_from": document.pop("listed_fees_from")}
         await self._sites.update_one({"_id": site.id}, {"$set": document, "$setOnInsert": fixed}, upsert=True)
+
+    async def add_site(self, site: Site) -> bool:
+        """Creates it; an id is given once, and so is a place."""
+        try:
+            await self._sites.insert_one(_SITES.to_json_doc(site))
+        except DuplicateKey:
+            return False
+        return True
+
+    async def set_rules(self, site: Site) -> bool:
+        """Field by field, so that whoever sets a hold or a price at the same time keeps theirs."""
+        document = _SITES.to_json_doc(site)
+        calendar = {f"calendar.{name}": document["calendar"][name] for name in _RULED_CALENDAR}
+        rules = {name: document[name] for name in _RULED} | calendar
+        return (await self._sites.update_one({"_id": site.id}, {"$set": rules})).matched_count == 1
 
     async def set_tariff(self, site_id: str, old: Pricing | None, new: TariffPlan) -> bool:
         """One field of the site, found by the versions that it had."""

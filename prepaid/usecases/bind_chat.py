@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prepaid.domain.access import Actor
+from prepaid.domain.access import Actor, Grant
 from prepaid.domain.accounts import Account, AccountStatus
 from prepaid.domain.errors import Refused, not_found
 from prepaid.domain.people import CODE_TRIES, CODE_TTL_S, code_hash
@@ -11,8 +11,10 @@ from prepaid.usecases.authorize import intent, record
 from prepaid.usecases.wallets import wallets_of
 
 
-async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -> Account:
-    """Binds the actor. `chat` names the conversation ("telegram:42") whose tries are counted.
+async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -> Account | Grant:
+    """Binds the actor to an account, or gives the role of an invitation, whichever the code stands for.
+
+    `chat` names the conversation ("telegram:42") whose tries are counted.
 
     Raises `Refused("refused.code_wrong")` for a wrong, used or expired code, all alike, and
     `Refused("refused.too_many_tries")` after five wrong ones from one chat in ten minutes.
@@ -26,6 +28,10 @@ async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -
     if row is None or not alive or not await people.use_code(row.hash, actor.id):
         await record(business, actor, "bind_chat", chat, refused="refused.code_wrong")
         raise Refused("refused.code_wrong")
+    if row.grant is not None:
+        async with intent(business, actor, "accept_role", row.grant.scope, after=f"{actor.id}:{row.grant.role}"):
+            await people.grant(actor.id, row.grant)
+        return row.grant
     account = await business.store.sites.account(row.account_id)
     if account is None or account.status is AccountStatus.CLOSED:
         raise not_found()

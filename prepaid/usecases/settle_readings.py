@@ -258,9 +258,16 @@ def _due(scene: Scene, meter: Meter, reading: Reading) -> Bill | None:
     if early and not _may_use_up(scene, account, reading.energy_wh - mark.energy_wh):
         return None
     posting = usage_posting(meter, account, site, reading)
-    if posting is not None and early and -posting.delta_micro < _credit(scene, account):
+    if posting is not None and early and _foreseen_micro(scene, posting) < _credit(scene, account):
         return None
     return None if posting is None else Bill(meter=meter, site=site, account=account, posting=posting)
+
+
+def _foreseen_micro(scene: Scene, posting: Posting) -> int:
+    """What the interval costs after what the account row has counted; the chain itself decides when it is posted."""
+    if posting.metered is None:
+        return -posting.delta_micro
+    return posting.metered.charge(scene.heads[posting.account_id].counted).amount_micro
 
 
 def _credit(scene: Scene, account: Account) -> int:

@@ -113,12 +113,12 @@ async def test_a_lagging_cache_is_repaired_by_reading(database: Database, clock:
         ({"seq": 77}, "chain_breaks"),
     ],
 )
-async def test_the_audit_sees_a_changed_entry(database: Database, change: dict[str, object], finding: str) -> None:
-    """M14: any change of a committed entry is found."""
-    ledger = MongoLedger(database, ManualClock())
+async def test_the_audit_sees_a_changed_entry(bare_database: Database, change: dict[str, object], finding: str) -> None:
+    """M14: any change of a committed entry is found, also where the store itself enforces nothing."""
+    ledger = MongoLedger(bare_database, ManualClock())
     for i in range(3):
         await ledger.post(posting(f"k{i}"))
-    await database.collection("entries").update_one({"idem": "k1"}, {"$set": change})
+    await bare_database.collection("entries").update_one({"idem": "k1"}, {"$set": change})
     audit = await audited(ledger)
     assert getattr(audit, finding) > 0
     assert not audit.clean

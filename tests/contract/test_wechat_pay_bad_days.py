@@ -56,6 +56,13 @@ class Story:
         self.faults(**faults)
         return await start_topup(self.business, self.tenant, "acc-1", FEN, provider="wechat_pay")
 
+    async def two(self) -> tuple[Order, Order]:
+        """The tenant and somebody else of the flat ask to pay the same amount: two wishes, two orders."""
+        person = await self.business.store.people.at("chat", "another", language="en")
+        another = Actor(id=person.id, accounts=frozenset({"acc-1"}))
+        second = await start_topup(self.business, another, "acc-1", FEN, provider="wechat_pay")
+        return await self.start(), second
+
     def pay(self, order: Order, *, force: bool = False, **faults: Any) -> None:
         """The payer pays, while notifications are as the faults say."""
         self.faults(**faults)
@@ -168,7 +175,7 @@ async def test_a_provider_that_says_no_or_not_now_takes_no_money(story: Story) -
 
 async def test_three_days_late(story: Story) -> None:
     """M4, M8, F10: the notification comes after three days: to an order that waits, and to one that was closed."""
-    waiting, closed = await story.start(), await story.start()
+    waiting, closed = await story.two()
     story.clock.advance(hours=2, seconds=1)
     await chase_orders(story.business)
     assert await story.state(closed) is OrderState.EXPIRED
@@ -186,7 +193,7 @@ async def test_three_days_late(story: Story) -> None:
 
 async def test_never(story: Story) -> None:
     """M4, M17, F11: no notification ever; the janitor asks, and what even that missed stands in the bill."""
-    asked, missed = await story.start(), await story.start()
+    asked, missed = await story.two()
     story.pay(asked, no_notify=True)
     story.clock.advance(seconds=31)
     await story.settle()
@@ -221,7 +228,7 @@ async def test_a_query_that_contradicts_the_notification(story: Story) -> None:
 
 async def test_reordered(story: Story) -> None:
     """M4, F9: two orders' notifications crosswise and one after its order expired: each account gets its own, once."""
-    first, second = await story.start(), await story.start()
+    first, second = await story.two()
     story.pay(first, no_notify=True)
     story.pay(second)
     await story.yes(second)

@@ -152,6 +152,10 @@ class OrdersMachine(RuleBasedStateMachine):
     def time_passes(self) -> None:
         """Two hours: unpaid orders expire."""
         self.building.clock.advance(hours=2, seconds=1)
+        self._expire()
+
+    def _expire(self) -> None:
+        """Orders live for less than the two hours that have passed."""
         self.stage.run(chase_orders(self.building.business))
         for told in self.orders:
             told.expired = told.expired or not (told.credited or told.disputed_fen)
@@ -256,8 +260,9 @@ class OrdersMachine(RuleBasedStateMachine):
 
     def _settle(self) -> None:
         for _ in range(2):
-            self.building.clock.advance(hours=1)
+            self.building.clock.advance(hours=1, seconds=1)
             self.stage.run(chase_refunds(self.building.business))
+        self._expire()
 
     async def _refund(self, told: Told, fen: int, key: str) -> object:
         try:

@@ -90,7 +90,7 @@ def business_of(known: Field, leases: MemoryLeases) -> Business:
         return [known.gateway]
 
     store = SimpleNamespace(leases=leases, sites=SimpleNamespace(gateways=gateways))
-    return cast("Business", SimpleNamespace(clock=known.clock, wakeups=known.wakeups, store=store))
+    return cast("Business", SimpleNamespace(clock=known.clock, wakeups=known.wakeups, store=store, trust=None))
 
 
 @asynccontextmanager

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from chatwatt import cli
 from chatwatt.cli import parser
 from chatwatt.commands import demo
 from tests.fakes.running_demo import nothing_left, run_program
@@ -26,6 +29,30 @@ WRONG = {
 }
 
 
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command in this very process: exit code, output and errors. Starting one takes seconds of processor time."""
+
+    def here(*words: str, settings: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+        with monkeypatch.context() as patch:
+            patch.setattr(cli, "settle_memory", lambda: None)
+            for name in [name for name in os.environ if name.startswith("CHATWATT_") or name == "LC_ALL"]:
+                patch.delenv(name)
+            for name, value in {"LANG": "en_GB.UTF-8", **(settings or {})}.items():
+                patch.setenv(name, value)
+            try:
+                code = cli.main(words)
+            except SystemExit as ended:
+                code = int(str(ended.code))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return here
+
+
 def _one_sentence(code: int, out: str, err: str) -> str:
     last = err.splitlines()[-1]
     assert code == 2, (out, err)
@@ -36,23 +63,23 @@ def _one_sentence(code: int, out: str, err: str) -> str:
 
 
 @pytest.mark.parametrize("speed", ["0", "10001"])
-async def test_a_speed_out_of_bounds(speed: str) -> None:
+def test_a_speed_out_of_bounds(run: Run, speed: str) -> None:
     """The bounds are named."""
-    said = _one_sentence(*await run_program("demo", "--no-browser", "--speed", speed))
+    said = _one_sentence(*run("demo", "--no-browser", "--speed", speed))
     assert "from 1 to 10000" in said
 
 
-async def test_a_speed_that_is_no_number() -> None:
+def test_a_speed_that_is_no_number(run: Run) -> None:
     """The command line's own check answers, with the same exit code."""
-    code, _, err = await run_program("demo", "--speed", "fast")
+    code, _, err = run("demo", "--speed", "fast")
     assert code == 2
     assert "--speed" in err
     assert "Traceback" not in err
 
 
-async def test_a_port_that_is_none() -> None:
+def test_a_port_that_is_none(run: Run) -> None:
     """A wrong --port is told like a wrong setting."""
-    said = _one_sentence(*await run_program("demo", "--no-browser", "--port", "70000"))
+    said = _one_sentence(*run("demo", "--no-browser", "--port", "70000"))
     assert "CHATWATT_PORT" in said
 
 
@@ -74,16 +101,16 @@ async def test_a_port_that_is_taken(tmp_path: Path, command: str) -> None:
 
 @pytest.mark.parametrize("given", sorted(STORES))
 @pytest.mark.parametrize("command", ["check", "audit"])
-async def test_half_of_the_stores(tmp_path: Path, given: str, command: str) -> None:
+def test_half_of_the_stores(run: Run, tmp_path: Path, given: str, command: str) -> None:
     """One store by address and the other embedded is refused, and both variables are named."""
-    said = _one_sentence(*await run_program(command, settings={given: STORES[given], "CHATWATT_DATA": str(tmp_path)}))
+    said = _one_sentence(*run(command, settings={given: STORES[given], "CHATWATT_DATA": str(tmp_path)}))
     assert all(name in said for name in STORES)
-    await nothing_left(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
-async def test_settings_that_are_wrong(tmp_path: Path) -> None:
+def test_settings_that_are_wrong(run: Run, tmp_path: Path) -> None:
     """A7: each wrong variable is named, and no value is repeated, because one of them may be a secret."""
-    said = _one_sentence(*await run_program("check", settings=WRONG | {"CHATWATT_DATA": str(tmp_path)}))
+    said = _one_sentence(*run("check", settings=WRONG | {"CHATWATT_DATA": str(tmp_path)}))
     assert all(name in said for name in WRONG)
 
 
@@ -97,15 +124,15 @@ def test_the_demo_touches_no_real_store_and_no_real_chat(tmp_path: Path, monkeyp
     assert (settings.host, settings.database, settings.data) == ("127.0.0.1", "demo", tmp_path)
 
 
-async def test_a_folder_that_cannot_be() -> None:
+def test_a_folder_that_cannot_be(run: Run) -> None:
     """The folder and the reason are named."""
-    said = _one_sentence(*await run_program("check", settings={"CHATWATT_DATA": "/dev/null/chatwatt"}))
+    said = _one_sentence(*run("check", settings={"CHATWATT_DATA": "/dev/null/chatwatt"}))
     assert "/dev/null/chatwatt" in said
 
 
-async def test_the_terminal_without_a_demo() -> None:
+def test_the_terminal_without_a_demo(run: Run) -> None:
     """`chatwatt chat` with nobody at that address says so."""
-    said = _one_sentence(*await run_program("chat", "--url", "http://127.0.0.1:1/chat"))
+    said = _one_sentence(*run("chat", "--url", "http://127.0.0.1:1/chat"))
     assert "127.0.0.1:1" in said
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -46,10 +45,10 @@ async def test_a_slip_is_told_with_its_line(tmp_path: Path, language: str) -> No
     bad = tmp_path / "bad.yaml"
     bad.write_text("versions:\n  - id: a\n    prise: 1\n", encoding="utf-8")
     with pytest.raises(Refused) as slip:
-        await tariff.run(Namespace(file=bad))
+        await tariff.run(parser().parse_args(["tariff", str(bad)]))
     said = trouble_text(language, slip.value)
     assert "3" in said
     assert "versions[1].prise" in said
     with pytest.raises(Refused) as missing:
-        await tariff.run(Namespace(file=tmp_path / "none.yaml"))
+        await tariff.run(parser().parse_args(["tariff", str(tmp_path / "none.yaml")]))
     assert "none.yaml" in trouble_text(language, missing.value)
