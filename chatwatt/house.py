@@ -15,11 +15,13 @@ from bot.channels.telegram import WEBHOOK_PATH, Mode, TelegramChannel
 from bot.conversations.runner import Conversation
 from bot.delivery import NoticeSender
 from chatwatt import health
+from chatwatt.api import open_api
 from chatwatt.settings import Settings
 from chatwatt.ways import open_ways
 from chatwatt.web import serve
 from chatwatt.wiring import Runtime
 from meters.worker import Worker
+from miniprogram_api import app as api
 from payments import notifications
 from payments.providers import Provider
 from payments.upkeep import upkeep
@@ -87,7 +89,11 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
     routes = [*health.routes(pings), *notifications.routes(business, house.providers), *house.routes]
     routes += house.telegram.routes() if house.telegram else []
     jobs = [inbox.job(business), outbox.job(business, house.senders)]
-    async with serve(routes, host=runtime.settings.host, port=port) as bound, asyncio.TaskGroup() as group:
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(open_api(runtime, business, stop))
+        routes += api.routes(parts) if parts is not None else []
+        bound = await stack.enter_async_context(serve(routes, host=runtime.settings.host, port=port))
+        group = await stack.enter_async_context(asyncio.TaskGroup())
         log.info("web_open", host=runtime.settings.host, port=bound)
         if started is not None:
             started.set_result(bound)

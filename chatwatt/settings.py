@@ -125,6 +125,16 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     pay_link_key: SecretStr | None = None
     """Seals pay-for-me links: base64 of at least 32 bytes. Absent: made and kept under `data` by embedded stores."""
+    api_key: SecretStr | None = None
+    """Seals the logins of the API: base64 of at least 32 bytes. Absent: as with `pay_link_key`."""
+    api_origins: list[str] = Field(default_factory=list)
+    """Pages elsewhere that may call the API from a browser."""
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
+    """Proxies of the operator's before the API, each of which writes X-Forwarded-For."""
+    mini_appid: str = ""
+    mini_secret: SecretStr | None = None
+    mini_api: str = "https://api.weixin.qq.com"
+    """The WeChat mini-program that people log in from, and where its codes are exchanged."""
     provider_fees_ppm: dict[str, int] = Field(default_factory=dict)
     """The fee agreed with each provider, in millionths of a payment."""
     telegram_token: SecretStr | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from chatwatt.clock import SystemClock
 from chatwatt.embedded import EmbeddedStores, running_in
-from chatwatt.link_key import link_key
+from chatwatt.link_key import api_key, link_key
 from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings
 from meters.profiles import look_also_in
 from payments.providers import Provider, build
@@ -43,6 +43,7 @@ class Runtime:
     owner: str
     trust: ClockTrust = field(default_factory=ClockTrust)
     link_key: bytes = b""
+    api_key: bytes = b""
 
     async def ping_redis(self) -> None:
         """Asks for a sign of life."""
@@ -58,6 +59,7 @@ class Runtime:
             trust=self.trust,
             fees_ppm=self.settings.provider_fees_ppm,
             link_key=self.link_key,
+            api_key=self.api_key,
         )
 
 
@@ -89,6 +91,7 @@ async def open_runtime(
                     limiter=RedisLimiter(redis),
                     embedded=embedded,
                     link_key=link_key(settings, embedded=embedded is not None),
+                    api_key=api_key(settings, embedded=embedded is not None),
                     owner=settings.owner or f"{socket.gethostname()}:{os.getpid()}",
                 )
         finally:

@@ -1,1 +1,1 @@
-"""The JSON door and the web pages."""
+"""The JSON door: one contract for mini-programs and other programs, and the pages that people open by a link."""

@@ -7,6 +7,7 @@ Times are aware UTC, money is micro-yuan unless the name says fen, energy is Wh.
 from prepaid.ports.business import Business, Store
 from prepaid.ports.field_requests import FieldRequests
 from prepaid.ports.leases import Lease, Leases
+from prepaid.ports.logins import KeptReply, Logins, Replies
 from prepaid.ports.money import (
     BillingProvider,
     FindingProvider,
@@ -30,7 +31,16 @@ from prepaid.ports.people import AuditRecord, AuditTrail, Notices, People, Sende
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
 from prepaid.ports.time import Clock
-from prepaid.ports.wakeups import TOPIC_INBOX, TOPIC_OUTBOX, TOPIC_WORKERS, Waiter, Wakeups, topic_field, topic_gateway
+from prepaid.ports.wakeups import (
+    TOPIC_INBOX,
+    TOPIC_OUTBOX,
+    TOPIC_WORKERS,
+    Waiter,
+    Wakeups,
+    topic_field,
+    topic_gateway,
+    topic_order,
+)
 
 __all__ = [
     "TOPIC_INBOX",
@@ -47,10 +57,12 @@ __all__ = [
     "FindingProvider",
     "Inbox",
     "InboxRow",
+    "KeptReply",
     "Lease",
     "Leases",
     "Ledger",
     "LedgerRow",
+    "Logins",
     "Meters",
     "MoneyTickets",
     "Notices",
@@ -64,6 +76,7 @@ __all__ = [
     "RefundingProvider",
     "Refunds",
     "Registers",
+    "Replies",
     "Runs",
     "Sender",
     "Sessions",
@@ -75,4 +88,5 @@ __all__ = [
     "Wakeups",
     "topic_field",
     "topic_gateway",
+    "topic_order",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from prepaid.domain.clock_trust import ClockTrust
 from prepaid.ports.field_requests import FieldRequests
 from prepaid.ports.leases import Leases
+from prepaid.ports.logins import Logins, Replies
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
 from prepaid.ports.people import AuditTrail, Notices, People
@@ -42,6 +43,8 @@ class Store:
     runs: Runs
     pay_links: PayLinks
     field_requests: FieldRequests
+    logins: Logins
+    replies: Replies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +61,5 @@ class Business:
     """The fee agreed with each provider, in millionths; bills are held against it where it is known."""
     link_key: bytes = b""
     """Seals pay-for-me links; empty: there are none."""
+    api_key: bytes = b""
+    """Seals the tokens of logins; empty: nobody can log in."""

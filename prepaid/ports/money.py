@@ -46,8 +46,8 @@ class Ledger(Protocol):
         """The entry with that key."""
         ...
 
-    async def latest(self, account_id: str, limit: int) -> Sequence[Entry]:
-        """The newest entries, newest first; at most `limit` (<= 100)."""
+    async def latest(self, account_id: str, limit: int, *, before_seq: int | None = None) -> Sequence[Entry]:
+        """The newest entries (before one, if it is named), newest first; at most `limit` (<= 100)."""
         ...
 
     async def entry(self, account_id: str, seq: int) -> Entry | None:

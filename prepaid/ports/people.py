@@ -39,6 +39,10 @@ class Notices(Protocol):
         """Rows whose id starts with `prefix` (at most 100)."""
         ...
 
+    async def among(self, notice_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the ids that there are rows of."""
+        ...
+
     async def of_account(self, account_id: str, limit: int) -> Sequence[Notice]:
         """The newest rows about an account, newest first."""
         ...

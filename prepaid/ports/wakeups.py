@@ -37,6 +37,11 @@ def topic_field(number: str) -> str:
     return f"field:{number}"
 
 
+def topic_order(order_id: str) -> str:
+    """Wakes whoever follows a payment."""
+    return f"order:{order_id}"
+
+
 def topic_gateway(gateway_id: str) -> str:
     """Wakes the owner of a bus."""
     return f"gateway:{gateway_id}"

@@ -188,10 +188,10 @@ class MongoLedger:
         document = await self._entries.find_one({"acc": account_id, "idem": idem})
         return None if document is None else entry_from_doc(document)
 
-    async def latest(self, account_id: str, limit: int) -> Sequence[Entry]:
+    async def latest(self, account_id: str, limit: int, *, before_seq: int | None = None) -> Sequence[Entry]:
         """Newest first; the range of `seq` bounds the query."""
-        head = await self._read_head(account_id)
-        query = {"acc": account_id, "seq": {"$gt": head.seq - limit}}
+        end = (await self._read_head(account_id)).seq + 1 if before_seq is None else before_seq
+        query = {"acc": account_id, "seq": {"$gte": end - limit, **({} if before_seq is None else {"$lt": end})}}
         found = [entry_from_doc(document) async for document in self._entries.find(query)]
         return sorted(found, key=lambda entry: -entry.seq)
 

@@ -13,6 +13,7 @@ from prepaid.storage.field_requests import MongoFieldRequests
 from prepaid.storage.inbox import MongoInbox
 from prepaid.storage.leases import MongoLeases
 from prepaid.storage.ledger import MongoLedger
+from prepaid.storage.logins import MongoLogins, MongoReplies
 from prepaid.storage.meters import MongoMeters
 from prepaid.storage.migrations import migrate
 from prepaid.storage.notices import MongoNotices
@@ -60,6 +61,8 @@ def store_over(database: Database, clock: Clock) -> Store:
         runs=MongoRuns(database),
         pay_links=MongoPayLinks(database),
         field_requests=MongoFieldRequests(database),
+        logins=MongoLogins(database),
+        replies=MongoReplies(database),
     )
 
 

@@ -67,6 +67,11 @@ class MongoNotices:
         found = self._rows.find({"group": prefix.rstrip(":")}, limit=100)
         return [_NOTICES.from_doc(document) async for document in found]
 
+    async def among(self, notice_ids: Sequence[str]) -> frozenset[str]:
+        """By their keys, in one query."""
+        rows = await self._rows.find_list({"_id": {"$in": list(notice_ids)}}, {"_id": 1}, limit=len(notice_ids))
+        return frozenset(str(row["_id"]) for row in rows)
+
     async def of_account(self, account_id: str, limit: int) -> Sequence[Notice]:
         """Newest first."""
         found = await newest(self._rows, {"account_id": account_id}, "at", limit=limit, now=self._clock.now())

@@ -41,6 +41,15 @@ async def dispute_entry(business: Business, actor: Actor, account_id: str, idem:
     return held
 
 
+async def dispute_line(business: Business, actor: Actor, account_id: str, seq: int, *, why: str) -> Ticket:
+    """As `dispute_entry`, for the entry at a place in the account's chain, as statements name it."""
+    account = await reach_account(business, actor, account_id, Action.DISPUTE)
+    entry = await business.store.ledger.entry(account.id, seq)
+    if entry is None:
+        raise not_found()
+    return await dispute_entry(business, actor, account.id, entry.idem, why=why)
+
+
 async def answer_dispute(business: Business, actor: Actor, ticket_id: str, *, upheld: bool, words: str) -> Ticket:
     """Ends the ticket with words for whoever opened it. A correction is an entry of its own."""
     ticket = await business.store.tickets.get(ticket_id)

@@ -11,7 +11,7 @@ from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.money import micro_from_fen
 from prepaid.domain.notices import Notice, NoticeKind, Stage, notice_id
 from prepaid.domain.orders import Order
-from prepaid.ports import TOPIC_OUTBOX, Business
+from prepaid.ports import TOPIC_OUTBOX, Business, topic_order
 from prepaid.usecases.authorize import site_of
 
 NOBODY = "nobody"
@@ -91,6 +91,7 @@ async def tell_thread(
     )
     if await business.store.notices.queue(notice):
         await business.wakeups.wake(TOPIC_OUTBOX)
+        await business.wakeups.wake(topic_order(order.id))
 
 
 def _about(account: Account | None, site: Site, params: Params) -> dict[str, Value]:

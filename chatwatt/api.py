@@ -1,0 +1,72 @@
+"""Gives the JSON door its parts: words from the catalogues, limits in Redis, proofs from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.texts import language_for, text, trouble_text
+from chatwatt.wiring import Runtime
+from miniprogram_api.parts import Parts
+from miniprogram_api.proofs.wechat import WeChatCodes
+from prepaid.domain.errors import Refused, Trouble
+from prepaid.ports import Business
+from prepaid.storage.limiter import Limit, RedisLimiter
+
+
+class CatalogueWords:
+    """Implements `miniprogram_api.parts.Words`."""
+
+    def text(self, language: str, key: str, **params: object) -> str:
+        """The text of a key."""
+        return text(language, key, **params)
+
+    def trouble(self, language: str, trouble: Trouble) -> str:
+        """What to tell a person about trouble."""
+        return trouble_text(language, trouble)
+
+    def language_for(self, code: str | None) -> str:
+        """The nearest language."""
+        return language_for(code)
+
+
+class SharedLimiter:
+    """Implements `miniprogram_api.parts.Limiter`: without Redis nobody is turned away."""
+
+    def __init__(self, limiter: RedisLimiter) -> None:
+        self._limiter = limiter
+
+    async def take(self, key: str, *, per_minute: int, burst: int) -> int:
+        """Milliseconds to wait, 0 for none."""
+        limit = Limit(count=per_minute, period_s=60, burst=burst)
+        verdict = await self._limiter.take(key, limit, open_when_lost=True)
+        return 0 if verdict.allowed else max(1, verdict.retry_after_ms)
+
+
+@asynccontextmanager
+async def open_api(runtime: Runtime, business: Business, stop: asyncio.Event) -> AsyncIterator[Parts | None]:
+    """The parts while the program runs; None without a key, which turns the door off.
+
+    Raises `Refused("refused.mini_half")` for an app id without its secret.
+    """
+    settings = runtime.settings
+    if not business.api_key:
+        yield None
+        return
+    secret = settings.mini_secret.get_secret_value() if settings.mini_secret else ""
+    if bool(settings.mini_appid) != bool(secret):
+        raise Refused("refused.mini_half")
+    codes = WeChatCodes(settings.mini_appid, secret, settings.mini_api)
+    async with codes:
+        yield Parts(
+            business=business,
+            words=CatalogueWords(),
+            limiter=SharedLimiter(runtime.limiter),
+            wechat=codes if secret else None,
+            telegram_token=settings.telegram_token.get_secret_value() if settings.telegram_token else "",
+            public_url=settings.public_url,
+            origins=frozenset(settings.api_origins),
+            trusted_proxies=settings.trusted_proxies,
+            stopping=stop,
+        )

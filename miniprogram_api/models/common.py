@@ -1,0 +1,69 @@
+"""What all models share: closed inputs, whole numbers, pages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from prepaid.domain.errors import Refused
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 5000.0 is the whole number that it says; true and "5000" are not."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic makes a complaint of it
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Account = Annotated[str, Field(description="Number of the account", examples=["acc-1"])]
+Micro = Annotated[int, Field(description="Micro-yuan: 1 yuan = 1,000,000", json_schema_extra={"format": "int64"})]
+Fen = Annotated[int, Field(description="Fen: 1 yuan = 100", json_schema_extra={"format": "int64"})]
+Cursor = Annotated[str | None, Field(default=None, description="`next` of the page before", max_length=300)]
+Next = Annotated[str | None, Field(description="Cursor of the next page; null at the end")]
+
+
+class Given(BaseModel):
+    """A body or a query: what is not declared is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Shown(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Done(Shown):
+    """It was done."""
+
+    done: bool = True
+
+
+def to_cursor(place: str) -> str:
+    """A place in a list as an opaque word."""
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def from_cursor(cursor: str | None) -> str:
+    """The place that a cursor stands for; "" for none. Raises `Refused("refused.cursor")`."""
+    if not cursor:
+        return ""
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise Refused("refused.cursor") from None
+
+
+def whole_cursor(cursor: str | None, most: int) -> int | None:
+    """The number that a cursor stands for, None for none. Raises `Refused("refused.cursor")`."""
+    place = from_cursor(cursor)
+    if not place:
+        return None
+    if not (place.isascii() and place.isdigit() and len(place) < 19) or not 0 < int(place) <= most:  # noqa: PLR2004
+        raise Refused("refused.cursor")
+    return int(place)

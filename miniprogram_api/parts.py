@@ -1,0 +1,62 @@
+"""What the door is given: the business, words, limits and the proofs of who somebody is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from prepaid.domain.errors import Trouble
+from prepaid.ports import Business
+
+
+class Words(Protocol):
+    """Sentences for people, by key, in Chinese and English."""
+
+    def text(self, language: str, key: str, **params: object) -> str:
+        """The text of a key."""
+        ...
+
+    def trouble(self, language: str, trouble: Trouble) -> str:
+        """What to tell a person about trouble."""
+        ...
+
+    def language_for(self, code: str | None) -> str:
+        """The nearest language that we have to a code such as "zh-CN"."""
+        ...
+
+
+class Limiter(Protocol):
+    """Counts requests, shared by all processes."""
+
+    async def take(self, key: str, *, per_minute: int, burst: int) -> int:
+        """0 when the request may go on, else the milliseconds to wait. Redis away: it goes on (Y2)."""
+        ...
+
+
+class CodeExchange(Protocol):
+    """Turns the code of `wx.login` into the person's id at WeChat."""
+
+    async def openid(self, code: str) -> str:
+        """The openid. `Refused` for a code that is none, `TryAgain` when WeChat does not answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that the routes need."""
+
+    business: Business
+    words: Words
+    limiter: Limiter
+    wechat: CodeExchange | None = None
+    """None: nobody logs in by `wx.login`."""
+    telegram_token: str = ""
+    """The bot's token, which proves what Telegram says of a Web App's user; empty: nobody logs in that way."""
+    public_url: str = ""
+    origins: frozenset[str] = frozenset()
+    """Pages elsewhere that may call from a browser."""
+    trusted_proxies: int = 0
+    """How many proxies of ours stand before the door: an address is believed from the outermost of them only."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the program ends: whoever waits for news is answered at once."""

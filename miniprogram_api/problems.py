@@ -1,0 +1,132 @@
+"""Trouble as problem details (RFC 9457), in the caller's language. A reply carries a reference, never what was sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from miniprogram_api.parts import Words
+from prepaid.domain.errors import Refused, Trouble, TryAgain, Unknown
+
+MEDIA_TYPE: Final = "application/problem+json"
+STATUSES: Final = (400, 401, 404, 405, 408, 409, 410, 413, 415, 422, 429, 500, 503, 504)
+RETRY_S: Final = 2
+
+_BY_KEY: Final[Mapping[str, int]] = {
+    "refused.not_found": 404,
+    "refused.pay_link_unknown": 404,
+    "refused.pay_link_expired": 410,
+    "refused.pay_link_used": 410,
+    "refused.token_missing": 401,
+    "refused.token_bad": 401,
+    "refused.token_expired": 401,
+    "refused.token_reused": 401,
+    "refused.login_proof": 401,
+    "refused.request_unreadable": 400,
+    "refused.request_method": 405,
+    "refused.request_slow": 408,
+    "refused.request_large": 413,
+    "refused.request_type": 415,
+    "refused.request_rate": 429,
+    "refused.too_many_tries": 429,
+    "refused.too_many_orders": 429,
+    "refused.too_many_links": 429,
+    "refused.idempotency_conflict": 409,
+    "refused.order_edge": 409,
+    "refused.approval_used": 409,
+    "refused.emergency_taken": 409,
+    "refused.dispute_answered": 409,
+    "refused.api_off": 503,
+    "refused.pay_links_off": 503,
+}
+"""Every other refusal is a 422: understood, and not possible."""
+_TITLES: Final[Mapping[int, str]] = {
+    400: "Bad request",
+    401: "Not logged in",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "Request too slow",
+    409: "Conflict",
+    410: "Gone",
+    413: "Request too large",
+    415: "Unsupported media type",
+    422: "Not possible",
+    429: "Too many requests",
+    500: "Our mistake",
+    503: "Try again",
+    504: "Outcome unknown",
+}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """Problem details, RFC 9457. `detail` is for the person, `key` for the program."""
+
+    type: str = Field(description="URN of the kind of problem")
+    title: str
+    status: int
+    detail: str = Field(description="One sentence for the person, in the language of the request")
+    instance: str = Field(description="URN that carries the request id")
+    key: str = Field(description="Stable name of what happened, such as refused.not_found")
+    errors: list[FieldProblem] | None = None
+
+
+def status_of(trouble: Trouble) -> int:
+    """The status that a trouble is answered with."""
+    if isinstance(trouble, TryAgain):
+        return 503
+    if isinstance(trouble, Unknown):
+        return 504
+    return _BY_KEY.get(trouble.key, 422)
+
+
+def respond(
+    words: Words,
+    language: str,
+    trouble: Trouble,
+    request_id: str,
+    *,
+    status: int | None = None,
+    errors: Sequence[FieldProblem] = (),
+) -> web.Response:
+    """The response; `Retry-After` where asking again makes sense."""
+    code = status or status_of(trouble)
+    problem = Problem(
+        type=f"urn:chatwatt:problem:{trouble.key}",
+        title=_TITLES[code],
+        status=code,
+        detail=words.trouble(language, trouble),
+        instance=f"urn:chatwatt:request:{request_id}",
+        key=trouble.key,
+        errors=list(errors) or None,
+    )
+    answer = web.Response(
+        status=code,
+        body=json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False).encode(),
+        content_type=MEDIA_TYPE,
+        headers={"Content-Language": language, "Cache-Control": "no-store"},
+    )
+    if code in (429, 503):
+        wait_ms = trouble.params.get("retry_after_ms")
+        answer.headers["Retry-After"] = str(-(-wait_ms // 1000) if isinstance(wait_ms, int) else RETRY_S)
+    if code == web.HTTPUnauthorized.status_code:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="chatwatt"'
+    return answer
+
+
+class Bad(Refused):
+    """A request that cannot be read, with what is wrong field by field."""
+
+    def __init__(self, key: str, errors: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(key)
+        self.errors = tuple(errors)

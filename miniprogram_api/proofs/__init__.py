@@ -1,0 +1,1 @@
+"""Proofs of who somebody is, given by a channel that knows them."""

@@ -1,0 +1,13 @@
+"""Every operation, declared once. What stands here is served, and is the contract."""
+
+from __future__ import annotations
+
+from miniprogram_api.contract import Route
+from miniprogram_api.routes.accounts import ROUTES as ACCOUNTS
+from miniprogram_api.routes.links import ROUTES as LINKS
+from miniprogram_api.routes.logins import ROUTES as LOGINS
+from miniprogram_api.routes.me import ROUTES as ME
+from miniprogram_api.routes.orders import ROUTES as ORDERS
+from miniprogram_api.routes.staff import ROUTES as STAFF
+
+ROUTES: tuple[Route, ...] = (*LOGINS, *ME, *ACCOUNTS, *ORDERS, *LINKS, *STAFF)

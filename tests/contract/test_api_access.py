@@ -1,0 +1,211 @@
+"""Who gets what through the API: every route, for every role, on own, foreign and missing things (A1, A2, A8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from miniprogram_api.contract import Route
+from miniprogram_api.routes import ROUTES
+from prepaid.domain.access import Actor, Role
+from prepaid.domain.accounts import Account
+from prepaid.storage.driver import Database
+from prepaid.usecases.force_cut import force_cut
+from prepaid.usecases.pay_links import make_pay_link
+from prepaid.usecases.start_topup import start_topup
+from tests.fakes.api_house import ApiHouse, api_house
+from tests.fakes.clock import ManualClock
+
+pytestmark = pytest.mark.timeout(240)
+
+BODIES: Mapping[str, Any] = {
+    "setLanguage": {"language": "en"},
+    "bind": {"code": "NOTACODE"},
+    "startTopUp": {"amount_fen": 5000, "provider": "testpay", "way": "qr"},
+    "makePayLink": {"amount_fen": 5000},
+    "disputeEntry": {"seq": 1, "why": "too much"},
+    "changeSupply": {"action": "protect", "reason": "works"},
+    "askForceCut": {"reason": "danger"},
+    "approve": {"digest": "0" * 64},
+    "decline": {"why": "no"},
+}
+QUERIES: Mapping[str, str] = {"listAudit": "?path="}
+FOR_ALL = {"getMe", "setLanguage", "listAccounts", "logOut", "logOutEverywhere", "bind"}
+"""About the caller alone: whoever is logged in."""
+TENANTS = {
+    "unbind",
+    "getBalance",
+    "getUsage",
+    "listEntries",
+    "explainEntry",
+    "getStatement",
+    "takeEmergencyCredit",
+    "disputeEntry",
+    "startTopUp",
+    "followOrder",
+    "cancelOrder",
+    "makePayLink",
+    "revokePayLink",
+}
+SEEING = {"getBalance", "getUsage", "listEntries", "explainEntry", "getStatement", "followOrder"}
+LISTS = {"getOverview", "listSites", "listAccountsInReach", "listMeters", "listApprovals"}
+"""Cut down to one's reach; nothing in them for whoever has none."""
+OPERATING = {"changeSupply", "askForceCut", "getApproval", "approve", "decline", "disputeEntry"}
+MAY: Mapping[str, set[str]] = {
+    "nobody": set(),
+    "stranger": {"listApprovals"},
+    "tenant": TENANTS | {"listApprovals"},
+    "viewer": SEEING | LISTS,
+    "operator": SEEING | LISTS | OPERATING,
+    "finance": SEEING | LISTS | {"disputeEntry", "listAudit"},
+    "other landlord": LISTS,
+}
+"""What each role reaches on own things. On foreign and missing ones: nothing."""
+CHANGES_ROLES = ("unbind", "logOut", "logOutEverywhere")
+
+
+@dataclass(frozen=True)
+class Things:
+    """One of each."""
+
+    account_id: str
+    order_id: str
+    link_id: str
+    approval_id: str
+    path: str
+
+    def url(self, path: str, name: str) -> str:
+        """A route's path about these."""
+        for key, value in (("seq", "1"), *self.__dict__.items()):
+            path = path.replace(f"{{{key}}}", str(value))
+        return path + (QUERIES[name] + self.path if name in QUERIES else "")
+
+
+MISSING = Things("acc-99", "cw000000none", "0" * 20, "ap_none", "acme/nowhere")
+
+
+async def things(house: ApiHouse, unit: int, tenant: Actor, operator: Actor, path: str) -> Things:
+    """An order, a link and a request about a flat."""
+    business = house.parts.business
+    order = await start_topup(business, tenant, f"acc-{unit}", 7_000, provider="testpay")
+    link = await make_pay_link(business, tenant, f"acc-{unit}")
+    approval = await force_cut(business, operator, f"acc-{unit}", reason=f"danger {unit}")
+    return Things(f"acc-{unit}", order.id, link.link.id, approval.id, path)
+
+
+async def foreign(house: ApiHouse) -> tuple[Things, Actor]:
+    """The same of another landlord, and a manager of theirs."""
+    tenant = await house.building.flat(2, balance_micro=9_000_000)
+    store = house.parts.business.store
+    moved = await store.sites.account("acc-2")
+    assert moved is not None
+    await store.sites.save_account(replace(moved, path="umbra/oak/b1/102"))
+    manager = await house.building.operator(scope="umbra", role=Role.MANAGER)
+    return await things(house, 2, tenant, manager, "umbra/oak"), manager
+
+
+def judged(status: int, key: str) -> str:
+    """What an answer means: let in (whatever came of it), not logged in, or the one no."""
+    if status == 401:
+        return "log in"
+    return "no" if (status, key) == (404, "refused.not_found") else "in"
+
+
+async def test_every_route_for_every_role_on_own_foreign_and_missing(database: Database, clock: ManualClock) -> None:
+    """A1, A2, A8: a role reaches its own and nothing else, and a foreign thing looks exactly like a missing one."""
+    async with api_house(database, clock) as house:
+        tenant = await house.building.flat(1, balance_micro=7_000_000)
+        theirs, stranger_boss = await foreign(house)
+        staff = {role: await house.building.operator(scope="acme/maple", role=role) for role in Role}
+        mine = await things(house, 1, tenant, staff[Role.OPERATOR], "acme/maple")
+        actors = {
+            "stranger": await house.building.flat(3, tenant=False),
+            "tenant": tenant,
+            "viewer": staff[Role.VIEWER],
+            "operator": staff[Role.OPERATOR],
+            "finance": staff[Role.FINANCE],
+            "other landlord": stranger_boss,
+        }
+        tokens = {role: (await house.tokens(actor)).access for role, actor in actors.items()} | {"nobody": ""}
+        wrong = await denied(house, tokens, {"foreign": theirs, "missing": MISSING}) + await allowed(
+            house, tokens, mine
+        )
+        assert wrong == []
+
+
+async def denied(house: ApiHouse, tokens: Mapping[str, str], targets: Mapping[str, Things]) -> list[str]:
+    """What was let in on foreign or missing things, and where the two could be told apart."""
+    wrong = []
+    for route in (each for each in ROUTES if "{" in each.path and not each.is_open):
+        for role, token in tokens.items():
+            if role in ("other landlord", "viewer", "finance"):
+                continue  # What is foreign to others is theirs; two more of the staff reach no further than one.
+            found = {}
+            for kind, target in targets.items():
+                answer = await house.call(
+                    route.method, target.url(route.path, route.name), token=token, body=BODIES.get(route.name)
+                )
+                found[kind] = (answer.status, {**answer.body, "instance": ""})
+                if judged(answer.status, answer.body["key"]) != ("no" if token else "log in"):
+                    wrong.append(f"{route.name} for {role} on {kind}: {answer.status} {answer.body}")
+            if found["foreign"] != found["missing"]:
+                wrong.append(f"{route.name} for {role}: foreign and missing differ: {found}")
+    return wrong
+
+
+def _last(route: Route) -> int:
+    """What takes rights away comes after everything else."""
+    return CHANGES_ROLES.index(route.name) + 1 if route.name in CHANGES_ROLES else 0
+
+
+async def allowed(house: ApiHouse, tokens: Mapping[str, str], mine: Things) -> list[str]:
+    """Where a role was let in on own things and should not have been, or the reverse."""
+    wrong = []
+    routes = sorted((each for each in ROUTES if not each.is_open), key=_last)
+    for route in routes:
+        for role, token in tokens.items():
+            answer = await house.call(
+                route.method, mine.url(route.path, route.name), token=token, body=BODIES.get(route.name)
+            )
+            key = answer.body["key"] if isinstance(answer.body, dict) and "key" in answer.body else ""
+            wanted = "log in" if not token else "in" if route.name in MAY[role] | FOR_ALL else "no"
+            if judged(answer.status, key) != wanted and not (token and route.name == "logOutEverywhere"):
+                wrong.append(f"{route.name} for {role} on own: {answer.status} {key}, not {wanted}")
+            if answer.status >= 500:
+                wrong.append(f"{route.name} for {role}: {answer.status}")
+    return wrong
+
+
+async def test_lists_end_at_the_edge_of_ones_reach(database: Database, clock: ManualClock) -> None:
+    """A2: overview, sites, accounts, meters and requests of one landlord hold nothing of another, page by page."""
+    async with api_house(database, clock) as house:
+        tenant = await house.building.flat(1, balance_micro=7_000_000)
+        await house.building.flat(4)
+        store = house.parts.business.store
+        water = Account(
+            id="acc-1w", site_id="maple", path="acme/maple/b1/101", label="101", utility="water", tenancy="acc-1"
+        )
+        await store.sites.save_account(water)
+        await foreign(house)
+        viewer = await house.building.operator(scope="acme/maple", role=Role.VIEWER)
+        token = (await house.tokens(viewer)).access
+        seen: list[str] = []
+        cursor = ""
+        for _ in range(9):
+            page = await house.call("GET", f"/admin/accounts?limit=1{cursor}", token=token)
+            seen += [each["account_id"] for each in page.body["accounts"]]
+            if page.body["next"] is None:
+                break
+            cursor = f"&cursor={page.body['next']}"
+        assert seen == ["acc-1", "acc-1w", "acc-4"]
+        meters = await house.call("GET", "/admin/meters", token=token)
+        assert [each["meter_id"] for each in meters.body["meters"]] == ["met-1", "met-4"]
+        sites = await house.call("GET", "/admin/sites", token=token)
+        assert [each["site_id"] for each in sites.body["sites"]] == ["maple"]
+        rows = (await house.call("GET", "/admin/overview", token=token)).body["sites"][0]["rows"]
+        assert {each["account_id"] for each in rows} == {"acc-1", "acc-1w", "acc-4"}
+        mine = (await house.tokens(tenant)).access
+        assert (await house.call("GET", "/admin/sites", token=mine)).status == 404

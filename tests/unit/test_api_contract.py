@@ -1,0 +1,60 @@
+"""The contract: valid OpenAPI 3.1, made from the same routes that are served, in words for everything."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from bot.texts import has
+from chatwatt.api import CatalogueWords
+from miniprogram_api import app, problems
+from miniprogram_api.contract import ROOT
+from miniprogram_api.openapi import contract
+from miniprogram_api.parts import Parts
+from miniprogram_api.routes import ROUTES
+from prepaid.domain.notices import Stage
+from tests.fakes.api_house import FakeLimiter
+
+
+def _served() -> set[tuple[str, str]]:
+    parts = Parts(business=None, words=CatalogueWords(), limiter=FakeLimiter())  # type: ignore[arg-type]
+    aside = {f"{ROOT}/openapi.json", f"{ROOT}/docs", f"{ROOT}/docs/guide.js", f"{ROOT}/docs/{{name}}"}
+    return {(each.method, each.path) for each in app.routes(parts) if each.method != "*" and each.path not in aside}
+
+
+def test_the_contract_is_valid_and_is_what_is_served() -> None:
+    """Each route is in the contract and the reverse, and the document is OpenAPI 3.1 to an independent validator."""
+    document = contract(ROUTES)
+    OpenAPIV31SpecValidator(document).validate()
+    written = {(method.upper(), path) for path, each in document["paths"].items() for method in each}
+    assert written == _served()
+    names = [route.name for route in ROUTES]
+    assert len(names) == len(set(names))
+
+
+def _refs(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return {value["$ref"]} if "$ref" in value else set().union(*map(_refs, value.values()), set())
+    return set().union(*map(_refs, value), set()) if isinstance(value, list) else set()
+
+
+def test_nothing_in_the_contract_is_left_over_or_open() -> None:
+    """Every schema is used, every input is closed, and only logins and links go without a token."""
+    document = contract(ROUTES)
+    schemas = document["components"]["schemas"]
+    used = {ref.rsplit("/", 1)[1] for ref in _refs(document["paths"]) | _refs(schemas)}
+    assert used == set(schemas)
+    bodies = {route.body.__name__ for route in ROUTES if route.body}
+    assert all(schemas[name]["additionalProperties"] is False for name in bodies)
+    is_open = {route.path for route in ROUTES if route.is_open}
+    assert all(path.startswith(("/login/", "/pay/")) for path in is_open)
+
+
+def test_every_problem_and_stage_has_words() -> None:
+    """T1: whatever the door refuses and however far a payment is, a person reads about it in both languages."""
+    keys = {*problems._BY_KEY, *(f"pay.stage.{stage}" for stage in Stage), "pay.stage.none"}
+    assert not {key for key in keys if not has(key)}
+    assert set(problems._BY_KEY.values()) <= set(problems._TITLES)
+    assert all(re.fullmatch(r"[A-Z][A-Za-z ]+", title) for title in problems._TITLES.values())
