@@ -43,6 +43,13 @@ class BindWish(Given):
     code: str = Field(min_length=1, max_length=32)
 
 
+class BoundOut(Shown):
+    """What a code was good for: an account, or a role on the staff."""
+
+    account: AccountOut | None
+    role: str | None = Field(description="Role and place, such as operator:acme/maple")
+
+
 class AccountsOut(Shown):
     """The accounts that the person is bound to."""
 

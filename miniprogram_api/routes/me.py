@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal, cast
 
 from miniprogram_api.contract import Ask, Route
-from miniprogram_api.models.tenant import AccountOut, AccountsOut, BindWish, LanguageChoice, Me, account_of
+from miniprogram_api.models.tenant import AccountsOut, BindWish, BoundOut, LanguageChoice, Me, account_of
+from prepaid.domain.access import Grant
 from prepaid.usecases.bind_chat import bind_chat, unbind_chat
 from prepaid.usecases.set_language import set_language
 from prepaid.usecases.show_balance import my_accounts
@@ -32,10 +33,13 @@ async def _speak(ask: Ask) -> None:
     await set_language(ask.business, ask.actor, ask.body(LanguageChoice).language)
 
 
-async def _bind(ask: Ask) -> AccountOut:
-    account = await bind_chat(ask.business, ask.actor, ask.body(BindWish).code, chat=f"api:{ask.actor.id}")
-    head = await ask.business.store.ledger.head(account.id)
-    return account_of(AccountLine(account_id=account.id, label=account.label, balance_micro=head.balance_micro))
+async def _bind(ask: Ask) -> BoundOut:
+    bound = await bind_chat(ask.business, ask.actor, ask.body(BindWish).code, chat=f"api:{ask.actor.id}")
+    if isinstance(bound, Grant):
+        return BoundOut(account=None, role=f"{bound.role}:{bound.scope}")
+    head = await ask.business.store.ledger.head(bound.id)
+    line = AccountLine(account_id=bound.id, label=bound.label, balance_micro=head.balance_micro)
+    return BoundOut(account=account_of(line), role=None)
 
 
 async def _unbind(ask: Ask) -> None:
@@ -61,7 +65,7 @@ ROUTES = (
         tag="me",
         handle=_bind,
         body=BindWish,
-        answers=AccountOut,
+        answers=BoundOut,
     ),
     Route(
         method="DELETE",
