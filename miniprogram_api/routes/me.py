@@ -7,6 +7,7 @@ from typing import Literal, cast
 from miniprogram_api.contract import Ask, Route
 from miniprogram_api.models.tenant import AccountsOut, BindWish, BoundOut, LanguageChoice, Me, account_of
 from prepaid.domain.access import Grant
+from prepaid.domain.accounts import Account
 from prepaid.usecases.bind_chat import bind_chat, unbind_chat
 from prepaid.usecases.set_language import set_language
 from prepaid.usecases.show_balance import my_accounts
@@ -34,7 +35,11 @@ async def _speak(ask: Ask) -> None:
 
 
 async def _bind(ask: Ask) -> BoundOut:
-    bound = await bind_chat(ask.business, ask.actor, ask.body(BindWish).code, chat=f"api:{ask.actor.id}")
+    code = ask.body(BindWish).code
+    return await _bound(ask, await bind_chat(ask.business, ask.actor, code, chat=f"api:{ask.actor.id}"))
+
+
+async def _bound(ask: Ask, bound: Account | Grant) -> BoundOut:
     if isinstance(bound, Grant):
         return BoundOut(account=None, role=f"{bound.role}:{bound.scope}")
     head = await ask.business.store.ledger.head(bound.id)
