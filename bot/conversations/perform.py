@@ -38,6 +38,11 @@ async def perform(effect: do.Effect, on: Situation) -> object:
     return await _performers()[type(effect)](effect, on)
 
 
+def performed() -> frozenset[type[do.Effect]]:
+    """Every kind of effect that can be carried out."""
+    return frozenset(_performers())
+
+
 _BASIC: dict[type[do.Effect], Performer] = {
     do.ShowBalance: lambda e, on: show_balance(on.business, on.actor, e.account_id),
     do.ConfirmTopUp: lambda e, on: show_balance(on.business, on.actor, e.account_id),

@@ -1,4 +1,7 @@
-"""What the stage answers for each topic, one file each: `ANSWERS` by effect, and the `SCRIPTS` of its transcripts."""
+"""What the stage answers for each topic, one file each: `ANSWERS` by effect, the `SCRIPTS` of its transcripts, `RIGHTS`.
+
+`RIGHTS` are the topic's rows of the permission matrix (`tests.fakes.rights`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
+
+from tests.fakes.rights import Right
 
 Script = tuple[tuple[str, str], ...]
 Answer = Callable[[Any, str, Any], Any]
@@ -26,3 +31,8 @@ def answers() -> Mapping[type, Answer]:
 def scripts() -> Mapping[str, Script]:
     """Every topic's scripts, by the name of the intent."""
     return {name: script for module in _modules() for name, script in module.SCRIPTS.items()}
+
+
+def rights() -> tuple[Right, ...]:
+    """Every topic's rows of the permission matrix."""
+    return tuple(right for module in _modules() for right in module.RIGHTS)

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.conversations.topics.emergency import ConfirmEmergency, TakeEmergency
 from prepaid.domain.errors import Refused
+from tests.fakes.rights import SEES, TENANT, right
 
 
 def _take(stage: Any, user: str, effect: TakeEmergency) -> object:
@@ -29,3 +30,7 @@ SCRIPTS = {
         ("anna", "是"),
     ),
 }
+RIGHTS = (
+    right("emergency", lambda on: ConfirmEmergency(account_id=on.account_id), SEES),
+    right("emergency", lambda on: TakeEmergency(account_id=on.account_id), TENANT),
+)

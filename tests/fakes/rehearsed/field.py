@@ -10,6 +10,7 @@ from bot.conversations.topics.scan import Scan
 from prepaid.domain.errors import Refused, TryAgain, not_found
 from prepaid.domain.field_requests import Seen
 from prepaid.usecases.ask_field import Scanned
+from tests.fakes.rights import OPERATES, STAFF, Right
 
 FIGURES = {"energy_wh": 1_234_560, "power_w": 480, "voltage_mv": 231_400, "current_ma": 2_080}
 SERIAL = "20241101"
@@ -58,3 +59,14 @@ SCRIPTS = {
     ),
     "commission": (("admin", "调试 101"), ("admin", "确认"), ("admin", "commission 102"), ("admin", "是")),
 }
+RIGHTS = (
+    Right(intents=("read",), act=lambda on: ReadNow(account_id=on.account_id), may=STAFF, waits=True),
+    Right(intents=("commission",), act=lambda on: Commission(account_id=on.account_id), may=OPERATES, waits=True),
+    Right(
+        intents=("scan",),
+        act=lambda on: Scan(gateway=on.gateway_id, first=1, last=2),
+        may=OPERATES,
+        at_site=True,
+        waits=True,
+    ),
+)
