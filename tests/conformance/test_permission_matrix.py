@@ -2,7 +2,7 @@
 
 How a row is added: a topic's file in `tests/fakes/rehearsed` names its effects in `RIGHTS`, one `Right` each, with who
 may. `Subject` holds what an effect can name (account, order, link, entry, site, gateway); add a field where a new topic
-names something else, and fill it in `_flat`, `_foreign` and `MISSING` below. An effect or an intent without a row fails.
+names something else, and fill it in `_flat`, `_foreign` and `MISSING`. An effect or intent without a row fails.
 
 Each row is played on the real store against its own flat: everybody in reach of it, then everybody against somebody
 else's and against one that is not there. "Let in" means anything but "not found": what comes after the door (a balance
@@ -24,7 +24,7 @@ from bot.conversations.perform import Situation, perform, performed
 from bot.conversations.session import Session
 from bot.conversations.vocabulary import Audience
 from prepaid.domain.access import Actor, Grant, Role
-from prepaid.domain.errors import Refused, Trouble
+from prepaid.domain.errors import Trouble
 from prepaid.domain.metering import Gateway
 from prepaid.storage.driver import Database
 from prepaid.usecases.pay_links import make_pay_link

@@ -1,4 +1,4 @@
-"""What the stage answers for each topic, one file each: `ANSWERS` by effect, the `SCRIPTS` of its transcripts, `RIGHTS`.
+"""What the stage answers for each topic, one file each: `ANSWERS` by effect, `SCRIPTS` of its transcripts, `RIGHTS`.
 
 `RIGHTS` are the topic's rows of the permission matrix (`tests.fakes.rights`).
 """
