@@ -22,6 +22,7 @@ from chatwatt.web import serve
 from chatwatt.wiring import Runtime
 from meters.worker import Worker
 from miniprogram_api import app as api
+from miniprogram_api import payment_page
 from payments import notifications
 from payments.providers import Provider
 from payments.upkeep import upkeep
@@ -91,7 +92,7 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
     jobs = [inbox.job(business), outbox.job(business, house.senders)]
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_api(runtime, business, stop))
-        routes += api.routes(parts) if parts is not None else []
+        routes += [*api.routes(parts), *payment_page.routes(parts)] if parts is not None else []
         bound = await stack.enter_async_context(serve(routes, host=runtime.settings.host, port=port))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         log.info("web_open", host=runtime.settings.host, port=bound)

@@ -11,12 +11,13 @@ import aiohttp
 from aiohttp import web
 
 from chatwatt.api import CatalogueWords
-from miniprogram_api import app
+from miniprogram_api import app, payment_page
 from miniprogram_api.contract import ROOT
 from miniprogram_api.parts import Parts
 from prepaid.domain.access import Actor
 from prepaid.domain.errors import Refused
 from prepaid.storage.driver import Database
+from prepaid.storage.wakeups import LocalWakeups
 from prepaid.usecases.log_in import Tokens, issue_login_code, log_in_by_code
 from tests.fakes.building import Building, build
 from tests.fakes.clock import ManualClock
@@ -97,7 +98,8 @@ class ApiHouse:
 async def api_house(database: Database, clock: ManualClock, **changes: Any) -> AsyncIterator[ApiHouse]:
     """Opens and closes."""
     building = await build(database, clock)
-    building.business = replace(building.business, link_key=KEY, api_key=KEY, **changes.pop("business", {}))
+    business = {"wakeups": LocalWakeups(), "link_key": KEY, "api_key": KEY, **changes.pop("business", {})}
+    building.business = replace(building.business, **business)
     codes, limiter = FakeCodes(), FakeLimiter()
     parts = Parts(
         business=building.business,
@@ -110,6 +112,7 @@ async def api_house(database: Database, clock: ManualClock, **changes: Any) -> A
     )
     server = web.Application(client_max_size=256 * 1024)
     server.add_routes(app.routes(parts, **{k: v for k, v in changes.items() if k == "read_s_max"}))
+    server.add_routes(payment_page.routes(parts))
     runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

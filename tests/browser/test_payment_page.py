@@ -1,0 +1,143 @@
+"""The payment page in real Chromium: from the link to "the power is on", on desk and phone, in both languages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
+
+from prepaid.domain.orders import Merchant
+from prepaid.domain.supply import Reported, Wanted
+from prepaid.storage.driver import Database
+from prepaid.usecases.credit_payment import credit_payment
+from prepaid.usecases.pay_links import make_pay_link
+from prepaid.usecases.record_switch import record_switch
+from tests.fakes.api_house import ApiHouse, api_house
+from tests.fakes.building import ScriptedProvider
+from tests.fakes.clock import ManualClock
+
+CHROMIUM = Path(os.environ.get("CHATWATT_CHROMIUM", "/usr/bin/chromium"))
+SHOTS = os.environ.get("CHATWATT_SCREENSHOTS", "")
+"""A folder to keep pictures of the page in."""
+WAIT_MS = 60_000
+PROVIDERS = ("alipay", "wechat_pay")
+PHONE = {"width": 390, "height": 760}
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
+]
+
+
+def provider(name: str) -> ScriptedProvider:
+    """One that gives codes."""
+    merchant = Merchant(provider=name, merchant_id="m-1", app_id="app-1")
+    return ScriptedProvider(name=name, merchant=merchant, on_create=lambda order: f"weixin://pay/{order.id}")
+
+
+@pytest.fixture
+async def house(database: Database, clock: ManualClock) -> AsyncIterator[ApiHouse]:
+    """A building with two ways to pay."""
+    async with api_house(
+        database, clock, business={"providers": {name: provider(name) for name in PROVIDERS}}
+    ) as house:
+        yield house
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        await browser.close()
+
+
+async def opened(browser: Browser, url: str, complaints: list[str], **look: object) -> Page:
+    """A page that keeps what its console says and what it asks of anybody but us."""
+    page = await browser.new_page(**look)  # type: ignore[arg-type]
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and "410" not in message.text:
+            complaints.append(message.text)
+
+    def ask(request: Request) -> None:
+        if not request.url.startswith("data:") and urlsplit(request.url).hostname != "127.0.0.1":
+            complaints.append(f"asked {request.url}")
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", ask)
+    await page.goto(url)
+    return page
+
+
+async def shoot(page: Page, name: str) -> None:
+    """Keeps a picture if somebody wants one."""
+    if SHOTS:
+        await page.screenshot(path=Path(SHOTS) / f"{name}.png")
+
+
+async def dark(house: ApiHouse) -> str:
+    """A link for a flat without power, whose amount the payer chooses."""
+    tenant = await house.building.flat(1, balance_micro=-1_000_000)
+    now, supplies = house.building.clock.now(), house.parts.business.store.supplies
+    await supplies.want("met-1", 0, Wanted(on=False, generation=1, reason="rule.no_credit", at=now))
+    await supplies.saw("met-1", Reported(on=False, at=now))
+    return f"{house.url}/pay/{(await make_pay_link(house.parts.business, tenant, 'acc-1')).token}"
+
+
+async def test_from_the_link_to_the_light(house: ApiHouse, browser: Browser) -> None:
+    """P7, S1, A1: somebody without an account chooses, scans, and sees it through; a link that was used shows that."""
+    complaints: list[str] = []
+    url = await dark(house)
+    phone = await opened(
+        browser, url, complaints, viewport=PHONE, locale="zh-CN", user_agent="Mozilla/5.0 (iPhone) MicroMessenger/8.0"
+    )
+    await expect(phone.get_by_role("button", name="微信支付")).to_be_visible()
+    await expect(phone.locator(".for")).to_have_text("Maple Court · 101")
+    assert await phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await shoot(phone, "pay-phone-zh")
+    desk = await opened(browser, url, complaints, viewport={"width": 1100, "height": 760}, locale="en-GB")
+    await desk.get_by_role("button", name="¥100", exact=True).click()
+    await desk.get_by_role("button", name="WeChat Pay").click()
+    await expect(desk.locator(".code img")).to_be_visible(timeout=WAIT_MS)
+    await expect(desk.locator(".amount")).to_have_text("¥100.00")
+    await expect(desk.locator(".steps .now")).to_have_text("Pay")
+    await shoot(desk, "pay-desk-en")
+    orders = await house.parts.business.store.orders.of_account("acc-1", 5)
+    merchant = {"provider": "wechat_pay"}
+    await credit_payment(house.parts.business, house.building.payment(orders[0], **merchant))
+    await expect(desk.locator("body")).to_have_attribute("data-stage", "switching", timeout=WAIT_MS)
+    await expect(desk.locator(".code")).to_be_hidden()
+    reported = Reported(on=True, at=house.building.clock.now())
+    await record_switch(house.parts.business, "met-1", 2, reported)
+    await expect(desk.locator("body")).to_have_attribute("data-stage", "power_on", timeout=WAIT_MS)
+    await expect(desk.locator(".steps .done")).to_have_count(4)
+    await shoot(desk, "pay-done-en")
+    await phone.reload()
+    await expect(phone.locator(".said")).to_have_text("已送电")
+    await expect(phone.locator(".ways")).to_be_hidden()
+    await shoot(phone, "pay-done-zh")
+    assert complaints == []
+
+
+async def test_a_link_that_ended_says_so_in_both_languages(house: ApiHouse, browser: Browser) -> None:
+    """P7, T1: expired, and made up: one sentence, no way to pay, and the switch of languages works."""
+    complaints: list[str] = []
+    url = await dark(house)
+    house.building.clock.advance(days=4)
+    page = await opened(browser, url, complaints, viewport=PHONE, locale="zh-CN", color_scheme="dark")
+    await expect(page.locator(".said")).to_contain_text("链接")
+    await shoot(page, "pay-expired-zh")
+    await page.get_by_role("link", name="English").click()
+    await expect(page.locator(".said")).to_contain_text("link")
+    await expect(page.locator(".ways")).to_be_hidden()
+    assert "127.0.0.1" in page.url
+    assert complaints == []
