@@ -143,7 +143,7 @@ def reader(at: int, decode: Decode, order: Order, scale: Fraction, no_value: fro
             return round(value * times) if math.isfinite(value) else None
 
         return number
-    return lambda data: int(unpack(data, at)[0]) * times
+    return lambda data: unpack(data, at)[0] * times
 
 
 def _careful_reader(at: int, decode: Decode, order: Order, scale: Fraction, no_value: frozenset[int]) -> Reader:

@@ -24,12 +24,11 @@ class MbapLink(Link):
 
     def whole(self, waiting: Waiting, data: bytes) -> bytes | None:
         """By its exact head and length."""
-        request = waiting.request
-        length = request.reply_bytes
-        if len(data) != length + HEAD_BYTES:
+        head, length = waiting.request.reply_head, len(data) - HEAD_BYTES
+        if length != waiting.request.reply_bytes or not data.startswith(head, HEAD_BYTES):
             return None
-        head = _HEAD.pack(self._transaction, 0, length + 1, waiting.unit) + request.reply_head
-        return data[HEAD_BYTES:] if data.startswith(head) else None
+        right = (self._transaction, 0, length + 1, waiting.unit)
+        return data[HEAD_BYTES:] if _HEAD.unpack_from(data) == right else None
 
     def take(self, waiting: Waiting | None) -> bytes | None:
         """Looks for the exact head: transaction, length, unit, function and byte count (or the whole echo)."""
