@@ -170,6 +170,7 @@ class Owner:
                 current_ma=current_ma,
                 serial=values.serial,
                 bands=values.bands or None,
+                alarms=tuple(values.alarms),
             )
         )
 

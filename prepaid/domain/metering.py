@@ -61,6 +61,8 @@ class Reading:
 
     All of them in every reading or none, and read together with the total, which they must add up to.
     """
+    alarms: tuple[str, ...] = ()
+    """What the device complains of, by the names of `meters.parts.AlarmKind`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +186,12 @@ class Judged:
     reading: Reading
     doubt: Doubt | None = None
     again: bool = False
+
+
+def new_alarms(meter: Meter, reading: Reading) -> tuple[str, ...]:
+    """What the reading complains of and the meter's last one did not."""
+    known = meter.last.alarms if meter.last is not None else ()
+    return tuple(alarm for alarm in reading.alarms if alarm not in known)
 
 
 def total_wh(meter: Meter, register_wh: int) -> int:

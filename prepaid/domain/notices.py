@@ -22,6 +22,7 @@ class NoticeKind(StrEnum):
     RELAY_BYPASSED = "relay_bypassed"
     RECUTS_HELD = "recuts_held"
     METER_DOWN = "meter_down"
+    METER_ALARM = "meter_alarm"
     PAYMENT_THREAD = "payment_thread"
     PAYMENT_DISPUTED = "payment_disputed"
     READING_HELD = "reading_held"

@@ -23,6 +23,7 @@ from prepaid.domain.registers import HeldReading, case_id
 from prepaid.domain.supply import Reported, Supply
 from prepaid.ports import Business
 from prepaid.usecases.decide_supply import decide_supply
+from prepaid.usecases.report_alarms import report_alarms
 from prepaid.usecases.tell import Crossing, tell_account, tell_staff
 from prepaid.usecases.usage_posting import first_mark, mark_after, nothing_posting, usage_posting
 
@@ -77,6 +78,7 @@ async def settle_readings(business: Business, sweep: Sweep) -> None:
         judge(scene.meters[reading.meter_id], reading) for reading in sweep.readings if reading.meter_id in scene.meters
     ]
     good = [each.reading for each in judged if each.doubt is None]
+    await report_alarms(business, scene.meters, scene.sites, scene.accounts, good)
     await asyncio.gather(
         store.meters.saw([(reading, scene.meters[reading.meter_id].fresh_run + 1) for reading in good]),
         _keep(business, scene, good),

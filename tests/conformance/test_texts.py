@@ -11,6 +11,7 @@ import pytest
 from bot.conversations.intents import intents
 from bot.texts import has, keys, language_for, placeholders, text, trouble_text
 from bot.texts.figures import duration, energy, instant, money, price
+from meters.parts import AlarmKind
 from prepaid.domain.errors import InvariantBroken, Refused, TryAgain, Unknown
 from prepaid.domain.ledger import Kind
 from prepaid.domain.notices import NoticeKind
@@ -43,6 +44,7 @@ def test_every_declared_thing_has_its_texts() -> None:
     wanted = {f"help.{intent.name}" for intent in intents() if intent.in_help}
     wanted |= {f"intent.{intent.name}" for intent in intents() if intent.in_help}
     wanted |= {f"entry.{kind}" for kind in Kind}
+    wanted |= {f"alarm.{kind}" for kind in AlarmKind}
     wanted |= {f"notice.{kind}" for kind in NoticeKind} - {"notice.payment_thread", "notice.switch_stuck"}
     assert not {key for key in wanted if not has(key)}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from meters import profiles
+from meters.parts import AlarmKind
 from meters.profiles import load_board, load_profile, profile_text
 from prepaid.domain.supply import Outcome, Restoring, SupplyPolicy
 from sandbox.meters import SandboxBoard
@@ -136,3 +137,13 @@ def test_the_shipped_models_say_what_their_read_back_is_worth() -> None:
     relay = load_profile("acrel_ddsy1352").relay
     assert relay is not None
     assert relay.read_back.proves == "order"
+
+
+async def test_what_a_device_complains_of_comes_with_its_reading() -> None:
+    """N1: a bit of its alarm word, over the wire, by the names of the profile; and it ends when the bit does."""
+    async with running_field(units=1, profile="xintai_valve") as field:
+        await field.until(lambda: len(field.readings) >= 1)
+        field.sandbox.meter(1).alarms = {AlarmKind.BATTERY_LOW}
+        await field.until(lambda: field.readings[-1].alarms == ("battery_low",), timeout_s=30)
+        field.sandbox.meter(1).alarms = set()
+        await field.until(lambda: field.readings[-1].alarms == (), timeout_s=30)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from prepaid.domain.errors import Refused, TryAgain
-from prepaid.domain.metering import Sweep
+from prepaid.domain.metering import Reading, Sweep
 from prepaid.domain.notices import NoticeKind
 from prepaid.domain.supply import Outcome, Reported, Supply, Wanted
 from prepaid.storage.driver import Database
@@ -17,6 +17,7 @@ from prepaid.usecases.confirm_safe import confirm_safe
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.may_switch import may_switch
 from prepaid.usecases.record_switch import record_switch
+from prepaid.usecases.report_alarms import report_alarms
 from prepaid.usecases.report_relay import recuts_held, relay_bypassed, relay_moved
 from prepaid.usecases.settle_readings import settle_readings
 from tests.fakes.building import GATEWAY, Building, RecordingSender, build
@@ -128,3 +129,40 @@ async def test_a_meter_that_falls_silent_is_told_once_a_day(building: Building) 
         await settle_readings(building.business, Sweep(gateway_id=GATEWAY, readings=(), silent=("met-1",)))
         await building.read(1, 1_000)
     assert await told(building) == [NoticeKind.METER_DOWN]
+
+
+async def test_what_a_meter_complains_of_is_told_once_for_each_crossing(building: Building) -> None:
+    """N1: a new alarm is told, one that stays is not told again, one that comes and goes is told once a day."""
+    await building.flat(1, balance_micro=1_000_000)
+
+    async def read(*alarms: str, hours: int = 1, dies: bool = False) -> None:
+        building.clock.advance(hours=hours)
+        reading = Reading(meter_id="met-1", at=building.clock.now(), energy_wh=1_000, alarms=alarms)
+        if dies:
+            store, sites = building.business.store, {building.site.id: building.site}
+            accounts = {each.id: each for each in await store.sites.accounts(["acc-1"])}
+            meters = {each.id: each for each in await store.meters.on_gateway(GATEWAY)}
+            await report_alarms(building.business, meters, sites, accounts, [reading])
+        else:
+            await settle_readings(building.business, Sweep(gateway_id=GATEWAY, readings=(reading,)))
+
+    async def new() -> int:
+        return (await told(building)).count(NoticeKind.METER_ALARM)
+
+    await read()
+    await read("tamper")
+    assert await new() == 1
+    await read("tamper")
+    await read()
+    await read("tamper")
+    assert await new() == 0
+    await read("tamper", "over_limit")
+    assert await new() == 1
+    await read(hours=24)
+    await read("tamper", hours=23)
+    assert await new() == 1
+    await read(hours=24)
+    await read("reverse_flow", dies=True)
+    assert await new() == 1
+    await read("reverse_flow", hours=24)
+    assert await new() == 0
