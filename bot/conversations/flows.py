@@ -28,10 +28,10 @@ _REASONS: dict[str, tuple[str, ...]] = {
 """Ready reasons for each of the basic flows that ask why."""
 
 
-def ask_reason(turn: Turn, session: Session, then: str, account_id: str, label: str) -> Reply:
-    """Asks staff why. The reason is kept in the audit trail (A3)."""
+def ask_reason(turn: Turn, session: Session, then: str, account_id: str, label: str, **data: str | int) -> Reply:
+    """Asks why. The reason is kept in the audit trail (A3); `data` goes on to the confirmation."""
     language = turn.actor.language
-    asked = session.ask("reason", turn.at, then=then, account_id=account_id, label=label)
+    asked = session.ask("reason", turn.at, then=then, account_id=account_id, label=label, **data)
     number = asked.turns
     buttons = [press(language, key, f"pick:{number}:{place}") for place, key in enumerate(_reasons()[then])]
     prompt = text(language, f"{then}.why", label=label)
@@ -132,8 +132,8 @@ def _reason_given(turn: Turn, session: Session, flow: Flow, reason: str) -> Repl
     then, label = str(flow.data["then"]), str(flow.data["label"])
     prompt = text(turn.actor.language, f"{then}.confirm", label=label, reason=reason)
     look = Look.DANGER if then == "cut" else Look.PRIMARY
-    account_id = str(flow.data["account_id"])
-    return ask_confirm(turn, session, then, prompt, look, account_id=account_id, label=label, reason=reason)
+    data = {name: value for name, value in flow.data.items() if name != "then"}
+    return ask_confirm(turn, session, then, prompt, look, **{**data, "reason": reason})
 
 
 def _cancelled(turn: Turn, session: Session) -> Reply:

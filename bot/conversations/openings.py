@@ -23,7 +23,7 @@ from bot.conversations.effects import (
 )
 from bot.conversations.inbound import Turn
 from bot.conversations.intents import offered
-from bot.conversations.parts import Item, List, Look, Part, Text, Tone
+from bot.conversations.parts import MAX_ACTION_BYTES, Item, List, Look, Part, Text, Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Opening, topics
@@ -33,6 +33,7 @@ from prepaid.domain.orders import MAX_TOPUP_FEN, MIN_TOPUP_FEN, check_amount
 
 READY_YUAN = (20, 50, 100, 200)
 DAY_H, WEEK_H = 24, 168
+MOST_DIGITS = 9
 _WEEK_WORDS = re.compile(r"week|本周|这周|168|7")
 _BARE_CODE = re.compile(r"(?=.*[2-9])[2-9A-HJ-NP-Z]{8}")
 _ENGLISH = re.compile(r"en|english|英文|英语")
@@ -44,6 +45,19 @@ def account_of(turn: Turn, session: Session) -> str | None:
     if session.account_id in turn.actor.accounts:
         return session.account_id
     return next(iter(turn.actor.accounts)) if len(turn.actor.accounts) == 1 else None
+
+
+def account_action(account_id: str, intent: str, argument: str = "") -> str:
+    """A press that is about this account whichever one the chat has chosen; without it where that does not fit."""
+    action = f"use:{account_id}:{intent}:{argument}".rstrip(":")
+    if action.isascii() and len(action) <= MAX_ACTION_BYTES:
+        return action
+    return f"{intent}:{argument}".rstrip(":")
+
+
+def number_of(argument: str) -> int:
+    """A plain number of up to nine digits; 0 for anything else."""
+    return int(argument) if argument.isascii() and argument.isdecimal() and len(argument) <= MOST_DIGITS else 0
 
 
 def how_to_bind(turn: Turn) -> tuple[Part, ...]:

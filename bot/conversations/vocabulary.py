@@ -25,6 +25,9 @@ class Wants(StrEnum):
     HOURS = "hours"
     PAGE = "page"
     ACCOUNT = "account"
+    LINE = "line"
+    PERIOD = "period"
+    NUMBER = "number"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,12 @@ from prepaid.domain.supply import HoldKind, Outcome
 from prepaid.usecases.views import AccountRow, SupplyView
 
 
+def band_words(language: str, band: str) -> str:
+    """A band of a tariff as people call it; a name of one's own stays as it is."""
+    key = f"band.{band}"
+    return text(language, key) if has(key) else band
+
+
 def supply_state(language: str, supply: SupplyView | AccountRow) -> str:
     """One short phrase: what the relay said, and what is under way."""
     if supply.silent:

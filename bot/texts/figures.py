@@ -49,6 +49,11 @@ def energy(energy_wh: int) -> str:
     return f"{energy_wh // 1000:,}.{energy_wh % 1000 // 10:02d} kWh"
 
 
+def water(litres: int) -> str:
+    """Cubic metres with their three decimals: "1.234 m³"."""
+    return f"{litres // 1000:,}.{litres % 1000:03d} m³"
+
+
 def duration(seconds: int, language: str) -> str:
     """The largest unit of which there are two, or the smallest that fits: "36 hours", "3 天"."""
     # CLDR has no long Chinese forms of these units, its short ones are what people write.
@@ -95,7 +100,7 @@ def put_in_words(name: str, value: object, language: str, zone: str) -> object:
 
 
 def _figure(name: str, value: int, language: str) -> object:
-    if name.endswith("_micro_per_kwh"):
+    if name.endswith(("_micro_per_kwh", "_micro_per_m3", "_exact_micro")):
         return price(value)
     if name.endswith("_micro"):
         return Money(value)
@@ -103,4 +108,6 @@ def _figure(name: str, value: int, language: str) -> object:
         return Money(micro_from_fen(value))
     if name.endswith("_wh"):
         return energy(value)
+    if name.endswith("_l"):
+        return water(value)
     return duration(value, language) if name.endswith("_s") else str(value)
