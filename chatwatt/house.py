@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
@@ -16,7 +17,7 @@ from bot.conversations.runner import Conversation
 from bot.delivery import NoticeSender
 from chatwatt import health
 from chatwatt.api import open_api
-from chatwatt.settings import Settings
+from chatwatt.settings import Settings, WeChatSettings
 from chatwatt.ways import open_ways
 from chatwatt.web import serve
 from chatwatt.wiring import Runtime
@@ -45,6 +46,9 @@ from scheduler.jobs import (
 )
 from scheduler.triggers import Job, run_jobs
 
+if TYPE_CHECKING:
+    from bot.channels.wechat import WeChatChannel
+
 log = structlog.get_logger()
 
 
@@ -57,18 +61,24 @@ class House:
     providers: Mapping[str, Provider]
     conversation: Conversation
     telegram: TelegramChannel | None = None
+    wechat: WeChatChannel | None = None
     routes: Iterable[web.AbstractRouteDef] = ()
     """Routes of a door that only some programs open, such as the demonstration's chat page."""
     senders: Mapping[str, Sender] = field(default_factory=dict)
 
 
 @asynccontextmanager
-async def open_house(runtime: Runtime, providers: Mapping[str, Provider]) -> AsyncIterator[House]:
+async def open_house(
+    runtime: Runtime, providers: Mapping[str, Provider], *, wechat: WeChatSettings | None = None
+) -> AsyncIterator[House]:
     """The parts over a runtime; closes the providers on the way out."""
     business = runtime.business(providers)
     conversation = Conversation(business, runtime.sessions, provider=next(iter(providers), ""))
     telegram = _telegram(runtime, conversation)
     senders: dict[str, Sender] = {} if telegram is None else {"telegram": NoticeSender(telegram)}
+    account = _wechat(runtime, conversation, wechat)
+    if account is not None:
+        senders["wechat"] = account.sender()
     async with AsyncExitStack() as stack:
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
@@ -79,6 +89,7 @@ async def open_house(runtime: Runtime, providers: Mapping[str, Provider]) -> Asy
             providers=providers,
             conversation=conversation,
             telegram=telegram,
+            wechat=account,
             senders=senders,
         )
 
@@ -88,7 +99,9 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
     business, runtime = house.business, house.runtime
     pings: dict[str, health.Ping] = {"mongodb": runtime.database.ping, "redis": runtime.ping_redis}
     routes = [*health.routes(pings), *notifications.routes(business, house.providers), *house.routes]
-    routes += house.telegram.routes() if house.telegram else []
+    channels = [channel for channel in (house.telegram, house.wechat) if channel is not None]
+    for channel in channels:
+        routes += channel.routes()
     jobs = [inbox.job(business), outbox.job(business, house.senders)]
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_api(runtime, business, stop))
@@ -99,8 +112,8 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
         if started is not None:
             started.set_result(bound)
         group.create_task(run_jobs(business, jobs, stop))
-        if house.telegram is not None:
-            group.create_task(house.telegram.run(stop))
+        for channel in channels:
+            group.create_task(channel.run(stop))
 
 
 async def run_worker(house: House, stop: asyncio.Event) -> None:
@@ -162,6 +175,14 @@ def _telegram(runtime: Runtime, conversation: Conversation) -> TelegramChannel |
         webhook_url=_webhook_url(settings) if mode is Mode.WEBHOOK else "",
         webhook_secret=secret.get_secret_value() if secret else "",
     )
+
+
+def _wechat(runtime: Runtime, conversation: Conversation, settings: WeChatSettings | None) -> WeChatChannel | None:
+    if settings is None or not settings.given:
+        return None
+    from chatwatt.wechat_account import account  # noqa: PLC0415 - its libraries are large, and most have no account
+
+    return account(settings, conversation, runtime.sessions, runtime.claims, runtime.clock)
 
 
 def _webhook_url(settings: Settings) -> str:

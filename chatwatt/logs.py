@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import structlog
 
 _QUIET = ("httpx", "httpcore", "asyncio", "aiohttp.access", "pymongo", "telegram")
-_SECRET = re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}\b|(?<=[?&]token=)[^&\s]+|-----BEGIN [A-Z ]*KEY-----[\s\S]*")
+_SECRET = re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}\b|(?<=[?&_]token=)[^&\s]+|-----BEGIN [A-Z ]*KEY-----[\s\S]*")
 """A Telegram token, a token in a query, a private key: none should come this far, and none goes further."""
 
 

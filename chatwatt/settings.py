@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,6 +102,42 @@ class AlipaySettings(BaseSettings):
         }
 
 
+class WeChatSettings(BaseSettings):
+    """One WeChat official account."""
+
+    model_config = SettingsConfigDict(env_prefix="CHATWATT_WECHAT_", extra="ignore")
+
+    app_id: str = Field(default="", pattern=r"^([A-Za-z0-9_]{4,64})?$")
+    secret: SecretStr = SecretStr("")
+    token: SecretStr = SecretStr("")
+    """Signs the messages that WeChat posts; made up by the operator."""
+    mode: Literal["safe", "plain"] = "safe"
+    aes_key: SecretStr = SecretStr("")
+    api: str = "https://api.weixin.qq.com"
+    proxy: str | None = None
+    templates_file: Path | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether the operator set it up at all."""
+        return bool(self.app_id)
+
+    @field_validator("token", "aes_key")
+    @classmethod
+    def _as_the_console_takes_it(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        shape = {"token": r"[A-Za-z0-9]{3,32}", "aes_key": r"[A-Za-z0-9]{43}"}[str(info.field_name)]
+        if value.get_secret_value() and not re.fullmatch(shape, value.get_secret_value(), re.ASCII):
+            raise ValueError("not of the shape that WeChat's console takes")
+        return value
+
+    def missing(self) -> list[str]:
+        """The variables that are still needed."""
+        needed = {"secret": self.secret, "token": self.token}
+        if self.mode == "safe":
+            needed["aes_key"] = self.aes_key
+        return [f"CHATWATT_WECHAT_{name.upper()}" for name, value in needed.items() if not value.get_secret_value()]
+
+
 class Settings(BaseSettings):
     """Everything else."""
 
@@ -188,6 +225,14 @@ def load_alipay() -> AlipaySettings:
         return AlipaySettings()
     except ValidationError as error:
         raise _refusal(error, "CHATWATT_ALIPAY_") from None
+
+
+def load_wechat() -> WeChatSettings:
+    """The settings of the official account; see `load`."""
+    try:
+        return WeChatSettings()
+    except ValidationError as error:
+        raise _refusal(error, "CHATWATT_WECHAT_") from None
 
 
 def _refusal(error: ValidationError, prefix: str) -> Refused:

@@ -19,6 +19,7 @@ from payments.providers.wechat_pay_config import WeChatPayConfig
 from prepaid.domain.clock_trust import ClockTrust
 from prepaid.domain.errors import Refused
 from prepaid.ports import Business, Clock, Store
+from prepaid.storage.claims import RedisClaims
 from prepaid.storage.driver import Database, connect
 from prepaid.storage.limiter import RedisLimiter
 from prepaid.storage.mongo import open_store
@@ -39,6 +40,7 @@ class Runtime:
     wakeups: RedisWakeups
     sessions: RedisSessions
     limiter: RedisLimiter
+    claims: RedisClaims
     embedded: EmbeddedStores | None
     owner: str
     trust: ClockTrust = field(default_factory=ClockTrust)
@@ -89,6 +91,7 @@ async def open_runtime(
                     wakeups=wakeups,
                     sessions=RedisSessions(redis),
                     limiter=RedisLimiter(redis),
+                    claims=RedisClaims(redis),
                     embedded=embedded,
                     link_key=link_key(settings, embedded=embedded is not None),
                     api_key=api_key(settings, embedded=embedded is not None),

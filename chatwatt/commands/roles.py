@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from chatwatt.house import House, open_house, run_scheduler, run_web, run_worker, until_signal
-from chatwatt.settings import load, load_alipay, load_wechat_pay
+from chatwatt.settings import load, load_alipay, load_wechat, load_wechat_pay
 from chatwatt.wiring import open_runtime, real_providers
 
 Part = Callable[[House, asyncio.Event], Awaitable[None]]
@@ -36,7 +36,7 @@ async def run(arguments: argparse.Namespace) -> int:
     settings = load()
     async with until_signal() as stop, open_runtime(settings) as runtime:
         providers = real_providers(settings, load_wechat_pay(), runtime.clock, alipay=load_alipay())
-        async with open_house(runtime, providers) as house, asyncio.TaskGroup() as group:
+        async with open_house(runtime, providers, wechat=load_wechat()) as house, asyncio.TaskGroup() as group:
             for part in arguments.parts:
                 group.create_task(part(house, stop))
     return 0

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
-from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings
+from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings, WeChatSettings
 from tests.house import ROOT
 
 SETTINGS_PAGE = ROOT / "docs" / "reference" / "settings.md"
@@ -28,7 +28,8 @@ def _variables(settings: type[BaseSettings]) -> set[str]:
 
 
 def _known() -> set[str]:
-    return _variables(Settings) | _variables(WeChatPaySettings) | _variables(AlipaySettings)
+    known = (Settings, WeChatSettings, WeChatPaySettings, AlipaySettings)
+    return set().union(*(_variables(settings) for settings in known))
 
 
 def _rows(page: str) -> set[str]:
@@ -41,7 +42,7 @@ def test_every_setting_has_its_row_and_no_row_is_stale() -> None:
     assert rows == _known()
 
 
-@pytest.mark.parametrize("settings", [Settings, WeChatPaySettings, AlipaySettings])
+@pytest.mark.parametrize("settings", [Settings, WeChatSettings, WeChatPaySettings, AlipaySettings])
 def test_the_stated_defaults_are_the_real_ones(settings: type[BaseSettings]) -> None:
     """A default that the page names is the default of the program."""
     page = SETTINGS_PAGE.read_text(encoding="utf-8")
@@ -60,7 +61,7 @@ def test_no_page_names_a_setting_that_does_not_exist(path: str) -> None:
     target = ROOT / path
     pages = sorted(target.glob("*.md")) if target.is_dir() else [target]
     named = {name for page in pages for name in _VARIABLE.findall(page.read_text(encoding="utf-8"))}
-    prefixes = {"CHATWATT", "CHATWATT_WECHAT_PAY"}
+    prefixes = {"CHATWATT", "CHATWATT_WECHAT", "CHATWATT_WECHAT_PAY"}
     assert named - _known() - NOT_A_SETTING - prefixes == set()
 
 

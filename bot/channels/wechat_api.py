@@ -1,0 +1,130 @@
+"""What we ask of WeChat: messages of three kinds, the menu, and codes with a scene. A refused token is renewed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.channels.wechat_http import API, WeChatHttp
+from bot.channels.wechat_tokens import Tokens
+from bot.channels.wechat_trouble import TOKEN_CODES, code_of, trouble_of
+from bot.channels.wechat_turns import Claims
+from prepaid.domain.errors import InvariantBroken, TryAgain
+from prepaid.ports import Sessions
+
+SEND = "/cgi-bin/message/custom/send"
+TEMPLATE = "/cgi-bin/message/template/send"
+SUBSCRIPTION = "/cgi-bin/message/subscribe/bizsend"
+MENU = "/cgi-bin/menu/get"
+CREATE_MENU = "/cgi-bin/menu/create"
+TICKET = "/cgi-bin/qrcode/create"
+NO_MENU = 46003
+TEXT_BYTES = 2048
+MESSAGE_ID_CHARS = 32
+SCENE_CHARS = 64
+TICKET_S_MAX = 30 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A code that brings whoever scans it to the account with a scene. `url` is what the code says."""
+
+    ticket: str
+    url: str
+    lasts_s: int
+
+
+class WeChatApi:
+    """One official account. Raises `Refused`, `TryAgain` or `Unknown`; none of them holds a token."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        claims: Claims,
+        *,
+        app_id: str,
+        secret: str,
+        now: Callable[[], datetime],
+        base_url: str = API,
+        timeout_s: float = 5.0,
+        proxy: str | None = None,
+    ) -> None:
+        self._http = WeChatHttp(base_url=base_url, timeout_s=timeout_s, proxy=proxy)
+        self._tokens = Tokens(self._http, sessions, claims, app_id=app_id, secret=secret, now=now)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.close()
+
+    async def warm(self) -> None:
+        """Gets a token, so that the first message does not wait for one."""
+        await self._tokens.current()
+
+    async def send_text(self, openid: str, text: str) -> None:
+        """A customer-service message, within the window that the person's words have opened."""
+        if len(text.encode()) > TEXT_BYTES:
+            raise InvariantBroken("a WeChat text is at most 2048 bytes")
+        await self._call(SEND, {"touser": openid, "msgtype": "text", "text": {"content": text}})
+
+    async def send_template(self, openid: str, template: str, data: Mapping[str, str], *, message_id: str) -> None:
+        """A template message. The same `message_id` reaches the person once within ten minutes."""
+        if not 0 < len(message_id) <= MESSAGE_ID_CHARS:
+            raise InvariantBroken("a WeChat message id has 1-32 characters")
+        payload = {
+            "touser": openid,
+            "template_id": template,
+            "client_msg_id": message_id,
+            "data": {name: {"value": value} for name, value in data.items()},
+        }
+        await self._call(TEMPLATE, payload, repeatable=True)
+
+    async def send_subscription(self, openid: str, template: str, data: Mapping[str, str]) -> None:
+        """A subscription message; uses up one yes of the person."""
+        values = {name: {"value": value} for name, value in data.items()}
+        await self._call(SUBSCRIPTION, {"touser": openid, "template_id": template, "data": values})
+
+    async def menu(self) -> list[dict[str, Any]]:
+        """The buttons of the menu that stands now; empty when there is none."""
+        answer = await self._call(MENU, None, repeatable=True, fine=frozenset({NO_MENU}))
+        buttons = (answer.get("menu") or {}).get("button")
+        return buttons if isinstance(buttons, list) else []
+
+    async def set_menu(self, buttons: list[dict[str, Any]]) -> None:
+        """Replaces the menu."""
+        await self._call(CREATE_MENU, {"button": buttons}, repeatable=True)
+
+    async def ticket(self, scene: str, *, lasts_s: int) -> Ticket:
+        """A code with a scene, for a while."""
+        if not 0 < len(scene) <= SCENE_CHARS or not 0 < lasts_s <= TICKET_S_MAX:
+            raise InvariantBroken("a scene has 1-64 characters and lasts 30 days at most")
+        payload = {
+            "expire_seconds": lasts_s,
+            "action_name": "QR_STR_SCENE",
+            "action_info": {"scene": {"scene_str": scene}},
+        }
+        answer = await self._call(TICKET, payload, repeatable=True)
+        ticket, url = answer.get("ticket"), answer.get("url")
+        if not isinstance(ticket, str) or not isinstance(url, str):
+            raise TryAgain("try_again.channel")
+        return Ticket(ticket=ticket, url=url, lasts_s=lasts_s)
+
+    async def _call(
+        self,
+        path: str,
+        payload: Mapping[str, Any] | None,
+        *,
+        repeatable: bool = False,
+        fine: frozenset[int] = frozenset(),
+    ) -> dict[str, Any]:
+        token = await self._tokens.current()
+        answer = await self._http.call(path, payload, query={"access_token": token}, repeatable=repeatable)
+        if code_of(answer) in TOKEN_CODES:
+            # A refused token has done nothing, so the call may be made again with another, once.
+            token = await self._tokens.instead_of(token)
+            answer = await self._http.call(path, payload, query={"access_token": token}, repeatable=repeatable)
+        code = code_of(answer)
+        if code and code not in fine:
+            raise trouble_of(code, path)
+        return answer

@@ -1,0 +1,97 @@
+"""Carries calls to WeChat over aiohttp, every one bounded. The URL holds a token, so it never leaves here (A7)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from prepaid.domain.errors import Trouble, TryAgain, Unknown
+
+API = "https://api.weixin.qq.com"
+MAX_ANSWER_BYTES = 1024 * 1024
+CONNECTIONS = 32
+SERVER_TROUBLE = 500
+
+
+class WeChatHttp:
+    """One connection pool. `timeout_s` bounds a whole call."""
+
+    def __init__(self, *, base_url: str = API, timeout_s: float = 5.0, proxy: str | None = None) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._proxy = proxy
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Opens the pool."""
+        if self._session is None or self._session.closed:
+            connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    async def close(self) -> None:
+        """Closes the pool."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def call(
+        self, path: str, payload: Mapping[str, Any] | None, *, query: Mapping[str, str] | None = None, repeatable: bool
+    ) -> dict[str, Any]:
+        """The answer as it came; without a payload the call is a GET.
+
+        Raises `TryAgain` when nothing can have happened, `Unknown` when it may have.
+        `repeatable` says that the call may be made twice without harm, so that `Unknown` is `TryAgain` too.
+        """
+        await self.open()
+        trouble: Trouble
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._exchange(path, payload, query or {})
+        except aiohttp.ClientConnectorError as error:
+            trouble = TryAgain("try_again.channel", kind=type(error).__name__)
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
+            kind = type(error).__name__
+            trouble = TryAgain("try_again.channel", kind=kind) if repeatable else Unknown("unknown.channel", kind=kind)
+        # Raised outside the handler, so that the original, which may hold the URL, is not chained to it.
+        raise trouble
+
+    async def _exchange(self, path: str, payload: Mapping[str, Any] | None, query: Mapping[str, str]) -> dict[str, Any]:
+        if self._session is None:
+            raise ValueError("not open")
+        # WeChat shows \u escapes to people as they stand, so the letters themselves are sent.
+        body = None if payload is None else json.dumps(payload, ensure_ascii=False).encode()
+        async with self._session.request(
+            "GET" if body is None else "POST",
+            f"{self.base_url}{path}",
+            data=body,
+            params=query,
+            headers={} if body is None else {"Content-Type": "application/json; charset=utf-8"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            allow_redirects=False,
+            proxy=self._proxy,
+        ) as response:
+            if response.status >= SERVER_TROUBLE:
+                raise ValueError("server trouble")
+            return _answer(await _read_bounded(response))
+
+
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(65536):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ValueError("answer too long")
+    return bytes(body)
+
+
+def _answer(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except (UnicodeDecodeError, RecursionError):
+        raise ValueError("unreadable answer") from None
+    if not isinstance(answer, dict):
+        raise ValueError("unreadable answer")  # noqa: TRY004 - one kind of unreadable for the caller
+    return answer

@@ -1,0 +1,97 @@
+"""Carries notices to people on WeChat: free messages while their window is open, then the operator's templates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from bot.channels.wechat_allowances import Allowances
+from bot.channels.wechat_api import WeChatApi
+from bot.channels.wechat_templates import Template, Templates, message_id, template_for
+from bot.channels.wechat_trouble import NOT_SUBSCRIBED, is_window_closed
+from bot.conversations.parts import Part
+from bot.delivery import NoticeSender, notice_parts
+from bot.rendering.wechat_text import render
+from bot.texts import language_for
+from prepaid.domain.errors import Refused, TryAgain
+from prepaid.domain.notices import Notice, Stage
+from prepaid.domain.people import Address, Person
+
+SEND_S = 25.0
+"""Shorter than the lease on a row of the outbox, so that no two processes carry one notice."""
+
+
+class Messages:
+    """Free messages: what `NoticeSender` shows notices through, and where the rest of a long answer goes."""
+
+    def __init__(self, api: WeChatApi, allowances: Allowances) -> None:
+        self._api = api
+        self._allowances = allowances
+
+    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
+        """Sends the parts as new messages: nothing can be edited here. Raises `Refused`, `TryAgain` or `Unknown`."""
+        del reference
+        await self.send(user, render(parts))
+        return ""
+
+    async def send(self, user: str, messages: Sequence[str]) -> None:
+        """Sends within the person's window. Raises `Refused` with WeChat's code when that is closed."""
+        for message in messages:
+            if not await self._allowances.take(user):
+                raise Refused("refused.no_channel", code=CLOSED)
+            try:
+                await self._api.send_text(user, message)
+            except Refused as refused:
+                if is_window_closed(refused):
+                    await self._allowances.shut(user)
+                raise
+
+
+CLOSED = 45015
+"""What WeChat would say to a message outside of the window."""
+
+
+class WeChatSender(NoticeSender):
+    """`prepaid.ports.Sender` over an official account."""
+
+    def __init__(self, api: WeChatApi, allowances: Allowances, templates: Templates) -> None:
+        super().__init__(Messages(api, allowances), buttons=False)
+        self._api = api
+        self._allowances = allowances
+        self._templates = templates
+
+    async def send(self, address: Address, notice: Notice, person: Person, *, reference: str | None) -> str:
+        """Delivers. Raises `TryAgain`, `Unknown`, or `Refused` when neither window nor template takes it."""
+        if notice.stage is Stage.WAITING:
+            # The answer to "yes, top up" has shown it, and a second copy would use up the window.
+            return reference or ""
+        try:
+            async with asyncio.timeout(SEND_S):
+                return await self._send(address, notice, person, reference=reference)
+        except TimeoutError:
+            raise TryAgain("try_again.channel", kind="TimeoutError") from None
+
+    async def _send(self, address: Address, notice: Notice, person: Person, *, reference: str | None) -> str:
+        try:
+            return await super().send(address, notice, person, reference=reference)
+        except Refused as refused:
+            template = template_for(self._templates, notice.kind)
+            if template is None or not is_window_closed(refused):
+                raise
+        await self._by_template(template, address.user, notice, language_for(person.language))
+        return ""
+
+    async def _by_template(self, template: Template, user: str, notice: Notice, language: str) -> None:
+        words = " ".join(render(notice_parts(notice, language, buttons=False)))
+        data = template.data(notice, words, language)
+        if not template.subscription:
+            await self._api.send_template(user, template.id, data, message_id=message_id(notice, user))
+            return
+        if not await self._allowances.take_yes(user, template.id):
+            raise Refused("refused.no_channel", code=NOT_SUBSCRIBED)
+        try:
+            await self._api.send_subscription(user, template.id, data)
+        except Refused as refused:
+            if refused.params.get("code") == NOT_SUBSCRIBED:
+                await self._allowances.answered(user, template.id, yes=False)
+            raise
