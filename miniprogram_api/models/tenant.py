@@ -215,6 +215,8 @@ class ExplanationOut(Shown):
     carried_nano: int
     lines: list[ExplainedLineOut]
     postings: list[PostingOut]
+    read_every_s: int | None = Field(description="How often the meter is read now; null where it is not the account's")
+    overshoot_micro: Micro | None = Field(description="The most that is used beyond zero before that is seen")
 
 
 class DisputeWish(Given):
@@ -300,6 +302,8 @@ def explained(view: Explanation) -> ExplanationOut:
         carried_nano=view.carried_nano,
         lines=[_line(line) for line in view.lines],
         postings=[PostingOut(account=line.account, amount_micro=line.amount_micro) for line in view.postings],
+        read_every_s=view.pace.every_s if view.pace else None,
+        overshoot_micro=view.pace.overshoot_micro if view.pace else None,
     )
 
 

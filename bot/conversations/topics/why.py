@@ -19,6 +19,7 @@ from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.conversations.wording import band_words
 from bot.texts import text
 from prepaid.domain.ledger import Entry
+from prepaid.domain.money import MICRO_PER_FEN
 from prepaid.domain.tariffs import Utility
 from prepaid.domain.tickets import Ticket
 from prepaid.usecases.dispute_entry import dispute_line
@@ -189,10 +190,11 @@ def _plain_rows(language: str, value: Explanation) -> tuple[Row, ...]:
 
 
 def _note(language: str, value: Explanation) -> str:
-    """Near zero the meter is read more often, so the lines are shorter than usual."""
+    """Near zero the meter is read more often, and little can be used beyond zero before that is seen."""
     if value.pace is None or not value.pace.near_zero:
         return ""
-    return text(language, "why.pace", every_s=value.pace.every_s)
+    beyond_micro = -(-value.pace.overshoot_micro // MICRO_PER_FEN) * MICRO_PER_FEN
+    return text(language, "why.pace", every_s=value.pace.every_s, beyond_micro=beyond_micro)
 
 
 def _ask_why(effect: AskWhatIsWrong, value: Explanation, turn: Turn, session: Session) -> Reply:

@@ -8,6 +8,7 @@ from typing import Any
 from bot.conversations.topics.why import AskWhatIsWrong, DisputeEntry, ExplainEntry, ShowDrops
 from prepaid.domain.errors import not_found
 from prepaid.domain.ledger import Kind
+from prepaid.domain.pacing import ReadPace
 from prepaid.domain.tickets import Ticket
 from prepaid.usecases.explain import ExplainedLine, Explanation
 from tests.fakes.rights import COUNTS, OPERATES, SEES, TENANT, right
@@ -63,6 +64,7 @@ def _explained(stage: Any, account_id: str, seq: int) -> Explanation:
         brought_nano=0,
         carried_nano=0,
         postings=(),
+        pace=ReadPace(every_s=20, usual_s=60, burn_micro_h=1_200_000) if account_id == "a102" else None,
     )
 
 
@@ -92,6 +94,7 @@ SCRIPTS = {
         ("anna", "为什么余额少了这么多"),
         ("anna", "/why 2"),
         ("ben", "why did my balance drop?"),
+        ("ben", "/why 2"),
         ("ben", "/why 77"),
     ),
     "dispute": (
