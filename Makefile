@@ -57,6 +57,10 @@ bench: $(VENV)/.installed-dev ## Measure the figures of docs/benchmarks.md
 mutants: $(VENV)/.installed-dev ## Change the rules about money, supply and meters, and count what the tests notice; ARGS='ledger tariffs' picks some
 	$(BIN)/python tools/mutants.py --jobs $(JOBS) $(ARGS)
 
+.PHONY: api-fuzz
+api-fuzz: $(VENV)/.installed-dev ## Ask everything in the API's contract, well and badly; API_EXAMPLES=100 for each operation
+	CHATWATT_API_EXAMPLES=$(or $(API_EXAMPLES),100) $(BIN)/python -m pytest -q -n 0 tests/contract/test_api_schemathesis.py
+
 .PHONY: fuzz
 fuzz: $(VENV)/.installed-dev ## Fuzz the readers of what payment providers send; FUZZ_S=60 seconds
 	$(INSTALL) 'atheris>=3,<4'

@@ -129,7 +129,7 @@ def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _headers(route: Route) -> list[dict[str, Any]]:
     found = [{"name": "Accept-Language", "in": "header", "schema": {"type": "string", "examples": ["zh-CN", "en"]}}]
     if route.is_read:
-        found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string", "maxLength": 200}})
+        found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
     elif route.keeps_reply:
         words = "The same key and contents: the same answer. Other contents: 409"
         schema = {"type": "string", "pattern": KEY.pattern.replace("\\x21-\\x7e", "!-~")}

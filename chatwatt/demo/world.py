@@ -78,6 +78,8 @@ async def _run(
 ) -> AsyncIterator[World]:
     port = runtime.settings.port or free_port()
     url = f"http://127.0.0.1:{port}"
+    # Links to pay for somebody begin with where the demonstration is.
+    runtime = replace(runtime, settings=runtime.settings.model_copy(update={"public_url": url}))
     config = payments.merchant_config(f"{url}/notify/wechat_pay")
     providers = {"wechat_pay": build("wechat_pay", config.model_dump(), runtime.clock)}
     async with open_house(runtime, providers) as house, aiohttp.ClientSession() as session:

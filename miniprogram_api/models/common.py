@@ -11,14 +11,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from prepaid.domain.errors import Refused
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """JSON has one kind of number: 5000.0 is the whole number that it says; true and "5000" are not."""
     if isinstance(value, bool | str):
         raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic makes a complaint of it
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, BeforeValidator(whole)]
 Account = Annotated[str, Field(description="Number of the account", examples=["acc-1"])]
 Micro = Annotated[int, Field(description="Micro-yuan: 1 yuan = 1,000,000", json_schema_extra={"format": "int64"})]
 Fen = Annotated[int, Field(description="Fen: 1 yuan = 100", json_schema_extra={"format": "int64"})]

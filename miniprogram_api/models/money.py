@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import segno
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from miniprogram_api.models.common import Account, Fen, Given, Shown, Whole
+from miniprogram_api.models.common import Account, Fen, Given, Shown, Whole, whole
 from prepaid.domain.orders import MAX_TOPUP_FEN, MIN_TOPUP_FEN, Order, PayWay
 from prepaid.usecases.follow_order import WAIT_S_MAX, Progress
 
 Way = Literal["qr", "wap", "in_app"]
-Amount = Field(ge=MIN_TOPUP_FEN, le=MAX_TOPUP_FEN, description="In fen: 5000 is 50 yuan")
+Amount = Annotated[
+    int,
+    Field(ge=MIN_TOPUP_FEN, le=MAX_TOPUP_FEN, description="In fen: 5000 is 50 yuan"),
+    BeforeValidator(whole),
+]
 
 
 class TopUpWish(Given):
     """How much, and by which way: a code to scan, a page to open, or inside the provider's app."""
 
-    amount_fen: Whole = Amount
+    amount_fen: Amount
     provider: str = Field(min_length=1, max_length=32, examples=["wechat_pay"])
     way: Way = "in_app"
 
@@ -28,7 +32,7 @@ class TopUpWish(Given):
 class LinkTopUpWish(Given):
     """How whoever holds a link pays. The amount only where the link leaves it open."""
 
-    amount_fen: Whole | None = Field(default=None, ge=MIN_TOPUP_FEN, le=MAX_TOPUP_FEN)
+    amount_fen: Amount | None = None
     provider: str = Field(min_length=1, max_length=32, examples=["wechat_pay"])
     way: Literal["qr", "wap"] = "qr"
 
@@ -80,7 +84,7 @@ class OrderOut(Shown):
 class LinkWish(Given):
     """A link by which somebody else pays. Without an amount whoever pays chooses it."""
 
-    amount_fen: Whole | None = Field(default=None, ge=MIN_TOPUP_FEN, le=MAX_TOPUP_FEN)
+    amount_fen: Amount | None = None
     ttl_s: Whole = Field(default=3 * 86_400, ge=600, le=30 * 86_400)
 
 

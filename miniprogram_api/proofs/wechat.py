@@ -29,14 +29,15 @@ _OURS: Final = frozenset({40013, 40125})
 class WeChatCodes:
     """Implements `miniprogram_api.parts.CodeExchange`. Use it as a context manager."""
 
-    def __init__(self, appid: str, secret: str, base_url: str) -> None:
+    def __init__(self, appid: str, secret: str, base_url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._appid = appid
         self._secret = secret
         self._url = f"{base_url.rstrip('/')}/sns/jscode2session"
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
         return self
 
     async def __aexit__(

@@ -13,13 +13,15 @@ from urllib.parse import urlencode
 import pytest
 
 from miniprogram_api.proofs.telegram import telegram_user
+from miniprogram_api.proofs.wechat import WeChatCodes
 from miniprogram_api.reading import BODY_BYTES_MAX
 from prepaid.domain.access import Actor
-from prepaid.domain.errors import Refused
+from prepaid.domain.errors import Refused, TryAgain
 from prepaid.domain.logins import ACCESS_TTL, LOGIN_CODE_TTL, Login, read_access, seal_access, seal_refresh
 from prepaid.domain.people import CODE_TRIES
 from prepaid.storage.driver import Database
 from prepaid.usecases.log_in import issue_login_code
+from sandbox.wechat_mini import APPID, SECRET, SandboxWeChatMini
 from tests.fakes.api_house import BOT_TOKEN, KEY, Answer, ApiHouse, api_house
 from tests.fakes.clock import EPOCH, ManualClock
 
@@ -232,3 +234,23 @@ async def test_pages_elsewhere_are_let_in_by_name_only(house: ApiHouse) -> None:
     script = await house.call("GET", "/docs/swagger-ui-bundle.js")
     assert (guide.status, script.status, (await house.call("GET", "/docs/../x")).status) == (200, 200, 404)
     assert b"http" not in guide.body.replace(b"http://www.w3.org", b"")
+
+
+async def test_codes_of_wx_login_are_exchanged_once_and_trouble_is_told_apart() -> None:
+    """M9's way with timeouts, A7: a used or made-up code is refused, a busy, silent or odd WeChat is asked again."""
+    async with (
+        SandboxWeChatMini() as wechat,
+        WeChatCodes(APPID, SECRET, wechat.base_url, timeout_s=0.3) as codes,
+        WeChatCodes(APPID, "wrong", wechat.base_url) as wrong,
+    ):
+        code = wechat.code_for("openid-1")
+        assert await codes.openid(code) == "openid-1"
+        for each, door in ((code, codes), ("made-up", codes), (wechat.code_for("x"), wrong)):
+            with pytest.raises(Refused):
+                await door.openid(each)
+        for fault in (-1, 45011, "garbage", "hang"):
+            wechat.fail(fault)
+            with pytest.raises(TryAgain) as caught:
+                await codes.openid(wechat.code_for("openid-2"))
+            assert SECRET not in repr(caught.value.__dict__)
+            assert caught.value.__cause__ is None

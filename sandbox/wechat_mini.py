@@ -1,0 +1,84 @@
+"""A stand-in for the mini-program's server API on loopback: `jscode2session`, with codes that are good once.
+
+`code_for(openid)` is what `wx.login` gives on a phone. `fail` brings the bad days: a number, "hang" or "garbage".
+Source: developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/code2Session.html.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+APPID = "wx5andb0x5andb0x00"
+SECRET = "sandbox-secret-of-the-mini-program"  # noqa: S105 - the stand-in's own
+BUSY, BAD_APPID, BAD_SECRET, BAD_CODE, USED_CODE = -1, 40013, 40125, 40029, 40163
+
+
+class SandboxWeChatMini:
+    """The server. Use as an async context manager."""
+
+    def __init__(self, *, port: int = 0) -> None:
+        self._port = port
+        self._codes: dict[str, str] = {}
+        self._used: set[str] = set()
+        self._fault: int | str | None = None
+        self._release = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+        self.base_url = ""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.add_routes([web.get("/sns/jscode2session", self._exchange)])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def code_for(self, openid: str) -> str:
+        """A fresh code of that person."""
+        code = secrets.token_urlsafe(24)
+        self._codes[code] = openid
+        return code
+
+    def fail(self, fault: int | str | None) -> None:
+        """From now on: an error number, "hang", "garbage", or None for good days."""
+        self._fault = fault
+
+    async def _exchange(self, request: web.Request) -> web.Response:
+        if self._fault == "hang":
+            await self._release.wait()
+        if self._fault == "garbage":
+            return web.Response(text="<html>bad gateway</html>", status=502)
+        return web.json_response(self._answer(request))
+
+    def _answer(self, request: web.Request) -> dict[str, object]:
+        query = request.query
+        if isinstance(self._fault, int):
+            return _error(self._fault)
+        if query.get("appid") != APPID:
+            return _error(BAD_APPID)
+        if query.get("secret") != SECRET:
+            return _error(BAD_SECRET)
+        code = query.get("js_code", "")
+        if code in self._used:
+            return _error(USED_CODE)
+        if code not in self._codes or query.get("grant_type") != "authorization_code":
+            return _error(BAD_CODE)
+        self._used.add(code)
+        return {"openid": self._codes[code], "session_key": secrets.token_urlsafe(16)}
+
+
+def _error(number: int) -> dict[str, object]:
+    return {"errcode": number, "errmsg": f"error {number}"}

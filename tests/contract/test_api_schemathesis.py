@@ -1,0 +1,98 @@
+"""Schemathesis reads the contract and asks everything in it, well and badly: nothing breaks or is undocumented."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from miniprogram_api.openapi import contract
+from miniprogram_api.routes import ROUTES
+from prepaid.domain.access import Role
+from prepaid.storage.driver import Database
+from prepaid.usecases.pay_links import make_pay_link
+from prepaid.usecases.start_topup import start_topup
+from tests.fakes.api_house import ApiHouse, api_house
+from tests.fakes.clock import ManualClock
+
+EXAMPLES = int(os.environ.get("CHATWATT_API_EXAMPLES", "3"))
+"""For each operation and each way of asking; `make api-fuzz` asks for many."""
+ENDS_LOGIN = frozenset({"logOut", "logOutEverywhere"})
+READING = frozenset(route.name for route in ROUTES if route.body or route.query)
+"""These can be asked badly."""
+pytestmark = pytest.mark.timeout(3_600 if EXAMPLES > 10 else 240)
+
+
+async def _real(house: ApiHouse) -> tuple[str, Mapping[str, str]]:
+    """Somebody who is tenant and staff at once, and names of things that are there."""
+    tenant = await house.building.flat(1, balance_micro=7_000_000)
+    await house.building.read(1, 1_000)
+    business = house.parts.business
+    order = await start_topup(business, tenant, "acc-1", 7_000, provider="testpay")
+    link = await make_pay_link(business, tenant, "acc-1")
+    boss = await house.building.operator(role=Role.OWNER)
+    await business.store.people.bind(boss.id, "acc-1")
+    names = {"account_id": "acc-1", "order_id": order.id, "link_id": link.link.id, "token": link.token, "seq": "1"}
+    return (await house.tokens(boss)).access, names
+
+
+def _ask(operation: Any, url: str, token: str, names: Mapping[str, str], mode: GenerationMode) -> None:
+    """Some examples of one operation, each answer held against the contract."""
+
+    @seed(1)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), known=st.booleans())
+    def examples(case: Any, known: bool) -> None:
+        if known and mode is GenerationMode.POSITIVE and case.path_parameters:
+            case.path_parameters = {
+                **case.path_parameters,
+                **{k: v for k, v in names.items() if k in case.path_parameters},
+            }
+        if case.query and "wait_s" in case.query:
+            case.query = {**case.query, "wait_s": 0}
+        answer = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        case.validate_response(answer, excluded_checks=[positive_data_acceptance])
+        # A request that keeps to the contract may be impossible, but it is never unreadable.
+        assert mode is GenerationMode.NEGATIVE or answer.status_code != 400, answer.text
+
+    examples()
+
+
+def _all(url: str, token: str, names: Mapping[str, str]) -> int:
+    document = contract(ROUTES)
+    # Every request carries a good token: what becomes of others is the matter of the access table.
+    del document["security"], document["components"]["securitySchemes"]
+    schema = schemathesis.openapi.from_dict(document)
+    asked = 0
+    for result in schema.get_all_operations():
+        operation: Any = result.ok()  # type: ignore[union-attr]
+        name = operation.definition.raw["operationId"]
+        if name in ENDS_LOGIN:
+            continue
+        _ask(operation, url, token, names, GenerationMode.POSITIVE)
+        if name in READING:
+            _ask(operation, url, token, names, GenerationMode.NEGATIVE)
+        asked += 1
+    return asked
+
+
+async def test_everything_in_the_contract_holds(database: Database, clock: ManualClock) -> None:
+    """Y7, A1: no answer of 500, none that the contract does not name, and every body is what it says."""
+    async with api_house(database, clock) as house:
+        token, names = await _real(house)
+        asked = await asyncio.to_thread(_all, house.url, token, names)
+        assert asked == len(ROUTES) - len(ENDS_LOGIN)
