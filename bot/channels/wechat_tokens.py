@@ -20,6 +20,7 @@ from prepaid.ports import Sessions
 
 PATH = "/cgi-bin/stable_token"
 EARLY_S = 300
+AT_LEAST_S = 30
 LOCK_S = 15
 WAIT_S = 8.0
 LOOK_S = 0.1
@@ -116,7 +117,9 @@ class Tokens:
             self._token, self._until = token, until
 
     async def _keep(self, token: str, lasts_s: int) -> None:
-        self._token, self._until = token, int(self._now().timestamp()) + max(0, lasts_s - EARLY_S)
+        # Near its end WeChat may still give the old one; it is asked again soon, but not for every message.
+        good_s = max(min(lasts_s, AT_LEAST_S), lasts_s - EARLY_S)
+        self._token, self._until = token, int(self._now().timestamp()) + good_s
         try:
             kept = {"token": token, "until": int(self._until)}
             await self._sessions.save(self._name("token"), kept, ttl_s=max(1, lasts_s))
