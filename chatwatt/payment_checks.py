@@ -59,13 +59,13 @@ def look(setup: Setup, now: datetime) -> Iterator[Finding]:
     """What can be seen without asking anybody."""
     yield from (_file(path) for path in setup.private_files)
     yield from _certificates(setup.fields, now)
-    yield _address("gateway", setup.gateway, want_path="")
-    yield _address("notify_url", setup.notify_url, want_path=f"/notify/{setup.name}")
+    yield address("gateway", setup.gateway, want_path="")
+    yield address("notify_url", setup.notify_url, want_path=f"/notify/{setup.name}")
 
 
 async def ask(setup: Setup, provider: PaymentProvider, clock: Clock, language: str) -> list[Finding]:
     """Whether the gateway answers, how far its clock is from ours, and whether each takes the other's signature."""
-    reached = await _reach(setup.gateway, clock)
+    reached = await reach(setup.gateway, clock)
     if not all(finding.ok for finding in reached):
         return reached
     return [*reached, await _signed(provider, clock, language)]
@@ -124,7 +124,7 @@ def _ends(name: str, bundle: str, now: datetime) -> Finding:
     return Finding(name="certificate", ok=True, what="check.certificate_ok", do=do, params=params)
 
 
-def _address(name: str, url: str, *, want_path: str) -> Finding:
+def address(name: str, url: str, *, want_path: str) -> Finding:
     """Full, https, public, without a query: what providers call and what we call (WeChat Pay, notify_url rules)."""
     parts = urlsplit(url)
     params = {"url": url}
@@ -149,7 +149,7 @@ def _public(host: str) -> bool:
         return "." in host and not host.endswith((".local", ".internal", ".localhost", ".test", ".invalid"))
 
 
-async def _reach(gateway: str, clock: Clock) -> list[Finding]:
+async def reach(gateway: str, clock: Clock) -> list[Finding]:
     """Any answer will do, even a no: its Date says what the provider's clock shows."""
     timeout = aiohttp.ClientTimeout(total=REACH_S_MAX)
     try:

@@ -237,6 +237,10 @@ class TelegramSandbox:
         self.webhook = None
         return True
 
+    async def _getWebhookInfo(self, params: dict[str, Any]) -> Any:  # noqa: N802, ARG002  named as in the Bot API
+        info = {"has_custom_certificate": False, "pending_update_count": len(self._updates)}
+        return {"url": (self.webhook or {}).get("url", ""), **info}
+
     async def _getUpdates(self, params: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: N802  named as in the Bot API
         if self.webhook is not None or self._polling:
             raise BadCallError(409, "Conflict: terminated by other getUpdates request or by a webhook")

@@ -25,6 +25,7 @@ PARAMETERS: Mapping[str, frozenset[str]] = {
     "getMe": frozenset(),
     "setWebhook": frozenset({"url", "secret_token", "allowed_updates", "max_connections", "drop_pending_updates"}),
     "deleteWebhook": frozenset({"drop_pending_updates"}),
+    "getWebhookInfo": frozenset(),
     "getUpdates": frozenset({"offset", "limit", "timeout", "allowed_updates"}),
     "sendMessage": frozenset({"chat_id", "text", "parse_mode", "reply_markup", "link_preview_options"}),
     "editMessageText": frozenset(

@@ -49,7 +49,7 @@ class Seal:
     def check(self, query: Query) -> None:
         """Raises `ForgedError` unless the address was signed, and lately. Needs no body, so none is read before."""
         self._fresh(query)
-        _same(query.get("signature", ""), _signature(self._token, query["timestamp"], query.get("nonce", "")))
+        _same(query.get("signature", ""), address_signature(self._token, query["timestamp"], query.get("nonce", "")))
 
     def echo(self, query: Query) -> str:
         """The answer that proves to WeChat that we know the token."""
@@ -104,6 +104,11 @@ class Seal:
 def within_cdata(text: str) -> str:
     """Words that stay inside a CDATA section, whatever they are: its end is split, and what XML cannot hold is left."""
     return _NOT_IN_XML.sub("", text).replace("]]>", "]]]]><![CDATA[>")
+
+
+def address_signature(token: str, timestamp: str, nonce: str) -> str:
+    """How WeChat signs the address that it calls."""
+    return _signature(token, timestamp, nonce)
 
 
 def _signature(*pieces: str) -> str:

@@ -27,7 +27,7 @@ Step = tuple[str, Callable[[], Awaitable[str]]]
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declares the command."""
     parser = commands.add_parser("check", help="check settings and reachability")
-    parser.add_argument("what", nargs="?", choices=("payments",), help="one part only, looked at closely")
+    parser.add_argument("what", nargs="?", choices=("payments", "channels"), help="one part only, looked at closely")
     parser.set_defaults(run=run)
 
 
@@ -35,6 +35,11 @@ async def run(arguments: argparse.Namespace) -> int:
     """0 when every line says ok, else 1."""
     if arguments.what == "payments":
         return await check_payments.run()
+    if arguments.what == "channels":
+        # Its libraries are large, and nothing else here needs them.
+        from chatwatt.commands import check_channels  # noqa: PLC0415
+
+        return await check_channels.run()
     settings = load()
     async with open_runtime(settings) as runtime:
         good = [await _say(name, step) for name, step in _steps(settings, runtime)]
