@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
-JOBS ?= 2
+JOBS ?= 4
 FUZZ_S ?= 60
 
 BIN := $(VENV)/bin
@@ -37,7 +37,7 @@ test: packages lint types pytest ## Everything that must hold: style, types, imp
 
 .PHONY: pytest
 pytest: $(VENV)/.installed-dev ## The tests alone, in random order; ARGS='-k topup' picks some
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## Style, format and the rules about who may import whom

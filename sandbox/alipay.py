@@ -137,7 +137,7 @@ class SandboxAlipay:
         """What the merchant said to our notifications, newest last."""
         return self._courier.answers
 
-    async def wait_answers(self, count: int, *, timeout_s: float = 10.0) -> list[MerchantAnswer]:
+    async def wait_answers(self, count: int, *, timeout_s: float = 60.0) -> list[MerchantAnswer]:
         """The answers once there are `count`. Raises `TimeoutError`."""
         return await self._courier.wait_answers(count, timeout_s=timeout_s)
 

@@ -67,7 +67,7 @@ class Courier:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def wait_answers(self, count: int, *, timeout_s: float = 10.0) -> list[MerchantAnswer]:
+    async def wait_answers(self, count: int, *, timeout_s: float = 60.0) -> list[MerchantAnswer]:
         """The answers so far, once there are `count` of them. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout_s), self._news:
             await self._news.wait_for(lambda: len(self.answers) >= count)

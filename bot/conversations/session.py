@@ -72,7 +72,7 @@ def session_from_plain(state: Mapping[str, object]) -> Session:
             menu=tuple(Button(label=label, action=action) for label, action in data.get("menu", ())),
             flow=_flow_from_plain(data.get("flow")),
         )
-    except (AssertionError, KeyError, TypeError, ValueError):
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
         return Session()
 
 

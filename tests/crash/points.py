@@ -13,11 +13,14 @@ from prepaid.ports import Business
 READS = frozenset(
     {
         "account",
+        "accounts",
         "accounts_below",
         "at",
         "below",
         "by_idem",
+        "cached",
         "code",
+        "count_on_site",
         "cuts_since",
         "due",
         "ended_between",

@@ -11,8 +11,8 @@ import pytest
 from chatwatt.embedded import StoreUris
 from tests.crash.scenarios import SCENARIOS
 
-RUN_S_MAX = 230.0
-"""A quiet machine needs 10 to 40 s."""
+RUN_S_MAX = 600.0
+"""A quiet machine needs 10 to 40 s; one that shares its cores with others many times as long."""
 LEAST_POINTS = {
     "settlement": 40,
     "cut": 20,

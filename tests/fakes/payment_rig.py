@@ -118,7 +118,7 @@ async def payment_rig(
     door = routes(business or business_with(inbox), {"wechat_pay": late}, **limits)
     async with (
         serve(door) as base,
-        SandboxWeChatPay(keys_dir=keys_dir, retry_scale=0.001, clock=clock) as sandbox,
+        SandboxWeChatPay(keys_dir=keys_dir, retry_scale=0.001, clock=clock, answer_s_max=60.0) as sandbox,
         aiohttp.ClientSession() as client,
     ):
         notify_url = f"{base}/notify/wechat_pay"
