@@ -73,7 +73,9 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """The parts over a runtime; closes the providers on the way out."""
     business = runtime.business(providers)
-    conversation = Conversation(business, runtime.sessions, provider=next(iter(providers), ""))
+    conversation = Conversation(
+        business, runtime.sessions, provider=next(iter(providers), ""), public_url=runtime.settings.public_url
+    )
     telegram = _telegram(runtime, conversation)
     senders: dict[str, Sender] = {} if telegram is None else {"telegram": NoticeSender(telegram)}
     account = _wechat(runtime, conversation, wechat)

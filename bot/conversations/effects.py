@@ -53,11 +53,12 @@ class ConfirmTopUp(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTopUp(Effect):
-    """Asks the provider for a payment."""
+    """Asks the provider for a payment; the first that is set up where `provider` names none."""
 
     account_id: str
     label: str
     amount_fen: int
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from bot.conversations import openings
+from bot.conversations import openings, pay_by
 from bot.conversations.amounts import looks_like_amount
 from bot.conversations.effects import BindChat, FindAccount, HoldSupply, StartTopUp, SwitchSupply, UnbindChat
 from bot.conversations.inbound import Turn
@@ -14,7 +14,7 @@ from bot.conversations.intents import is_no, is_yes, normal
 from bot.conversations.parts import Look, Part, Tone
 from bot.conversations.reply import Reply, choose, confirm, press, say
 from bot.conversations.session import Flow, Session
-from bot.conversations.topic import Confirmed, Step, topics
+from bot.conversations.topic import Confirmed, Picked, Step, topics
 from bot.conversations.vocabulary import Ask, Wants
 from bot.texts import text
 from prepaid.domain.supply import HoldKind
@@ -63,6 +63,8 @@ def answered(turn: Turn, session: Session, name: str, argument: str) -> Reply:
     if name == "pick" and flow.step == "reason" and place.isdecimal():
         reasons = _reasons()[str(flow.data["then"])]
         return _reason_given(turn, session, flow, text(turn.actor.language, reasons[int(place) % len(reasons)]))
+    if name == "pick" and flow.step in _picked() and place.isdecimal():
+        return _picked()[flow.step](turn, session, flow, int(place[:2])) or _stale(turn, session)
     return _stale(turn, session)
 
 
@@ -165,6 +167,7 @@ _CONFIRMED: dict[str, Confirmed] = {
 }
 _STEPS: dict[str, Step] = {
     "recharge.amount": _amount_heard,
+    pay_by.STEP: pay_by.heard,
     "bind.code": _code_heard,
     "room": _room_heard,
     "reason": _reason_heard,
@@ -174,6 +177,11 @@ _STEPS: dict[str, Step] = {
 @cache
 def _confirmed() -> Mapping[str, Confirmed]:
     return _CONFIRMED | {name: then for topic in topics() for name, then in topic.confirmed.items()}
+
+
+@cache
+def _picked() -> Mapping[str, Picked]:
+    return {pay_by.STEP: pay_by.picked} | {name: then for topic in topics() for name, then in topic.picked.items()}
 
 
 @cache

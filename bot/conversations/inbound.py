@@ -37,3 +37,7 @@ class Turn:
     inbound: Inbound
     actor: Actor
     at: datetime
+    providers: tuple[str, ...] = ()
+    """The ways to pay that are set up."""
+    public_url: str = ""
+    """Where the world reaches our pages."""

@@ -50,7 +50,9 @@ _BASIC: dict[type[do.Effect], Performer] = {
     do.ShowUsage: lambda e, on: show_usage(on.business, on.actor, e.account_id, hours=e.hours),
     do.ShowHistory: lambda e, on: show_history(on.business, on.actor, e.account_id, limit=10),
     do.ListAccounts: lambda _, on: my_accounts(on.business, on.actor),
-    do.StartTopUp: lambda e, on: start_topup(on.business, on.actor, e.account_id, e.amount_fen, provider=on.provider),
+    do.StartTopUp: lambda e, on: start_topup(
+        on.business, on.actor, e.account_id, e.amount_fen, provider=e.provider or on.provider
+    ),
     do.BindChat: lambda e, on: bind_chat(on.business, on.actor, e.code, chat=on.chat),
     do.UnbindChat: lambda e, on: unbind_chat(on.business, on.actor, e.account_id),
     do.SetLanguage: lambda e, on: set_language(on.business, on.actor, e.language),

@@ -23,6 +23,7 @@ from bot.conversations.effects import (
 )
 from bot.conversations.inbound import Turn
 from bot.conversations.parts import Chart, Item, KeyValueTable, List, Look, Part, Point, Row, Tone
+from bot.conversations.pay_by import choose_provider
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
 from bot.conversations.thread import payment_thread
@@ -159,6 +160,13 @@ def _fit(action: str, rest: str) -> str:
 
 def confirm_topup(effect: ConfirmTopUp, value: BalanceView, turn: Turn, session: Session) -> Reply:
     """Names room and amount before any money moves."""
+    data: dict[str, str | int] = {
+        "account_id": effect.account_id,
+        "label": value.label,
+        "amount_fen": effect.amount_fen,
+    }
+    if len(turn.providers) > 1:
+        return choose_provider(turn, session, data)
     prompt = text(
         turn.actor.language,
         "recharge.confirm",
@@ -166,11 +174,6 @@ def confirm_topup(effect: ConfirmTopUp, value: BalanceView, turn: Turn, session:
         amount_fen=effect.amount_fen,
         after_micro=value.balance_micro + micro_from_fen(effect.amount_fen),
     )
-    data: dict[str, str | int] = {
-        "account_id": effect.account_id,
-        "label": value.label,
-        "amount_fen": effect.amount_fen,
-    }
     return flows.ask_confirm(turn, session, "recharge", prompt, Look.PRIMARY, **data)
 
 

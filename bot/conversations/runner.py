@@ -39,12 +39,19 @@ class Conversation:
     """Hears what a channel hands it and returns the parts to show."""
 
     def __init__(
-        self, business: Business, sessions: Sessions, *, provider: str, within_s: float = HEAR_WITHIN_S
+        self,
+        business: Business,
+        sessions: Sessions,
+        *,
+        provider: str,
+        within_s: float = HEAR_WITHIN_S,
+        public_url: str = "",
     ) -> None:
         self._business = business
         self._sessions = sessions
         self._provider = provider
         self._within_s = within_s
+        self._public_url = public_url.rstrip("/")
         self._locks: OrderedDict[str, asyncio.Lock] = OrderedDict()
         self._languages: OrderedDict[str, str] = OrderedDict()
 
@@ -71,7 +78,13 @@ class Conversation:
 
     async def _hear(self, key: str, inbound: Inbound) -> list[Part]:
         person = await greet(self._business, inbound.channel, inbound.user, language=language_for(inbound.language))
-        turn = Turn(inbound=inbound, actor=person.actor(), at=self._business.clock.now())
+        turn = Turn(
+            inbound=inbound,
+            actor=person.actor(),
+            at=self._business.clock.now(),
+            providers=tuple(sorted(self._business.providers)),
+            public_url=self._public_url,
+        )
         self._remember(key, turn.actor.language)
         reply = handle(turn, session_from_plain(await self._load(key)))
         if reply.effects:

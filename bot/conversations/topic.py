@@ -28,6 +28,8 @@ Opening = Callable[["Turn", "Session", str], "Reply"]
 """How an intent begins: asks for what is missing, or calls the use case. The last argument is what was typed."""
 Step = Callable[["Turn", "Session", "Flow", str, "Ask | None"], "Reply | None"]
 """What typed words mean while a question is open; None when they are not an answer."""
+Picked = Callable[["Turn", "Session", "Flow", int], "Reply | None"]
+"""What the press of a question's ready answer means, by its place; None for a place that is not there."""
 Confirmed = Callable[[Mapping[str, str | int]], "Effect"]
 """What a yes does, from the question's data."""
 AfterFound = Callable[["Turn", "Session", "Account"], "Reply"]
@@ -49,6 +51,8 @@ class Topic:
     """By the name of the question: "confirm.NAME"."""
     steps: Mapping[str, Step] = field(default_factory=dict)
     """By the name of the question."""
+    picked: Mapping[str, Picked] = field(default_factory=dict)
+    """By the name of the question, for one with ready answers ("pick:<number>:<place>")."""
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Ready reasons (text keys) for an intent that asks why."""
     after_found: Mapping[str, AfterFound] = field(default_factory=dict)

@@ -90,6 +90,13 @@ async def make_pay_link(
     return MadeLink(link=link, token=seal(key, link))
 
 
+async def live_pay_links(business: Business, actor: Actor, account_id: str) -> tuple[PayLink, ...]:
+    """The account's links that can still be paid by, the first to end first."""
+    account = await reach_account(business, actor, account_id, Action.TOP_UP)
+    links = await business.store.pay_links.of_account(account.id, business.clock.now(), OPEN_MOST)
+    return tuple(link for link in links if not link.revoked)
+
+
 async def revoke_pay_link(business: Business, actor: Actor, link_id: str) -> None:
     """The link opens nothing any more, and the order under way is closed unless it is paid."""
     link = await business.store.pay_links.get(link_id)

@@ -85,6 +85,8 @@ class RehearsedChat:
     )
     now: datetime = AT
     numbered: bool = False
+    providers: tuple[str, ...] = ()
+    public_url: str = "https://power.example"
     calls: list[do.Effect] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     on_topup: Callable[[Order], Awaitable[None]] | None = None
@@ -93,7 +95,7 @@ class RehearsedChat:
     async def hear(self, inbound: Inbound) -> list[Part]:
         """Handles, answers the effects, presents."""
         actor = self.actors[inbound.user]
-        turn = Turn(inbound=inbound, actor=actor, at=self.now)
+        turn = Turn(inbound=inbound, actor=actor, at=self.now, providers=self.providers, public_url=self.public_url)
         reply = handle(turn, self.sessions.get(inbound.user, Session()))
         parts, session, queue = list(reply.parts), reply.session, list(reply.effects)
         while queue:

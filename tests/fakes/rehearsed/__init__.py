@@ -35,4 +35,4 @@ def scripts() -> Mapping[str, Script]:
 
 def rights() -> tuple[Right, ...]:
     """Every topic's rows of the permission matrix."""
-    return tuple(right for module in _modules() for right in module.RIGHTS)
+    return tuple(right for module in _modules() for right in getattr(module, "RIGHTS", ()))
