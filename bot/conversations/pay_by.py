@@ -13,13 +13,11 @@ from bot.conversations.parts import Button, Look
 from bot.conversations.reply import Reply, choose, press
 from bot.conversations.session import Flow, Session
 from bot.conversations.vocabulary import Ask
-from bot.texts import has, text
+from bot.texts import LANGUAGES, has, text
 
 STEP = "recharge.provider"
-WORDS: Mapping[str, tuple[str, ...]] = {
-    "wechat_pay": ("wechat", "wechat pay", "微信", "微信支付"),
-    "alipay": ("alipay", "支付宝"),
-}
+LEAST_CHARS = 2
+"""As much of a name as has to be typed."""
 
 
 def provider_words(language: str, provider: str) -> str:
@@ -53,12 +51,18 @@ def picked(turn: Turn, session: Session, flow: Flow, place: int) -> Reply | None
 def heard(turn: Turn, session: Session, flow: Flow, words: str, ask: Ask | None) -> Reply | None:
     """A provider was named; whatever is not understood is asked again, and nothing is lost."""
     said = normal(words)
-    named = next((name for name in turn.providers if said == name or said in WORDS.get(name, ())), None)
+    named = next((name for name in turn.providers if _is_named(name, said)), None)
     if named is not None:
         return _start(session, flow, named)
     if looks_like_amount(words):
         return openings.with_amount(turn, session, str(flow.data["account_id"]), words)
     return None if ask is not None else _question(turn, session, flow.number, flow.data)
+
+
+def _is_named(provider: str, said: str) -> bool:
+    """Its own name, or the beginning of what people call it in either language."""
+    called = [normal(provider_words(language, provider)) for language in LANGUAGES]
+    return said == provider or (len(said) >= LEAST_CHARS and any(name.startswith(said) for name in called))
 
 
 def _start(session: Session, flow: Flow, provider: str) -> Reply:
