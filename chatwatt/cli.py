@@ -27,6 +27,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "check": "check",
     "audit": "audit",
     "reconcile": "reconcile",
+    "outbox": "outbox",
+    "jobs": "jobs",
     "backup": "backup",
     "restore": "restore",
     "site": "site",

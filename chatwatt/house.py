@@ -104,7 +104,7 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
     channels = [channel for channel in (house.telegram, house.wechat) if channel is not None]
     for channel in channels:
         routes += channel.routes()
-    jobs = [inbox.job(business), outbox.job(business, house.senders)]
+    jobs = [inbox.job(business), outbox.job(business, house.senders), outbox.bulk_job(business, house.senders)]
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_api(runtime, business, stop))
         routes += [*api.routes(parts), *payment_page.routes(parts)] if parts is not None else []
@@ -113,7 +113,7 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
         log.info("web_open", host=runtime.settings.host, port=bound)
         if started is not None:
             started.set_result(bound)
-        group.create_task(run_jobs(business, jobs, stop))
+        group.create_task(run_jobs(business, jobs, stop, owner=runtime.owner))
         for channel in channels:
             group.create_task(channel.run(stop))
 
@@ -126,24 +126,29 @@ async def run_worker(house: House, stop: asyncio.Event) -> None:
 
 async def run_scheduler(house: House, stop: asyncio.Event) -> None:
     """What happens because time passed."""
-    await run_jobs(house.business, scheduled(house), stop)
+    runtime = house.runtime
+    await run_jobs(house.business, scheduled(runtime, house.business), stop, owner=_scheduler(runtime))
 
 
-def scheduled(house: House) -> list[Job]:
+def scheduled(runtime: Runtime, business: Business) -> list[Job]:
     """The scheduler's jobs."""
-    owner = f"{house.runtime.owner}:scheduler"
+    owner, time_zone = _scheduler(runtime), runtime.settings.time_zone
     return [
-        orders.job(house.business),
-        supplies.job(house.business),
-        fees.job(house.business),
-        emergencies.job(house.business),
-        holidays.job(house.business, holiday_table),
-        office.job(house.business),
-        registers.job(house.business),
-        retention.job(house.business),
-        audit.job(house.business, owner),
-        reconcile.job(house.business, owner),
+        orders.job(business),
+        supplies.job(business),
+        fees.job(business),
+        emergencies.job(business),
+        holidays.job(business, holiday_table),
+        office.job(business),
+        registers.job(business),
+        retention.job(business),
+        audit.job(business, owner, time_zone),
+        reconcile.job(business, owner),
     ]
+
+
+def _scheduler(runtime: Runtime) -> str:
+    return f"{runtime.owner}:scheduler"
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -158,6 +159,8 @@ class Settings(BaseSettings):
     """Where the world reaches us, https; payment notifications and Telegram's webhook go there."""
     owner: str = ""
     """Name of this process in leases; absent: host name and process id."""
+    time_zone: str = "Asia/Shanghai"
+    """Whose times of day the nightly jobs keep."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
     pay_link_key: SecretStr | None = None
@@ -189,6 +192,13 @@ class Settings(BaseSettings):
     dial_in_idle_s: float = Field(default=180.0, ge=5, le=86400)
     dial_in_waiting_most: int = Field(default=200, ge=1, le=100_000)
     dial_in_calls_per_minute: int = Field(default=300, ge=1, le=1_000_000)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _that_exists(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("must name a time zone")
+        return name
 
     @field_validator("mongodb_uri", "redis_url")
     @classmethod

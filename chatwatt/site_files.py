@@ -18,6 +18,7 @@ from prepaid.domain.accounts import Site
 from prepaid.domain.approvals import Limits
 from prepaid.domain.calendar import SiteCalendar, Window
 from prepaid.domain.credit import CreditRules, Every, FixedFee, Wallet
+from prepaid.domain.preferences import MessagePolicy, Quiet, check_quiet
 from prepaid.domain.presets import PRESETS, Place
 from prepaid.domain.supply import SupplyPolicy
 from prepaid.domain.tariffs import TariffPlan, Utility
@@ -43,6 +44,7 @@ _CAN = (
     "arrears",
     "fees",
     "two_persons_above",
+    "messages",
 )
 
 
@@ -61,6 +63,7 @@ def load_site(path: Path) -> Site:
         policy=_policy(parts, preset.policy),
         credit=_credit(parts, preset.credit),
         limits=_limits(parts),
+        messages=_messages(parts),
         tariff=tariff,
         water_tariff=_tariff(parts["water_tariff"], path, Utility.WATER) if "water_tariff" in parts else None,
     )
@@ -173,6 +176,26 @@ def _fee(field: Field) -> FixedFee:
         raise parts["amount"].wrong()
     every = Every(parts["every"].choice(list(Every)))
     return FixedFee(id=parts["id"].text(), every=every, amount_micro=amount_micro, since=parts["since"].day())
+
+
+def _messages(parts: Mapping[str, Field]) -> MessagePolicy:
+    """The order of channels and the quiet hours for whoever chose none."""
+    if "messages" not in parts:
+        return MessagePolicy()
+    fields = parts["messages"].parts(can=("channels", "quiet"))
+    channels = tuple(each.text() for each in fields["channels"].items()) if "channels" in fields else ()
+    return MessagePolicy(channels=channels, quiet=_quiet(fields["quiet"]) if "quiet" in fields else None)
+
+
+def _quiet(field: Field) -> Quiet:
+    found = _HOURS.match(field.text())
+    if found is None:
+        raise field.wrong()
+    since_min, until_min = (int(each[:2]) * 60 + int(each[3:]) for each in found.groups())
+    quiet = Quiet(since_min=since_min, until_min=until_min)
+    with field.blamed():
+        check_quiet(quiet)
+    return quiet
 
 
 def _limits(parts: Mapping[str, Field]) -> Limits:

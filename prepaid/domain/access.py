@@ -44,6 +44,7 @@ class Action(StrEnum):
     DISPUTE = "dispute"
     SETTLE_DISPUTE = "settle_dispute"
     CONFIRM_SAFE = "confirm_safe"
+    SET_ALERTS = "set_alerts"
     GRANT_ROLE = "grant_role"
     RUN = "run"
     """The clock's, a meter's or a provider's own work: settling, deciding, confirming."""
@@ -62,6 +63,7 @@ _OPERATOR = _SEE | {
     Action.ASSIGN_METER,
     Action.DISPUTE,
     Action.CONFIRM_SAFE,
+    Action.SET_ALERTS,
 }
 _FINANCE = _SEE | {
     Action.AUDIT,
@@ -80,7 +82,7 @@ ROLE_ACTIONS: dict[Role, frozenset[Action]] = {
     Role.VIEWER: frozenset(_SEE),
 }
 """Nobody but the system itself may `RUN`. Owner and manager differ in whom they may appoint."""
-TENANT_ACTIONS = frozenset({Action.SEE_ACCOUNT, Action.TOP_UP, Action.DISPUTE, Action.CONFIRM_SAFE})
+TENANT_ACTIONS = frozenset({Action.SEE_ACCOUNT, Action.TOP_UP, Action.DISPUTE, Action.CONFIRM_SAFE, Action.SET_ALERTS})
 _ABOVE: dict[Role, frozenset[Role]] = {
     Role.OWNER: frozenset(Role),
     Role.MANAGER: frozenset(set(Role) - {Role.OWNER}),

@@ -10,6 +10,7 @@ from prepaid.domain.approvals import Limits
 from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.credit import CreditRules
 from prepaid.domain.ledger import Head
+from prepaid.domain.preferences import Alerts, MessagePolicy
 from prepaid.domain.supply import SupplyPolicy
 from prepaid.domain.tariffs import Pricing
 
@@ -36,6 +37,7 @@ class Site:
     mass_cut_until: datetime | None = None
     """Until then a second person has agreed to cut off more than the policy's share of the site (S8, A6)."""
     limits: Limits = field(default_factory=Limits)
+    messages: MessagePolicy = field(default_factory=MessagePolicy)
     tariff: Pricing
     """What electricity costs here."""
     water_tariff: Pricing | None = None
@@ -69,6 +71,8 @@ class Account:
     water_tariff: Pricing | None = None
     protected: bool = False
     """A protected customer is never cut off (medical need, small children, ...)."""
+    alerts: Alerts = field(default_factory=Alerts)
+    """The account's own warning levels instead of the site's; whoever lives there sets them."""
     lease_from: datetime | None = None
     lease_to: datetime | None = None
     """Each tenancy is an account of its own: who lived there before or lives there after sees nothing of it (A1)."""
@@ -76,6 +80,10 @@ class Account:
     def has_repaid(self, head: Head) -> bool:
         """Whether emergency credit is in force that a credit since its taking has lifted above zero."""
         return self.emergency_micro > 0 and head.balance_micro > 0 and head.credit_seq > self.emergency_seq
+
+    def low_levels(self, site: Site) -> tuple[int, ...]:
+        """The balances at which its people are warned, highest first."""
+        return self.alerts.low_balance_micro or site.policy.low_balance_micro
 
     @property
     def floor_micro(self) -> int:

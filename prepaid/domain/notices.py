@@ -53,6 +53,13 @@ class NoticeState(StrEnum):
     EXHAUSTED = "exhausted"
 
 
+class Lane(StrEnum):
+    """Rows of one lane never wait for those of the other."""
+
+    PROMPT = "prompt"
+    BULK = "bulk"
+
+
 class Stage(StrEnum):
     """The payment thread: one message that updates itself (FEATURES N3). In order of progress."""
 
@@ -72,6 +79,16 @@ STAGE_ORDER = tuple(Stage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A message under way: by which rung, under which reference, and when it counts as lost."""
+
+    rung: str
+    reference: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """One row of the outbox: one event for one person.
 
@@ -88,9 +105,16 @@ class Notice:
     """Order id: this notice edits the person's message of that thread instead of sending a new one."""
     stage: Stage | None = None
     state: NoticeState = NoticeState.QUEUED
+    lane: Lane = Lane.PROMPT
     attempts: int = 0
     next_at: datetime | None = None
     done_at: datetime | None = None
+    tried: tuple[str, ...] = ()
+    """Rungs of the ladder that have ended without a delivery."""
+    waits_for: Waiting | None = None
+    """A channel took it, and has yet to say that it arrived."""
+    why: str = ""
+    """The text key of the trouble that ended or delayed it."""
 
 
 MAX_ATTEMPTS = 6

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prepaid.domain.access import Actor, Grant
+from prepaid.domain.preferences import Preferences
 
 CODE_TTL_S = 10 * 60
 INVITATION_TTL_S = 60 * 60
@@ -23,6 +24,11 @@ class Address:
     channel: str
     user: str
 
+    @property
+    def key(self) -> str:
+        """Tells one address of a person from another, without saying where it leads."""
+        return f"{self.channel}:{hashlib.sha256(self.user.encode()).hexdigest()[:16]}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
@@ -33,6 +39,7 @@ class Person:
     accounts: tuple[str, ...] = ()
     grants: tuple[Grant, ...] = ()
     addresses: tuple[Address, ...] = ()
+    preferences: Preferences = field(default_factory=Preferences)
 
     def actor(self) -> Actor:
         """The person as the one authorisation rule sees them."""

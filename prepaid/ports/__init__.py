@@ -27,7 +27,18 @@ from prepaid.ports.office import (
     Refunds,
     Tickets,
 )
-from prepaid.ports.people import AuditRecord, AuditTrail, Notices, People, Sender, Sessions
+from prepaid.ports.people import (
+    Accepted,
+    AddressKeeper,
+    AuditRecord,
+    AuditTrail,
+    Notices,
+    Outcome,
+    People,
+    ReceiptingSender,
+    Sender,
+    Sessions,
+)
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
 from prepaid.ports.time import Clock
@@ -46,6 +57,8 @@ __all__ = [
     "TOPIC_INBOX",
     "TOPIC_OUTBOX",
     "TOPIC_WORKERS",
+    "Accepted",
+    "AddressKeeper",
     "Approvals",
     "AuditRecord",
     "AuditTrail",
@@ -67,10 +80,12 @@ __all__ = [
     "MoneyTickets",
     "Notices",
     "Orders",
+    "Outcome",
     "PayLinks",
     "PaymentProvider",
     "People",
     "Readings",
+    "ReceiptingSender",
     "Receipts",
     "RefundPace",
     "RefundingProvider",

@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from prepaid.domain.access import Grant
-from prepaid.domain.notices import Notice
+from prepaid.domain.delivery import Receipt
+from prepaid.domain.notices import Lane, Notice, NoticeState, Waiting
 from prepaid.domain.people import Address, BindCode, Person
+from prepaid.domain.preferences import Preferences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one try of a taken row went. Queued: it comes again at `next_at`."""
+
+    row: Notice
+    state: NoticeState
+    at: datetime
+    next_at: datetime | None = None
+    failed: bool = False
+    """Counts as one of the row's attempts."""
+    tried: tuple[str, ...] = ()
+    waits_for: Waiting | None = None
+    why: str = ""
 
 
 class Notices(Protocol):
@@ -19,20 +36,28 @@ class Notices(Protocol):
         """Inserts the row if its id is new."""
         ...
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Notice]:
-        """Queued rows whose time has come, oldest first."""
+    async def due(self, now: datetime, limit: int, lane: Lane = Lane.PROMPT) -> Sequence[Notice]:
+        """Queued rows of a lane whose time has come."""
         ...
 
-    async def claim(self, notice: Notice, until: datetime) -> bool:
-        """Leases a due row to this process until `until`; False when another has it."""
+    async def take(self, now: datetime, until: datetime, limit: int, lane: Lane = Lane.PROMPT) -> Sequence[Notice]:
+        """Leases due rows of a lane to the caller until `until`, in the order in which they arose.
+
+        A row that another took in the meantime is not among them.
+        """
         ...
 
-    async def done(self, notice_id: str, at: datetime, *, delivered: bool) -> None:
-        """Ends a row: delivered, or exhausted."""
+    async def finish(self, ends: Sequence[Outcome]) -> None:
+        """Writes down how rows went that were taken; one whose lease ran out meanwhile stays with its new holder."""
         ...
 
-    async def later(self, notice_id: str, next_at: datetime) -> None:
-        """Counts a failure and sets the next try."""
+    async def exhausted(self, limit: int) -> Sequence[Notice]:
+        """Rows that reached nobody, newest first."""
+        ...
+
+    async def get(self, notice_id: str) -> Notice | None: ...
+    async def again(self, notice_id: str, at: datetime) -> bool:
+        """Queues an exhausted row anew; False when it is not exhausted."""
         ...
 
     async def find(self, prefix: str) -> Sequence[Notice]:
@@ -74,6 +99,16 @@ class People(Protocol):
         ...
 
     async def set_language(self, person_id: str, language: str) -> None: ...
+    async def set_preferences(self, person_id: str, preferences: Preferences) -> None: ...
+    async def add_address(self, person_id: str, address: Address) -> bool:
+        """One more way to reach the person; False when somebody has it already."""
+        ...
+
+    async def drop_address(self, person_id: str, address: Address) -> None: ...
+    async def many(self, person_ids: Sequence[str]) -> Sequence[Person]:
+        """Those of the persons that exist."""
+        ...
+
     async def of_account(self, account_id: str) -> Sequence[Person]: ...
     async def staff_over(self, path: str) -> Sequence[Person]:
         """Persons who hold any role on a subtree that contains `path`."""
@@ -95,6 +130,37 @@ class Sender(Protocol):
 
     async def send(self, address: Address, notice: Notice, person: Person, *, reference: str | None) -> str:
         """Delivers, or edits the message `reference`; returns the reference of the message now shown."""
+        ...
+
+
+@runtime_checkable
+class ReceiptingSender(Protocol):
+    """A sender whose channel says later whether a message arrived."""
+
+    @property
+    def receipt_within_s(self) -> int:
+        """Without a receipt for so long, the next rung is tried."""
+        ...
+
+    async def receipt(self, address: Address, reference: str, sent_at: datetime) -> Receipt:
+        """What became of a message. Raises `TryAgain` when it cannot be asked just now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An address as it is stored, sealed where it is a secret, and what its owner needs to know once."""
+
+    user: str
+    secret: str = ""
+
+
+@runtime_checkable
+class AddressKeeper(Protocol):
+    """A sender to addresses that people give: a phone number, a URL."""
+
+    async def accept(self, given: str) -> Accepted:
+        """Checks what was given. Raises `Refused` for what is malformed or leads where we do not go."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.holidays import HolidayTable
 from prepaid.domain.metering import Doubt, Gateway, Meter, Reading, Usage, Watermark
+from prepaid.domain.preferences import Alerts
 from prepaid.domain.registers import HeldReading, RegisterChange
 from prepaid.domain.supply import Hold, Outcome, Reported, Supply, Wanted
 from prepaid.domain.tariffs import Pricing, TariffPlan
@@ -54,7 +55,7 @@ class Sites(Protocol):
         ...
 
     async def save_account(self, account: Account) -> None:
-        """Creates or re-describes an account; never touches the emergency credit of an existing one."""
+        """Creates or re-describes an account; never touches emergency credit and warning levels of an existing one."""
         ...
 
     async def take_emergency(self, account_id: str, amount_micro: int, at: datetime, *, after_seq: int) -> bool:
@@ -67,6 +68,10 @@ class Sites(Protocol):
 
     async def in_emergency(self, limit: int) -> Sequence[Account]:
         """Accounts with emergency credit in force."""
+        ...
+
+    async def set_alerts(self, account_id: str, alerts: Alerts) -> None:
+        """The account's own warning levels; nothing else of it changes."""
         ...
 
     async def add_account(self, account: Account) -> bool:

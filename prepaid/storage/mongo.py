@@ -23,6 +23,7 @@ from prepaid.storage.people import MongoPeople
 from prepaid.storage.readings import MongoReadings
 from prepaid.storage.reconcile import MongoMoneyTickets, MongoPayLinks, MongoRuns
 from prepaid.storage.registers import MongoRegisters
+from prepaid.storage.schedule import MongoJobRuns
 from prepaid.storage.sites import MongoSites
 from prepaid.storage.supplies import MongoSupplies
 from prepaid.storage.trail import MongoAuditTrail
@@ -60,6 +61,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         money_tickets=MongoMoneyTickets(database),
         runs=MongoRuns(database),
         pay_links=MongoPayLinks(database),
+        job_runs=MongoJobRuns(database, clock),
         field_requests=MongoFieldRequests(database),
         logins=MongoLogins(database),
         replies=MongoReplies(database),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
-from prepaid.domain.notices import Notice, NoticeState
-from prepaid.ports import Clock
+from pymongo import UpdateOne
+
+from prepaid.domain.delivery import lane_of
+from prepaid.domain.notices import Lane, Notice, NoticeState
+from prepaid.ports import Clock, Outcome
 from prepaid.storage.bounded import newest
-from prepaid.storage.driver import Database, DuplicateKey
+from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
 _NOTICES = Mapper(Notice)
@@ -24,7 +29,8 @@ class MongoNotices:
 
     async def migrate(self) -> None:
         """Creates the indexes."""
-        await self._rows.create_index([("state", 1), ("next_at", 1)])
+        await self._rows.create_index([("state", 1), ("lane", 1), ("next_at", 1)])
+        await self._rows.create_index([("state", 1), ("done_at", 1)])
         await self._rows.create_index([("group", 1)])
         await self._rows.create_index([("account_id", 1), ("at", 1)])
 
@@ -32,6 +38,7 @@ class MongoNotices:
         """True when the id is new."""
         document = _NOTICES.to_doc(notice)
         document["next_at"] = notice.next_at or notice.at
+        document["lane"] = lane_of(notice.kind)
         document["group"] = notice.id.rpartition(":")[0]
         try:
             await self._rows.insert_one(document)
@@ -39,28 +46,52 @@ class MongoNotices:
             return False
         return True
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Notice]:
-        """Queued rows whose time has come, in the order in which they arose."""
-        query = {"state": NoticeState.QUEUED, "next_at": {"$lte": now}}
-        found = self._rows.find(query, sort=[("next_at", 1)], limit=limit)
-        rows = [_NOTICES.from_doc(document) async for document in found]
-        return sorted(rows, key=lambda row: row.at)
+    async def due(self, now: datetime, limit: int, lane: Lane = Lane.PROMPT) -> Sequence[Notice]:
+        """Found in the order of the index, which is that of their time: sorting would read all that wait."""
+        query = {"state": NoticeState.QUEUED, "lane": lane, "next_at": {"$lte": now}}
+        rows = await self._rows.find_list(query, limit=limit)
+        return sorted((_NOTICES.from_doc(row) for row in rows), key=_arose)
 
-    async def claim(self, notice: Notice, until: datetime) -> bool:
-        """Ours until then, if the row still stands as it was read."""
-        query = {"_id": notice.id, "state": NoticeState.QUEUED, "next_at": notice.next_at}
-        return (await self._rows.update_one(query, {"$set": {"next_at": until}})).matched_count == 1
+    async def take(self, now: datetime, until: datetime, limit: int, lane: Lane = Lane.PROMPT) -> Sequence[Notice]:
+        """Three commands for a whole batch: which are due, a lease on those that still are, and what was leased."""
+        query = {"state": NoticeState.QUEUED, "lane": lane, "next_at": {"$lte": now}}
+        ids = [row["_id"] for row in await self._rows.find_list(query, {"_id": 1}, limit=limit)]
+        if not ids:
+            return ()
+        lease = secrets.token_hex(8)
+        await self._rows.update_many({"_id": {"$in": ids}, **query}, {"$set": {"next_at": until, "lease": lease}})
+        rows = await self._rows.find_list({"_id": {"$in": ids}}, limit=len(ids))
+        taken = [_NOTICES.from_doc(row) for row in rows if row.get("lease") == lease]
+        place = {notice_id: number for number, notice_id in enumerate(ids)}
+        return sorted(taken, key=lambda row: (row.at, place[row.id]))
 
-    async def done(self, notice_id: str, at: datetime, *, delivered: bool) -> None:
-        """The end of a row."""
-        state = NoticeState.DELIVERED if delivered else NoticeState.EXHAUSTED
-        query = {"_id": notice_id, "state": NoticeState.QUEUED}
-        await self._rows.update_one(query, {"$set": {"state": state, "done_at": at}})
+    async def finish(self, ends: Sequence[Outcome]) -> None:
+        """The plain deliveries in one command, the others in one bulk."""
+        plain = [end for end in ends if end.state is NoticeState.DELIVERED and end.row.waits_for is None]
+        if plain:
+            query = {"_id": {"$in": [end.row.id for end in plain]}, "state": NoticeState.QUEUED}
+            await self._rows.update_many(query, {"$set": {"state": NoticeState.DELIVERED, "done_at": plain[0].at}})
+        done = {id(end) for end in plain}
+        others = [_operation(end) for end in ends if id(end) not in done]
+        if others:
+            await self._rows.bulk_write(others)
 
-    async def later(self, notice_id: str, next_at: datetime) -> None:
-        """A failure, and the next try."""
-        query = {"_id": notice_id, "state": NoticeState.QUEUED}
-        await self._rows.update_one(query, {"$set": {"next_at": next_at}, "$inc": {"attempts": 1}})
+    async def exhausted(self, limit: int) -> Sequence[Notice]:
+        """Newest first."""
+        query = {"state": NoticeState.EXHAUSTED}
+        found = await newest(self._rows, query, "done_at", limit=limit, now=self._clock.now())
+        return [_NOTICES.from_doc(document) for document in found]
+
+    async def get(self, notice_id: str) -> Notice | None:
+        """One row."""
+        return _NOTICES.optional(await self._rows.find_one({"_id": notice_id}))
+
+    async def again(self, notice_id: str, at: datetime) -> bool:
+        """From the first rung on."""
+        query = {"_id": notice_id, "state": NoticeState.EXHAUSTED}
+        fresh = {"state": NoticeState.QUEUED, "next_at": at, "attempts": 0, "tried": [], "waits_for": None, "why": ""}
+        change = {"$set": {**fresh, "done_at": None}}
+        return (await self._rows.update_one(query, change)).matched_count == 1
 
     async def find(self, prefix: str) -> Sequence[Notice]:
         """The rows of one crossing, all persons."""
@@ -86,3 +117,27 @@ class MongoNotices:
         """Remembers what a person sees."""
         changes = {"$set": {"reference": reference, "stage": stage}}
         await self._threads.update_one({"_id": f"{order_id}:{person_id}"}, changes, upsert=True)
+
+
+def _arose(row: Notice) -> datetime:
+    return row.at
+
+
+def _operation(end: Outcome) -> UpdateOne:
+    """Only while the row is queued: whoever ended it has the last word."""
+    values: Document = {
+        "state": end.state,
+        "tried": list(end.tried),
+        "waits_for": None if end.waits_for is None else asdict(end.waits_for),
+        "why": end.why,
+    }
+    if end.state is NoticeState.QUEUED:
+        values["next_at"] = end.next_at
+    else:
+        values["done_at"] = end.at
+    change: Document = {"$set": values}
+    if end.failed:
+        change["$inc"] = {"attempts": 1}
+    # The next time that we set ourselves is our lease: a row that ran out and was taken again has another.
+    query = {"_id": end.row.id, "state": NoticeState.QUEUED, "next_at": end.row.next_at}
+    return UpdateOne(query, change)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from prepaid.domain.access import Grant
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.people import Address, BindCode, Person
+from prepaid.domain.preferences import Preferences
 from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
@@ -82,6 +84,31 @@ class MongoPeople:
     async def set_language(self, person_id: str, language: str) -> None:
         """Stores a choice."""
         await self._people.update_one({"_id": person_id}, {"$set": {"language": language}})
+
+    async def set_preferences(self, person_id: str, preferences: Preferences) -> None:
+        """Stores a choice; nothing else of the person changes."""
+        await self._people.update_one({"_id": person_id}, {"$set": {"preferences": asdict(preferences)}})
+
+    async def add_address(self, person_id: str, address: Address) -> bool:
+        """The unique key of an address decides whose it is; the same person's own is there already."""
+        row = {"channel": address.channel, "user": address.user, "key": f"{address.channel}:{address.user}"}
+        query = {"_id": person_id, "addresses.key": {"$ne": row["key"]}}
+        try:
+            counts = await self._people.update_one(query, {"$push": {"addresses": row}})
+        except DuplicateKey:
+            return False
+        return counts.matched_count == 1
+
+    async def drop_address(self, person_id: str, address: Address) -> None:
+        """One way less."""
+        key = f"{address.channel}:{address.user}"
+        await self._people.update_one({"_id": person_id}, {"$pull": {"addresses": {"key": key}}})
+
+    async def many(self, person_ids: Sequence[str]) -> Sequence[Person]:
+        """In one query."""
+        ids = sorted(set(person_ids))
+        rows = await self._people.find_list({"_id": {"$in": ids}}, limit=len(ids)) if ids else []
+        return [_PEOPLE.from_doc(row) for row in rows]
 
     async def of_account(self, account_id: str) -> Sequence[Person]:
         """Everybody bound to the account."""

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.holidays import HolidayTable
 from prepaid.domain.metering import Gateway
+from prepaid.domain.preferences import Alerts
 from prepaid.domain.tariffs import Pricing, TariffPlan, Utility
 from prepaid.storage.bounded import below
 from prepaid.storage.driver import Database, Document, DuplicateKey
@@ -18,7 +19,7 @@ from prepaid.storage.mapping import Mapper
 
 MOST = 10_000
 
-_RULED = ("name", "policy", "credit", "limits")
+_RULED = ("name", "policy", "credit", "limits", "messages")
 _RULED_CALENDAR = ("protected", "country", "override_holidays", "override_working_days")
 
 _SITES = Mapper(Site)
@@ -109,10 +110,10 @@ class MongoSites:
         return [_ACCOUNTS.from_doc(document) for document in found]
 
     async def save_account(self, account: Account) -> None:
-        """Creates or replaces an account's description; its money lives in the journal, its emergency credit stays."""
+        """Creates or replaces an account's description; its money lives in the journal, credit and warnings stay."""
         document = _ACCOUNTS.to_doc(account)
-        emergency = {key: document.pop(key) for key in ("emergency_micro", "emergency_at", "emergency_seq")}
-        change = {"$set": document, "$setOnInsert": emergency}
+        kept = {key: document.pop(key) for key in ("emergency_micro", "emergency_at", "emergency_seq", "alerts")}
+        change = {"$set": document, "$setOnInsert": kept}
         await self._accounts.update_one({"_id": account.id}, change, upsert=True)
 
     async def take_emergency(self, account_id: str, amount_micro: int, at: datetime, *, after_seq: int) -> bool:
@@ -132,6 +133,14 @@ class MongoSites:
         """Few at any time, and indexed."""
         found = self._accounts.find({"emergency_micro": {"$gt": 0}}, limit=limit)
         return [_ACCOUNTS.from_doc(document) async for document in found]
+
+    async def set_alerts(self, account_id: str, alerts: Alerts) -> None:
+        """One field of the account."""
+        values = {
+            "low_balance_micro": [Int64(level) for level in alerts.low_balance_micro],
+            "days_left": list(alerts.days_left),
+        }
+        await self._accounts.update_one({"_id": account_id}, {"$set": {"alerts": values}})
 
     async def add_account(self, account: Account) -> bool:
         """Creates it; an id is given once."""

@@ -89,7 +89,7 @@ def _posting(business: Business, site: Site, account: Account, period: str, fees
 async def _warn_low(business: Business, account: Account, site: Site, entry: Entry) -> None:
     """A fee may take the balance through a warning level just as use does (N1)."""
     before = entry.balance_micro - entry.delta_micro
-    levels = crossed_levels(site.policy.low_balance_micro, before, entry.balance_micro)
+    levels = crossed_levels(account.low_levels(site), before, entry.balance_micro)
     if levels:
         params: Params = {"level_micro": min(levels), "balance_micro": entry.balance_micro}
         await tell_account(

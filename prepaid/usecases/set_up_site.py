@@ -75,12 +75,20 @@ def _with_rules(stored: Site, new: Site) -> Site:
         override_holidays=new.calendar.override_holidays,
         override_working_days=new.calendar.override_working_days,
     )
-    return replace(stored, name=new.name, calendar=calendar, policy=new.policy, credit=new.credit, limits=new.limits)
+    return replace(
+        stored,
+        name=new.name,
+        calendar=calendar,
+        policy=new.policy,
+        credit=new.credit,
+        limits=new.limits,
+        messages=new.messages,
+    )
 
 
 def _changes(stored: Site, wanted: Site) -> tuple[str, str]:
     """What the record says: the parts that differ, as they were and as they are."""
-    parts = ("name", "calendar", "policy", "credit", "limits")
+    parts = ("name", "calendar", "policy", "credit", "limits", "messages")
     differ = [part for part in parts if getattr(stored, part) != getattr(wanted, part)]
     before, after = ("; ".join(repr(getattr(site, part)) for part in differ) for site in (stored, wanted))
     return before, after

@@ -300,7 +300,7 @@ async def _stored(business: Business, posting: Posting, refused: Refused) -> Ent
 
 async def _warn_low(business: Business, account: Account, site: Site, entry: Entry) -> None:
     before = entry.balance_micro - entry.delta_micro
-    levels = crossed_levels(site.policy.low_balance_micro, before, entry.balance_micro)
+    levels = crossed_levels(account.low_levels(site), before, entry.balance_micro)
     if levels:
         lowest = min(levels)
         params = {"level_micro": lowest, "balance_micro": entry.balance_micro}

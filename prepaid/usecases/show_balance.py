@@ -33,7 +33,7 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
         at=business.clock.now(),
         supplies=await supply_views(business, account),
         price_micro_per_kwh=price_micro,
-        low=any(head.balance_micro <= level for level in site.policy.low_balance_micro),
+        low=any(head.balance_micro <= level for level in account.low_levels(site)),
         spared_rule=sparing.rule if sparing else None,
         spared_until=sparing.again_at if sparing else None,
         hours_left=_hours_left(head.balance_micro - account.floor_micro, meters, price_micro),

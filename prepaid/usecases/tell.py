@@ -95,7 +95,9 @@ async def tell_thread(
 
 
 def _about(account: Account | None, site: Site, params: Params) -> dict[str, Value]:
-    return {"label": account.label if account else site.name, "time_zone": site.calendar.time_zone, **params}
+    """`label` and `time_zone` for the words; `site_id` for the site's rules of delivery."""
+    label = account.label if account else site.name
+    return {"label": label, "time_zone": site.calendar.time_zone, "site_id": site.id, **params}
 
 
 async def _queue(

@@ -37,6 +37,7 @@ READ_WHOLE = {
     "gateways": "one for some thirty meters; all are wanted",
     "entries": "the audit replays everything, once a night",
     "ledger_heads": "the same",
+    "job_notes": "one row for each job",
 }
 """Collections that are read whole on purpose, by an empty filter."""
 SORTS_WHAT_IS_FEW = {

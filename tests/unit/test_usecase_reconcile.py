@@ -12,7 +12,7 @@ import pytest
 from prepaid.domain.access import CLOCK, Actor, Role
 from prepaid.domain.bills import BillKind, BillRow
 from prepaid.domain.errors import Refused, TryAgain
-from prepaid.domain.notices import NoticeKind
+from prepaid.domain.notices import Lane, NoticeKind
 from prepaid.domain.orders import Order, OrderState, Payment
 from prepaid.domain.reconcile import Gap
 from prepaid.domain.tickets import MoneyKind, MoneyState
@@ -86,7 +86,7 @@ async def opened(building: Building, tenant: Actor, fen: int = 5_000) -> Order:
 async def told(building: Building, who: Actor) -> list[NoticeKind]:
     """What somebody was told about the site."""
     kinds = (NoticeKind.RECONCILED, NoticeKind.RECONCILED_OPEN)
-    rows = await building.business.store.notices.due(building.clock.now(), 100)
+    rows = await building.business.store.notices.due(building.clock.now(), 100, Lane.BULK)
     return [row.kind for row in rows if row.person_id == who.id and row.kind in kinds]
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 
 from prepaid.storage.driver import Database, DuplicateKey
-from prepaid.storage.migrations import m0001_register_epochs, m0002_listed_fees
+from prepaid.storage.migrations import m0001_register_epochs, m0002_listed_fees, m0003_notice_lanes
 
 log = structlog.get_logger()
 
@@ -31,6 +31,7 @@ class Migration:
 MIGRATIONS = (
     Migration(1, "register_epochs", m0001_register_epochs.run),
     Migration(2, "listed_fees", m0002_listed_fees.run),
+    Migration(3, "notice_lanes", m0003_notice_lanes.run),
 )
 
 

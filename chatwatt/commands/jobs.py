@@ -1,0 +1,67 @@
+"""`chatwatt jobs`: what the scheduler does, when each job ran last and how, and when it runs next."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import datetime, timedelta
+
+from chatwatt.house import scheduled
+from chatwatt.settings import load, load_alipay, load_wechat_pay
+from chatwatt.wiring import open_runtime, real_providers
+from prepaid.domain.errors import Refused
+from prepaid.ports.schedule import JobNote
+from scheduler.triggers import Job
+
+ROW = "{:<14} {:<21} {:<21} {:<10} {:>6}"
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declares the command."""
+    parser = commands.add_parser("jobs", help="list the scheduler's jobs, or run one now")
+    parser.add_argument("what", nargs="?", choices=["list", "run"], default="list", help="list, the default, or run")
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="the job to run")
+    parser.set_defaults(run=run)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """0; the last line is JSON. A job may run beside the scheduler: its effects are single by their keys."""
+    async with open_runtime(load()) as runtime:
+        providers = real_providers(runtime.settings, load_wechat_pay(), runtime.clock, alipay=load_alipay())
+        try:
+            business = runtime.business(providers)
+            jobs = {job.name: job for job in scheduled(runtime, business)}
+            if arguments.what == "run":
+                if arguments.name not in jobs:
+                    raise Refused("refused.no_such_job", name=arguments.name, names=", ".join(sorted(jobs)))
+                job = jobs[arguments.name]
+                did = await (job.by_hand or job.run)()
+                print(json.dumps({"job": job.name, "did": did}))
+                return 0
+            notes = await business.store.job_runs.notes()
+            now = runtime.clock.now()
+        finally:
+            for provider in providers.values():
+                await provider.aclose()
+    print(ROW.format("job", "last", "next", "result", "did"))
+    for job in jobs.values():
+        print(_line(job, notes.get(job.name), now))
+    print(json.dumps({"jobs": len(jobs), "failed": sum(note.result not in {"", "ok"} for note in notes.values())}))
+    return 0
+
+
+def next_run(job: Job, note: JobNote | None, now: datetime) -> datetime | None:
+    """The next slot of a plan; for a job that runs all the time its next turn, None when it never ran."""
+    if job.plan is not None:
+        return next(iter(job.plan.after(now)), None)
+    return None if note is None or note.at is None else max(now, note.at + timedelta(seconds=job.period_s))
+
+
+def _line(job: Job, note: JobNote | None, now: datetime) -> str:
+    last = note.at if note is not None else None
+    result, did = (note.result, note.did) if note is not None else ("never", 0)
+    return ROW.format(job.name, _when(last), _when(next_run(job, note, now)), result, did)
+
+
+def _when(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,65 @@
+"""How a notice goes out: its lane, its quiet hours, the rungs of its ladder. Pure: rows and choices in, answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from prepaid.domain.notices import Lane, Notice, NoticeKind
+from prepaid.domain.people import Address, Person
+from prepaid.domain.preferences import MessagePolicy
+
+K = NoticeKind
+
+ALWAYS = frozenset(
+    {
+        K.CUT_DONE,
+        K.RESTORED,
+        K.SWITCH_STUCK,
+        K.PRESS_BUTTON,
+        K.CONFIRM_SAFE,
+        K.RELAY_MOVED,
+        K.RELAY_BYPASSED,
+        K.GATEWAY_DOWN,
+        K.PAYMENT_THREAD,
+    }
+)
+"""Safety, restoring, and what somebody who just paid waits for: told at every hour (N3)."""
+
+
+class Receipt(StrEnum):
+    """What a channel says of a message that it took: it arrived, it will not, or nobody knows yet."""
+
+    ARRIVED = "arrived"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+def lane_of(kind: NoticeKind) -> Lane:
+    """What is told to many at once goes in bulk, so that it never delays what one person waits for."""
+    return Lane.BULK if kind in {K.LOW_BALANCE, K.RECONCILED, K.RECONCILED_OPEN} else Lane.PROMPT
+
+
+def quiet_until(row: Notice, person: Person, policy: MessagePolicy, now: datetime) -> datetime | None:
+    """Until when the row has to wait, if it is quiet where it is about: the person's hours, or else the site's."""
+    quiet = person.preferences.quiet or policy.quiet
+    if quiet is None or row.kind in ALWAYS:
+        return None
+    zone = ZoneInfo(str(row.params.get("time_zone") or "UTC"))
+    ends = quiet.ends_at(now.astimezone(zone))
+    return None if ends is None else max(ends.astimezone(now.tzinfo), now)
+
+
+def rungs(row: Notice, person: Person, policy: MessagePolicy, can: Collection[str]) -> tuple[Address, ...]:
+    """The addresses to try, in the person's order, then the site's, then as they were added; ended ones left out."""
+    order = (*person.preferences.channels, *policy.channels)
+    places = {channel: place for place, channel in reversed(tuple(enumerate(order)))}
+    reachable = [each for each in person.addresses if each.channel in can and rung_key(each) not in row.tried]
+    return tuple(sorted(reachable, key=lambda each: places.get(each.channel, len(order))))
+
+
+def rung_key(address: Address) -> str:
+    """How a row remembers a rung. Not the address itself, which may be a secret."""
+    return address.key

@@ -1,0 +1,62 @@
+"""What is kept of scheduled work: one row for each slot of a job, and how each job went last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRun:
+    """One slot of a job in one scheduler's hands. `token` grows with every holder, so that an old one is known (Y5)."""
+
+    job: str
+    key: str
+    slot: datetime
+    owner: str
+    token: int
+    done: bool = False
+    """It has taken effect already; there is nothing left to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobNote:
+    """How a job went last, whoever ran it."""
+
+    job: str
+    at: datetime | None = None
+    result: str = ""
+    did: int = 0
+    owner: str = ""
+    slot: datetime | None = None
+    """The newest slot that has ended; None for a job without slots."""
+
+
+class JobRuns(Protocol):
+    """Slots and notes."""
+
+    async def begin(self, job: str, key: str, slot: datetime, *, owner: str, ttl_s: float) -> SlotRun | None:
+        """Takes the slot, unless another holds it (None). A slot that took effect is returned as done."""
+        ...
+
+    async def holds(self, run: SlotRun) -> bool:
+        """Whether the slot still is ours: asked before an effect, by its token."""
+        ...
+
+    async def end(self, run: SlotRun, *, did: int) -> bool:
+        """It took effect; False when another holds it by now, whose end counts."""
+        ...
+
+    async def let_go(self, run: SlotRun) -> int:
+        """It failed and may be taken again at once; returns how often it was taken."""
+        ...
+
+    async def note(self, job: str, *, result: str, did: int, owner: str) -> None:
+        """How a run went."""
+        ...
+
+    async def notes(self) -> Mapping[str, JobNote]:
+        """Every job's last."""
+        ...
