@@ -93,7 +93,7 @@ async def open_runtime(
                     limiter=RedisLimiter(redis),
                     claims=RedisClaims(redis),
                     embedded=embedded,
-                    link_key=link_key(settings, embedded=embedded is not None),
+                    link_key=link_key(settings, embedded=settings.mongodb_uri is None),
                     api_key=api_key(settings, embedded=embedded is not None),
                     owner=settings.owner or f"{socket.gethostname()}:{os.getpid()}",
                 )

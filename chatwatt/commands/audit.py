@@ -19,7 +19,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 async def run(_arguments: argparse.Namespace) -> int:
     """0 when everything holds, else 1."""
-    async with open_runtime(load()) as runtime:
+    async with open_runtime(load(), beside=True) as runtime:
         audit = await audit_ledger(runtime.business({}), CLOCK)
     print(json.dumps(audit.as_json()))
     return 0 if audit.clean else 1

@@ -20,7 +20,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     """0 when the backup is whole and its ledger is clean, 1 when the ledger in it is not. The last line is JSON."""
-    async with open_runtime(load()) as runtime:
+    async with open_runtime(load(), beside=True) as runtime:
         manifest = await back_up(runtime.database, arguments.directory, runtime.clock.now())
     print(json.dumps({"documents": manifest.documents, **manifest.audit}))
     audit = manifest.audit

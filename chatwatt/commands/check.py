@@ -41,7 +41,7 @@ async def run(arguments: argparse.Namespace) -> int:
 
         return await check_channels.run()
     settings = load()
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings, beside=True) as runtime:
         good = [await _say(name, step) for name, step in _steps(settings, runtime)]
     return 0 if all(good) else 1
 
@@ -74,12 +74,12 @@ async def _say(name: str, step: Callable[[], Awaitable[str]]) -> bool:
 
 async def _mongodb(runtime: Runtime) -> str:
     await runtime.database.ping()
-    return "embedded" if runtime.embedded else "by URI"
+    return "embedded" if runtime.settings.mongodb_uri is None else "by URI"
 
 
 async def _redis(runtime: Runtime) -> str:
     await runtime.redis.ping()
-    return "embedded" if runtime.embedded else "by URI"
+    return "embedded" if runtime.settings.mongodb_uri is None else "by URI"
 
 
 async def _sites(runtime: Runtime) -> str:

@@ -34,7 +34,7 @@ async def run(arguments: argparse.Namespace) -> int:
     """0 when every row was good, 1 when some were bad. The last line is JSON."""
     accounts, bad_accounts = account_rows(arguments.accounts)
     meters, bad_meters = meter_rows(arguments.meters)
-    async with open_runtime(load()) as runtime:
+    async with open_runtime(load(), beside=True) as runtime:
         imported = await import_places(
             runtime.business({}),
             IMPORTER,

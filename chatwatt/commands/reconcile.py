@@ -36,7 +36,7 @@ async def run(arguments: argparse.Namespace) -> int:
     """0 when everything agrees, 1 when something differs; tickets are open for it."""
     check_out(arguments.out)
     async with AsyncExitStack() as stack:
-        runtime = await stack.enter_async_context(open_runtime(load()))
+        runtime = await stack.enter_async_context(open_runtime(load(), beside=True))
         providers = real_providers(runtime.settings, load_wechat_pay(), runtime.clock, alipay=load_alipay())
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)

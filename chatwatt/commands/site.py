@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """0 when it was done or listed; what is wrong is told as trouble."""
     site = None if arguments.file is None else _read(arguments.file)
-    async with open_runtime(load()) as runtime:
+    async with open_runtime(load(), beside=True) as runtime:
         if site is None:
             for each in await runtime.store.sites.sites():
                 print("\t".join(_row(each)))

@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     """0 with the code as the only line, which holds for an hour and one person; or a line for each role held."""
-    async with open_runtime(load()) as runtime:
+    async with open_runtime(load(), beside=True) as runtime:
         business = runtime.business({})
         if arguments.role is None:
             for row in await rows(business):

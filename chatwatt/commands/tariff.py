@@ -47,7 +47,7 @@ async def run(arguments: argparse.Namespace) -> int:
     except (OSError, UnicodeDecodeError) as error:
         raise Refused("refused.file_unreadable", path=str(arguments.file)) from error
     if arguments.site:
-        async with open_runtime(load()) as runtime:
+        async with open_runtime(load(), beside=True) as runtime:
             return await change(runtime.business({}), arguments.site, plan, arguments.ask, arguments.person)
     for row in rows(plan):
         print("\t".join(row))
