@@ -21,12 +21,15 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-DARK_MS = 60_000
-LIGHT_MS = 30_000
+DARK_MS = 120_000
+LIGHT_MS = 60_000
+SOON_MS = 30_000
+"""Long, for machines that are busy with other things; what is seen ends the wait."""
+expect.set_options(timeout=SOON_MS)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(420),
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 
@@ -75,10 +78,10 @@ async def say(page: Page, user: str, words: str) -> None:
 async def test_dark_paid_and_lit_again(page: Page) -> None:
     """O1, S1: warned, dark, recharged by typing and pressing, one message up to "power is on", and the lamp is lit."""
     tenant = page.locator("#column-tenant-a")
-    await expect(tenant).to_have_attribute("data-power", "on", timeout=10_000)
+    await expect(tenant).to_have_attribute("data-power", "on", timeout=SOON_MS)
     await expect(tenant).to_have_attribute("data-power", "off", timeout=DARK_MS)
     await expect(tenant.locator(".text.warning, .table.warning").first).to_be_visible()
-    await expect(tenant.locator(".text.trouble")).to_be_visible(timeout=10_000)
+    await expect(tenant.locator(".text.trouble")).to_be_visible(timeout=SOON_MS)
     await expect(page.locator("#column-admin [data-tenant=tenant-a]")).to_have_attribute("data-power", "off")
     await say(page, "tenant-a", "充值 50")
     await tenant.get_by_role("button", name="确认充值", exact=True).click()
@@ -93,7 +96,7 @@ async def test_dark_paid_and_lit_again(page: Page) -> None:
 
 
 async def test_the_admin_sees_the_house_and_each_speaks_a_language(page: Page) -> None:
-    """A2, T1: the overview lists every room with its balance; a tenant's chat follows a change of language."""
+    """A2, T1: the overview lists every room with its balance; a tenant's chat follows a change of language; phones."""
     await say(page, "admin", "总览")
     rows = page.locator("#column-admin .list .item")
     await expect(rows).to_have_count(3)
@@ -103,10 +106,11 @@ async def test_the_admin_sees_the_house_and_each_speaks_a_language(page: Page) -
     await expect(page.locator("#column-tenant-a .send")).to_have_text("Send")
     await say(page, "tenant-a", "balance")
     await expect(page.locator("#column-tenant-a .table").last).to_contain_text("Balance")
+    await _a_phone_shows_one_person_at_a_time(page)
 
 
-async def test_a_phone_shows_one_person_at_a_time(page: Page) -> None:
-    """T1: at a phone's width the columns are tabs, a payment code fits, and nothing sticks out sideways."""
+async def _a_phone_shows_one_person_at_a_time(page: Page) -> None:
+    """At a phone's width the columns are tabs, a payment code fits, and nothing sticks out sideways."""
     await page.set_viewport_size({"width": 390, "height": 844})
     await expect(page.locator(".column:visible")).to_have_count(1)
     await page.locator(".tab").nth(1).click()

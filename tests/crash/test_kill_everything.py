@@ -23,7 +23,7 @@ from prepaid.storage.driver import connect
 from prepaid.storage.mongo import open_store
 from tests.fakes.running_demo import RunningDemo, audit, nothing_left, running_demo
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 DRY, RICH, PROTECTED = FLATS
 CREDITED_S_MAX = 60.0

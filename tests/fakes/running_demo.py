@@ -16,7 +16,7 @@ from typing import Any
 from chatwatt.demo.tenant import ScriptedPerson
 from chatwatt.embedded.ports import free_port
 
-START_S_MAX = 60.0
+START_S_MAX = 180.0
 PROGRAM = (sys.executable, "-m", "chatwatt")
 
 
@@ -67,7 +67,7 @@ async def running_demo(data: Path, *options: str, port: int = 0) -> AsyncIterato
 
 
 async def run_program(
-    *words: str, within_s: float = 60, settings: Mapping[str, str] | None = None
+    *words: str, within_s: float = 180, settings: Mapping[str, str] | None = None
 ) -> tuple[int, str, str]:
     """Runs a command to its end: exit code, standard output, standard error."""
     pipe = asyncio.subprocess.PIPE

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.running_demo import audit, nothing_left, run_program
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
 
 @pytest.mark.parametrize("kill_store", [False, True], ids=["calm", "kill-store"])

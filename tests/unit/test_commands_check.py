@@ -16,7 +16,7 @@ from prepaid.domain.metering import Gateway
 from tests.fakes.running_demo import nothing_left, run_program
 
 FIGURES = ("accounts", "entries", "sum", "mismatches", "chain_breaks")
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 async def _listens_nowhere() -> int:

@@ -26,7 +26,7 @@ from prepaid.storage.wakeups import LocalWakeups
 from sandbox.meters import SandboxGateway
 from tests.fakes.bus_worker import until_it
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 PROFILE = "acrel_ddsy1352"
 HOME = Flat(gateway=0, unit=1)

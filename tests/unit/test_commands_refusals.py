@@ -14,7 +14,7 @@ from chatwatt.cli import parser
 from chatwatt.commands import demo
 from tests.fakes.running_demo import nothing_left, run_program
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 STORES = {"CHATWATT_MONGODB_URI": "mongodb://somebody:geheim@127.0.0.1:1/", "CHATWATT_REDIS_URL": "redis://127.0.0.1:1"}
 
@@ -141,3 +141,8 @@ async def test_trouble_is_told_in_chinese_to_who_reads_chinese() -> None:
     code, _, err = await run_program("demo", "--no-browser", "--speed", "0", settings={"LC_ALL": "zh_CN.UTF-8"})
     assert code == 2
     assert "须为" in err
+
+
+def test_a_transcript_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    """A wrong file name is told as such."""
+    assert "none.txt" in _one_sentence(*run("chat", "--script", str(tmp_path / "none.txt")))
