@@ -50,7 +50,7 @@ async def acknowledged(data: Path, _tenant: ScriptedPerson, order_id: str) -> No
 async def credited(_data: Path, tenant: ScriptedPerson, order_id: str) -> None:
     """Dies when the tenant has just been told."""
     stages = {Stage.CREDITED_STILL_ON, Stage.CREDITED}
-    await tenant.sees(lambda part: part.get("thread") == order_id and part["stage"] in stages, within_s=20)
+    await tenant.sees(lambda part: part.get("thread") == order_id and part["stage"] in stages, within_s=60)
 
 
 MOMENTS: tuple[Moment, ...] = (at_once, paid, acknowledged, credited, acknowledged)
@@ -73,7 +73,7 @@ async def test_every_acknowledged_payment_is_credited_once_whenever_we_die(tmp_p
         topups = await _topups(store, RICH)
         assert sorted(entry.delta_micro for entry in topups) == sorted(order["total"] * 10_000 for order in orders)
         assert len({entry.idem for entry in topups}) == len(topups)
-        assert await demo.interrupt(within_s=15) == 0
+        assert await demo.interrupt(within_s=60) == 0
     await nothing_left(tmp_path)
     code, last = await audit(tmp_path)
     assert (code, last["sum"], last["mismatches"], last["chain_breaks"]) == (0, 0, 0, 0)
@@ -99,11 +99,11 @@ async def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
     """F2: SIGINT with pages open ends the demo within 15 s, with code 0, and leaves no process."""
     async with running_demo(tmp_path) as demo, demo.person("admin") as admin, demo.person(RICH.user.id) as tenant:
         await admin.say("总览")
-        await admin.sees(lambda part: part["kind"] == "list", within_s=10)
+        await admin.sees(lambda part: part["kind"] == "list", within_s=60)
         await tenant.say("balance")
-        await tenant.sees(lambda part: part["kind"] == "table", within_s=10)
+        await tenant.sees(lambda part: part["kind"] == "table", within_s=60)
         since = time.monotonic()
-        assert await demo.interrupt(within_s=15) == 0
+        assert await demo.interrupt(within_s=60) == 0
         assert time.monotonic() - since < 15
     await nothing_left(tmp_path)
 
@@ -111,9 +111,9 @@ async def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
 async def _pay(demo: RunningDemo, *, yuan: int, until: Moment, flat: Flat = RICH) -> None:
     async with demo.person(flat.user.id) as tenant:
         await tenant.say(f"recharge {yuan}")
-        asked = await tenant.sees(_asks_for_a_yes, within_s=10)
+        asked = await tenant.sees(_asks_for_a_yes, within_s=60)
         await tenant.press(asked["buttons"][0])
-        code = await tenant.sees(lambda part: part["kind"] == "pay_qr" and f"{yuan}.00" in part["amount"], within_s=10)
+        code = await tenant.sees(lambda part: part["kind"] == "pay_qr" and f"{yuan}.00" in part["amount"], within_s=60)
         await tenant.pay(code["uri"])
         await until(demo.data, tenant, str(code["order_id"]))
 
@@ -189,7 +189,7 @@ async def _provider_says(data: Path, order_id: str, field: str) -> None:
     def says() -> bool:
         return any(order[field] for order in _sandbox_orders(data) if order["out_trade_no"] == order_id)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         # A file tells nobody that it has changed, so it is read over and over for this short while.
         while not says():  # noqa: ASYNC110
             await asyncio.sleep(0)
