@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "reconcile": "reconcile",
     "outbox": "outbox",
     "jobs": "jobs",
+    "report": "report",
     "backup": "backup",
     "restore": "restore",
     "site": "site",

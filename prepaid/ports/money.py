@@ -58,6 +58,10 @@ class Ledger(Protocol):
         """What a statement needs of the entries `first_seq` to `last_seq`, in order, a page at a time."""
         ...
 
+    async def moves(self, account_id: str, seqs: Sequence[int]) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:
+        """(kind, (ledger account, micro-yuan) of each line) of some entries, in order."""
+        ...
+
     def replay(self) -> AsyncIterator[Entry]:
         """Every entry, ordered by (account, seq)."""
         ...

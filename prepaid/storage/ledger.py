@@ -218,6 +218,20 @@ class MongoLedger:
             ]
             yield list(map(_ROW, fields))
 
+    async def moves(self, account_id: str, seqs: Sequence[int]) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:
+        """By their places in the chain, a page at a time."""
+        found: list[tuple[str, Sequence[tuple[str, int]]]] = []
+        for first in range(0, len(seqs), ROWS_A_PAGE):
+            wanted = list(seqs[first : first + ROWS_A_PAGE])
+            query = {"acc": account_id, "seq": {"$in": wanted}}
+            rows = await self._rows.find_list(query, {"_id": 0, "seq": 1, "kind": 1, "lines": 1}, limit=len(wanted))
+            if len(rows) != len(wanted):
+                raise InvariantBroken(f"account {account_id} lacks an entry between {wanted[0]} and {wanted[-1]}")
+            found += [
+                (row["kind"], [(line["a"], int(line["v"])) for line in row["lines"]]) for row in sorted(rows, key=_seq)
+            ]
+        return found
+
     async def replay(self) -> AsyncIterator[Entry]:
         """Every entry, one account in memory at a time."""
         accounts = [row["_id"] async for row in self._entries.aggregate([{"$group": {"_id": "$acc"}}])]

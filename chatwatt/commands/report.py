@@ -1,0 +1,90 @@
+"""`chatwatt report`: a site's month on paper, from the ledger and the registers; the last line is JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.texts import language_for
+from chatwatt import sheets
+from chatwatt.report_sheets import finance_sheets, losses_sheets, usage_sheets
+from chatwatt.settings import load
+from chatwatt.wiring import open_runtime
+from prepaid.domain.access import CLOCK, Actor
+from prepaid.ports import Business
+from prepaid.usecases.finance_report import finance_report
+from prepaid.usecases.usage_report import show_losses, usage_report
+
+Made = tuple[Sequence[sheets.Sheet], dict[str, str | int]]
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declares the command."""
+    parser = commands.add_parser("report", help="a site's month on paper: finance, usage or losses")
+    parser.add_argument("what", choices=sorted(MAKERS), help="finance, usage, or losses of a main meter")
+    parser.add_argument("subject", metavar="SITE", help="the site; for losses the main meter")
+    parser.add_argument("--month", default=None, metavar="M", help="such as 2026-11; default the running one")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write it to FILE.csv or FILE.xlsx as well")
+    parser.set_defaults(run=run)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """0."""
+    sheets.check_out(arguments.out)
+    language = language_for(os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
+    async with open_runtime(load()) as runtime:
+        business = runtime.business({})
+        tables, line = await MAKERS[arguments.what](business, CLOCK, language, arguments.subject, arguments.month)
+    if arguments.out is not None:
+        sheets.write(arguments.out, tables)
+    print(sheets.as_text(tables))
+    print(json.dumps(line))
+    return 0
+
+
+async def make_finance(business: Business, actor: Actor, language: str, site_id: str, month: str | None) -> Made:
+    """Balances and what moved them."""
+    report = await finance_report(business, actor, site_id, month)
+    line: dict[str, str | int] = {
+        "site": report.site_id,
+        "month": report.month,
+        "accounts": len(report.accounts),
+        "opening_micro": report.opening_micro,
+        "closing_micro": report.closing_micro,
+        **{column: report.total(column) for column in report.columns},
+    }
+    return finance_sheets(language, report), line
+
+
+async def make_usage(business: Business, actor: Actor, language: str, site_id: str, month: str | None) -> Made:
+    """Energy, ranked and compared."""
+    report = await usage_report(business, actor, site_id, month)
+    line: dict[str, str | int] = {
+        "site": report.site_id,
+        "month": report.month,
+        "accounts": len(report.ranks),
+        "energy_wh": report.energy_wh,
+        "amount_micro": report.amount_micro,
+    }
+    return usage_sheets(language, report), line
+
+
+async def make_losses(business: Business, actor: Actor, language: str, meter_id: str, month: str | None) -> Made:
+    """A main meter against those behind it."""
+    wanted = month or f"{business.clock.now():%Y-%m}"
+    report = await show_losses(business, actor, meter_id, wanted)
+    line: dict[str, str | int] = {
+        "meter": report.main_meter_id,
+        "month": report.month,
+        "main_wh": report.main_wh,
+        "loss_wh": report.loss_wh,
+        "loss_permille": report.loss_permille,
+        "silent": len(report.silent),
+    }
+    return losses_sheets(language, report), line
+
+
+MAKERS = {"finance": make_finance, "usage": make_usage, "losses": make_losses}
