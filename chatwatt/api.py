@@ -45,8 +45,10 @@ class SharedLimiter:
 
 
 @asynccontextmanager
-async def open_api(runtime: Runtime, business: Business, stop: asyncio.Event) -> AsyncIterator[Parts | None]:
-    """The parts while the program runs; None without a key, which turns the door off.
+async def open_api(
+    runtime: Runtime, business: Business, stop: asyncio.Event, *, payer_url: str = ""
+) -> AsyncIterator[Parts | None]:
+    """The parts while the program runs; None without a key, which turns the door off. `payer_url` as in `Parts`.
 
     Raises `Refused("refused.mini_half")` for an app id without its secret.
     """
@@ -68,5 +70,6 @@ async def open_api(runtime: Runtime, business: Business, stop: asyncio.Event) ->
             public_url=settings.public_url,
             origins=frozenset(settings.api_origins),
             trusted_proxies=settings.trusted_proxies,
+            payer_url=payer_url,
             stopping=stop,
         )

@@ -65,6 +65,8 @@ class House:
     routes: Iterable[web.AbstractRouteDef] = ()
     """Routes of a door that only some programs open, such as the demonstration's chat page."""
     senders: Mapping[str, Sender] = field(default_factory=dict)
+    payer_url: str = ""
+    """Where a demonstration pays a code without a phone."""
 
 
 @asynccontextmanager
@@ -106,7 +108,7 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
         routes += channel.routes()
     jobs = [inbox.job(business), outbox.job(business, house.senders), outbox.bulk_job(business, house.senders)]
     async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(open_api(runtime, business, stop))
+        parts = await stack.enter_async_context(open_api(runtime, business, stop, payer_url=house.payer_url))
         routes += [*api.routes(parts), *payment_page.routes(parts)] if parts is not None else []
         bound = await stack.enter_async_context(serve(routes, host=runtime.settings.host, port=port))
         group = await stack.enter_async_context(asyncio.TaskGroup())

@@ -58,5 +58,7 @@ class Parts:
     """Pages elsewhere that may call from a browser."""
     trusted_proxies: int = 0
     """How many proxies of ours stand before the door: an address is believed from the outermost of them only."""
+    payer_url: str = ""
+    """In a demonstration: where a code is paid without a phone; `{uri}` in it is the code."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the program ends: whoever waits for news is answered at once."""

@@ -43,6 +43,7 @@ WORDS: Final = (
     "pay.scan.other",
     "pay.in_wechat",
     "pay.open",
+    "pay.sandbox",
     "pay.other_way",
     "pay.offline",
     "pay.asking",
@@ -99,7 +100,7 @@ class _Page:
         if progress is not None and progress.order.state not in {*OPEN, OrderState.EXPIRED}:
             return _begun(words, language, progress)
         view = await look_at_pay_link(self._parts.business, token)
-        return _open(words, language, token, view)
+        return {**_open(words, language, token, view), "payer_url": self._parts.payer_url}
 
 
 def _open(words: Words, language: str, token: str, view: PayLinkView) -> dict[str, object]:

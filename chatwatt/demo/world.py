@@ -28,6 +28,7 @@ from sandbox.wechat_pay import SandboxWeChatPay
 
 START_S_MAX: Final = 30.0
 PAY_S_MAX: Final = 10.0
+PAYER: Final = "/payer?code_url={uri}"
 
 Say = Callable[[str], None]
 
@@ -91,7 +92,7 @@ async def _run(
 
         page = BrowserChannel(house.conversation, [*(f.user for f in FLATS), ADMIN], status=_status(house), pay=pay)
         senders = {**house.senders, CHANNEL: NoticeSender(page)}
-        opened = replace(house, routes=page.routes(), senders=senders)
+        opened = replace(house, routes=page.routes(), senders=senders, payer_url=payments.base_url + PAYER)
         say("parts")
         async with _parts(opened, page, port):
             yield World(runtime=runtime, house=opened, gateway=gateway, payments=payments, url=f"{url}/chat", pay=pay)

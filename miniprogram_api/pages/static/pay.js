@@ -119,6 +119,13 @@ function show(payment, provider) {
     link.textContent = words.open;
     location.assign(payment.open_url);
   }
+  if (payment.code_uri && state.payer_url) {
+    link.href = state.payer_url.replace("{uri}", encodeURIComponent(payment.code_uri));
+    link.textContent = words.sandbox;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    link.hidden = false;
+  }
   code.hidden = false;
   const back = find(".back");
   back.textContent = words.other_way;
