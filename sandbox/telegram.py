@@ -32,7 +32,7 @@ TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"  # noqa: S105  the docum
 BOT = {"id": 110201543, "is_bot": True, "first_name": "chatwatt", "username": "chatwatt_bot"}
 WEBHOOK_TRIES = 20
 WEBHOOK_RETRY_S = 0.05
-_SENDS = ("sendMessage", "sendPhoto", "editMessageText")
+_SENDS = ("sendMessage", "sendPhoto", "sendDocument", "editMessageText")
 
 
 @dataclass(slots=True)
@@ -293,6 +293,13 @@ class TelegramSandbox:
             raise bad_request("IMAGE_PROCESS_FAILED")
         text = check_text(params, "caption", CAPTION_CHARS) if "caption" in params else ""
         return await self._show(params, text, photo=photo)
+
+    async def _sendDocument(self, params: dict[str, Any]) -> Any:  # noqa: N802  named as in the Bot API
+        document = params.get("document")
+        if not isinstance(document, bytes) or not document:
+            raise bad_request("file must be non-empty")
+        text = check_text(params, "caption", CAPTION_CHARS) if "caption" in params else ""
+        return await self._show(params, text, photo=document)
 
     async def _show(self, params: dict[str, Any], text: str, *, photo: bytes | None) -> dict[str, Any]:
         screen = self._screens[_whole(params, "chat_id")]

@@ -1,7 +1,7 @@
 """Puts rendered messages on a Telegram screen: new ones, or in place of those that a reference names.
 
-A reference is "12,13+14": the ids of the texts, then those of the QR photographs. When a thread moves on, its texts are
-edited and a QR code that is no longer to be paid is taken away.
+A reference is "12,13+14": the ids of the texts, then those of photographs and documents. When a thread moves on, its
+texts are edited and a QR code that is no longer to be paid is taken away.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import segno
 import structlog
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions
 from telegram import Message as Sent
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
@@ -24,7 +24,8 @@ from bot.channels.telegram_bot import QuietBot
 from bot.channels.telegram_pace import Pace
 from bot.channels.telegram_request import Flooded
 from bot.channels.telegram_trouble import is_unchanged, is_uneditable, trouble_of
-from bot.conversations.parts import Part, PayQR
+from bot.conversations.parts import Chart, File, Part, PayQR
+from bot.rendering.charts import png
 from bot.rendering.telegram_html import Message, render
 from prepaid.domain.errors import Trouble, TryAgain
 
@@ -101,8 +102,8 @@ class Screens:
         for place, message in enumerate(render(parts)):
             known = old.texts[place] if place < len(old.texts) else None
             texts.append(await self._put(chat, message, known, bulk=bulk))
-        codes = [part for part in parts if isinstance(part, PayQR)]
-        photos = old.photos if len(codes) == len(old.photos) else await self._photos(chat, codes, bulk=bulk)
+        extras = [part for part in parts if isinstance(part, PayQR | Chart | File)]
+        photos = old.photos if len(extras) == len(old.photos) else await self._extras(chat, extras, bulk=bulk)
         await self._take_away(chat, {*old.texts, *old.photos} - {*texts, *photos})
         return Reference(tuple(texts), photos)
 
@@ -120,14 +121,21 @@ class Screens:
         sent = await self._paced(chat, lambda: self._send(chat, message), bulk=bulk)
         return sent.message_id
 
-    async def _photos(self, chat: str, codes: Sequence[PayQR], *, bulk: bool) -> tuple[int, ...]:
-        photos: list[int] = []
-        for code in codes:
-            picture = await asyncio.to_thread(qr_png, code.uri)
-            send = partial(self._bot.send_photo, chat, picture, caption=f"{code.caption} {code.amount}")
-            sent = await self._paced(chat, send, bulk=bulk)
-            photos.append(sent.message_id)
-        return tuple(photos)
+    async def _extras(self, chat: str, extras: Sequence[PayQR | Chart | File], *, bulk: bool) -> tuple[int, ...]:
+        return tuple([await self._extra(chat, extra, bulk=bulk) for extra in extras])
+
+    async def _extra(self, chat: str, extra: PayQR | Chart | File, *, bulk: bool) -> int:
+        """What takes a message of its own: a code or a chart as a photograph, a file as a document."""
+        send: Callable[[], Awaitable[Sent]]
+        if isinstance(extra, File):
+            document = InputFile(extra.content(), filename=extra.name)
+            send = partial(self._bot.send_document, chat, document, caption=extra.caption or None)
+        elif isinstance(extra, Chart):
+            send = partial(self._bot.send_photo, chat, await asyncio.to_thread(png, extra), caption=extra.title)
+        else:
+            picture = await asyncio.to_thread(qr_png, extra.uri)
+            send = partial(self._bot.send_photo, chat, picture, caption=f"{extra.caption} {extra.amount}")
+        return (await self._paced(chat, send, bulk=bulk)).message_id
 
     async def _take_away(self, chat: str, ids: set[int]) -> None:
         for message_id in sorted(ids):

@@ -21,14 +21,6 @@ class ShowBalance(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowUsage(Effect):
-    """Energy of the last hours."""
-
-    account_id: str
-    hours: int = 24
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowHistory(Effect):
     """The latest entries of the ledger."""
 

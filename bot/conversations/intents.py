@@ -40,18 +40,6 @@ _BASIC: tuple[Intent, ...] = (
         ),
     ),
     Intent(
-        name="usage",
-        audience=Audience.TENANT,
-        commands=("usage", "用电量", "用电"),
-        phrases=(
-            rf"{_MY}(?:查询|查|看看|看)?(?P<arg>今天|今日|本周|这周|最近)?的?(?:用电量?|用了多少电|耗电量?|电量)(?:多少|查询)?",
-            r"(?:show |see )?(?:my )?(?P<arg>today's |this week's |weekly |daily )?(?:usage|consumption)",
-            r"how much (?:power |electricity )?(?:did|have) i used?(?: (?P<arg>today|this week))?",
-            r"(?:usage|consumption) (?P<arg>today|this week)",
-        ),
-        wants=Wants.HOURS,
-    ),
-    Intent(
         name="recharge",
         audience=Audience.TENANT,
         commands=("recharge", "topup", "pay", "充值", "缴费", "交电费", "充电费"),

@@ -19,7 +19,6 @@ from bot.conversations.effects import (
     ShowBalance,
     ShowHistory,
     ShowOverview,
-    ShowUsage,
 )
 from bot.conversations.inbound import Turn
 from bot.conversations.intents import offered
@@ -32,9 +31,7 @@ from prepaid.domain.errors import Refused
 from prepaid.domain.orders import MAX_TOPUP_FEN, MIN_TOPUP_FEN, check_amount
 
 READY_YUAN = (20, 50, 100, 200)
-DAY_H, WEEK_H = 24, 168
 MOST_DIGITS = 9
-_WEEK_WORDS = re.compile(r"week|本周|这周|168|7")
 _BARE_CODE = re.compile(r"(?=.*[2-9])[2-9A-HJ-NP-Z]{8}")
 _ENGLISH = re.compile(r"en|english|英文|英语")
 _CHINESE = re.compile(r"zh|chinese|中文|汉语")
@@ -194,14 +191,9 @@ def _accounts(turn: Turn, session: Session, argument: str) -> Reply:
     return Reply(session=session, effects=(ListAccounts(),))
 
 
-def _hours(argument: str) -> int:
-    return WEEK_H if _WEEK_WORDS.search(argument) else DAY_H
-
-
-_AFTER_CHOICE = frozenset({"balance", "usage", "recharge", "history", "unbind"})
+_AFTER_CHOICE = frozenset({"balance", "recharge", "history", "unbind"})
 _BASIC: dict[str, Opening] = {
     "balance": for_account("balance", lambda account, _: ShowBalance(account_id=account)),
-    "usage": for_account("usage", lambda account, argument: ShowUsage(account_id=account, hours=_hours(argument))),
     "history": for_account("history", lambda account, _: ShowHistory(account_id=account)),
     "unbind": for_account("unbind", lambda account, _: ConfirmUnbind(account_id=account)),
     "recharge": _recharge,

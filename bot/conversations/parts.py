@@ -6,6 +6,7 @@ A button's action is at most 64 bytes of ASCII, because that is what the tightes
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
@@ -13,6 +14,8 @@ from typing import Any, cast
 
 from prepaid.domain.errors import InvariantBroken
 
+MAX_FILE_BYTES = 1024 * 1024
+"""A statement of a month is far below; every channel takes this much."""
 MAX_ACTION_BYTES = 64
 """Telegram, callback_data: 1-64 bytes."""
 
@@ -76,6 +79,10 @@ class Point:
     label: str
     value: int
     text: str
+    before: int = 0
+    """The same place in the period before."""
+    line_micro: int = 0
+    """What it cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +92,34 @@ class Chart:
     title: str
     points: tuple[Point, ...]
     summary: str = ""
+    unit: str = ""
+    scale: int = 1000
+    """How much of the integer unit makes one of `unit`."""
+    line_name: str = ""
+    """What the line of money shows; empty: there is no line."""
+    before_name: str = ""
+    """The period that is compared with; empty: none is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file to keep: `data` is its content in base64, so that the part stays plain JSON data."""
+
+    name: str
+    media_type: str
+    data: str
+    caption: str = ""
+
+    def content(self) -> bytes:
+        """The bytes."""
+        return b64decode(self.data)
+
+
+def make_file(name: str, media_type: str, content: bytes, caption: str = "") -> File:
+    """A file part of at most `MAX_FILE_BYTES`; more is a bug of whoever made it."""
+    if len(content) > MAX_FILE_BYTES:
+        raise InvariantBroken(f"a file part of {len(content)} bytes")
+    return File(name=name, media_type=media_type, data=b64encode(content).decode(), caption=caption)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,12 +197,13 @@ class List:
     hint: str = ""
 
 
-Part = Text | KeyValueTable | Chart | Buttons | PayQR | ProgressThread | List
+Part = Text | KeyValueTable | Chart | File | Buttons | PayQR | ProgressThread | List
 
 KINDS: Mapping[str, type[Part]] = {
     "text": Text,
     "table": KeyValueTable,
     "chart": Chart,
+    "file": File,
     "buttons": Buttons,
     "pay_qr": PayQR,
     "thread": ProgressThread,

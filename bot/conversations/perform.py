@@ -18,7 +18,6 @@ from prepaid.usecases.overview import overview
 from prepaid.usecases.set_language import set_language
 from prepaid.usecases.show_balance import my_accounts, show_balance
 from prepaid.usecases.show_history import show_history
-from prepaid.usecases.show_usage import show_usage
 from prepaid.usecases.start_topup import start_topup
 from prepaid.usecases.switch_supply import switch_supply
 
@@ -47,7 +46,6 @@ _BASIC: dict[type[do.Effect], Performer] = {
     do.ShowBalance: lambda e, on: show_balance(on.business, on.actor, e.account_id),
     do.ConfirmTopUp: lambda e, on: show_balance(on.business, on.actor, e.account_id),
     do.ConfirmUnbind: lambda e, on: show_balance(on.business, on.actor, e.account_id),
-    do.ShowUsage: lambda e, on: show_usage(on.business, on.actor, e.account_id, hours=e.hours),
     do.ShowHistory: lambda e, on: show_history(on.business, on.actor, e.account_id, limit=10),
     do.ListAccounts: lambda _, on: my_accounts(on.business, on.actor),
     do.StartTopUp: lambda e, on: start_topup(

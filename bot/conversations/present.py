@@ -18,7 +18,6 @@ from prepaid.domain.errors import Refused, Trouble
 _WRONG_AMOUNT = frozenset({"refused.amount_range", "refused.amount_unreadable"})
 _BASIC: dict[type[do.Effect], Presenter] = {
     do.ShowBalance: present_tenant.balance,
-    do.ShowUsage: present_tenant.usage,
     do.ShowHistory: present_tenant.history,
     do.ListAccounts: present_tenant.accounts,
     do.ConfirmTopUp: present_tenant.confirm_topup,

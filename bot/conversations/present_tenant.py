@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from bot.conversations import flows, openings
 from bot.conversations.effects import (
@@ -17,12 +14,11 @@ from bot.conversations.effects import (
     SetLanguage,
     ShowBalance,
     ShowHistory,
-    ShowUsage,
     StartTopUp,
     UnbindChat,
 )
 from bot.conversations.inbound import Turn
-from bot.conversations.parts import Chart, Item, KeyValueTable, List, Look, Part, Point, Row, Tone
+from bot.conversations.parts import Item, KeyValueTable, List, Look, Part, Row, Tone
 from bot.conversations.pay_by import choose_provider
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
@@ -32,13 +28,10 @@ from bot.texts import text
 from prepaid.domain.access import Grant
 from prepaid.domain.accounts import Account
 from prepaid.domain.ledger import Entry
-from prepaid.domain.metering import Usage
 from prepaid.domain.money import micro_from_fen
 from prepaid.domain.notices import Stage
 from prepaid.domain.orders import Order, OrderState
-from prepaid.usecases.views import AccountLine, BalanceView, UsageView
-
-HOURLY_UP_TO_H = 48
+from prepaid.usecases.views import AccountLine, BalanceView
 
 
 def balance(effect: ShowBalance, value: BalanceView, turn: Turn, session: Session) -> Reply:
@@ -87,32 +80,6 @@ def _balance_rows(language: str, value: BalanceView) -> tuple[Row, ...]:
         words = text(language, key, rule=value.spared_rule, until=value.spared_until, time_zone=value.site_time_zone)
         rows.append(Row(label=text(language, "row.spared"), value=words))
     return tuple(rows)
-
-
-def usage(effect: ShowUsage, value: UsageView, turn: Turn, session: Session) -> Reply:
-    """A bar for each hour, or for each day of a longer span."""
-    language = turn.actor.language
-    hourly = effect.hours <= HOURLY_UP_TO_H
-    title = text(language, "usage.title" if hourly else "usage.title_days", label=value.label)
-    if not value.hours:
-        return Reply(session=session, parts=(say(language, "usage.none", label=value.label),))
-    points = _points(value.hours, value.site_time_zone, hourly=hourly)
-    summary = text(language, "usage.summary", total_wh=value.total_wh, total_micro=value.total_micro)
-    other = press(language, "button.week", "usage:168") if hourly else press(language, "button.day", "usage:24")
-    more = choose(text(language, "usage.prompt"), language, other, press(language, "intent.balance", "balance"))
-    return Reply(session=session, parts=(Chart(title=title, points=points, summary=summary), more))
-
-
-def _points(hours: Sequence[Usage], zone: str, *, hourly: bool) -> tuple[Point, ...]:
-    sums: dict[datetime, int] = defaultdict(int)
-    for each in hours:
-        local = each.start.astimezone(ZoneInfo(zone))
-        sums[local if hourly else local.replace(hour=0, minute=0, second=0, microsecond=0)] += each.energy_wh
-    shape = "%H" if hourly else "%m-%d"
-    # Thousandths are exact here: Wh are integers and one kWh has a thousand of them.
-    return tuple(
-        Point(label=f"{at:{shape}}", value=wh, text=f"{wh // 1000}.{wh % 1000 // 10:02d}") for at, wh in sums.items()
-    )
 
 
 def history(effect: ShowHistory, value: Sequence[Entry], turn: Turn, session: Session) -> Reply:

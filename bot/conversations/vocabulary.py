@@ -22,7 +22,6 @@ class Wants(StrEnum):
     CODE = "code"
     ROOM = "room"
     LANGUAGE = "language"
-    HOURS = "hours"
     PAGE = "page"
     ACCOUNT = "account"
     LINE = "line"

@@ -10,6 +10,7 @@ from bot.conversations.parts import (
     Button,
     Buttons,
     Chart,
+    File,
     KeyValueTable,
     List,
     Part,
@@ -55,6 +56,12 @@ def _(part: Chart, numbers: Iterator[int]) -> Iterable[str]:
 
 
 @_lines.register
+def _(part: File, numbers: Iterator[int]) -> Iterable[str]:
+    del numbers
+    return _some(file_line(part))
+
+
+@_lines.register
 def _(part: Buttons, numbers: Iterator[int]) -> Iterable[str]:
     return _some(part.prompt, *_numbered(part.buttons, numbers), part.hint)
 
@@ -84,6 +91,11 @@ def chart_lines(chart: Chart) -> list[str]:
         first, last = chart.points[0].label, chart.points[-1].label
         ends = first + " " * max(1, len(bars) - len(first) - len(last)) + last if len(chart.points) > 1 else first
     return _some(chart.title, f"▕{bars}▏" if bars else "", f" {ends}" if ends else "", chart.summary)
+
+
+def file_line(part: File) -> str:
+    """Where a file cannot be handed over, what it is."""
+    return f"{part.caption} ({part.name})" if part.caption else part.name
 
 
 def thread_lines(thread: ProgressThread) -> list[str]:

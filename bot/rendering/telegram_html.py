@@ -11,6 +11,7 @@ from bot.conversations.parts import (
     Button,
     Buttons,
     Chart,
+    File,
     KeyValueTable,
     List,
     Part,
@@ -21,10 +22,10 @@ from bot.conversations.parts import (
     pressable,
 )
 from bot.rendering.capabilities import Capabilities, Charts, Means, split_lines
-from bot.rendering.lines import chart_lines, item_line
+from bot.rendering.lines import item_line
 from prepaid.domain.errors import InvariantBroken
 
-CAPABILITIES = Capabilities(buttons=Means.INLINE, charts=Charts.BLOCKS, edits=True, qr_image=False, max_chars=4096)
+CAPABILITIES = Capabilities(buttons=Means.INLINE, charts=Charts.DRAWN, edits=True, qr_image=False, max_chars=4096)
 """Telegram, sendMessage: 1-4096 characters after entities are parsed."""
 ROW_CHARS = 24
 """Two short labels share a row on a phone, long ones do not."""
@@ -101,11 +102,14 @@ def _(part: PayQR) -> str:
 
 
 @_html.register
+def _(part: File) -> str:
+    del part
+    return ""  # It goes out as a document of its own.
+
+
+@_html.register
 def _(chart: Chart) -> str:
-    title, *rest = chart_lines(chart) or [""]
-    if chart.summary and rest:
-        return _join(_bold(title), f"<pre>{_plain(chr(10).join(rest[:-1]))}</pre>", _plain(rest[-1]))
-    return _join(_bold(title), _plain("\n".join(rest)))
+    return _join(_bold(chart.title), _plain(chart.summary))  # The bars go out as a photograph.
 
 
 @_html.register

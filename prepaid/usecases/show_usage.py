@@ -16,7 +16,7 @@ from prepaid.usecases.authorize import reach_account, site_of
 from prepaid.usecases.prices import counted_before, pricer_of
 from prepaid.usecases.views import UsageView
 
-MOST_HOURS = 24 * 31
+MOST_HOURS = 24 * 62
 HOUR = timedelta(hours=1)
 
 

@@ -17,8 +17,8 @@ from prepaid.usecases.show_statement import show_statement
 from prepaid.usecases.show_usage import show_usage
 from prepaid.usecases.views import UsageView
 
-MOST_DAYS = 31
-MOST_MONTHS = 13
+MOST_DAYS = 62
+MOST_MONTHS = 25
 
 
 async def show_usage_by_day(business: Business, actor: Actor, account_id: str, *, days: int) -> UsageView:

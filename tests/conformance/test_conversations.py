@@ -20,7 +20,6 @@ GOLDEN = Path(__file__).parent / "transcripts"
 SCRIPTS: dict[str, Script] = {
     **scripts(),
     "balance": (("anna", "余额"), ("ben", "how much do I have left?")),
-    "usage": (("anna", "今天用电"), ("ben", "this week's usage")),
     "recharge": (
         ("anna", "充值"),
         ("anna", "多多"),

@@ -92,6 +92,22 @@ async def test_a_tenant_binds_looks_and_pays_in_one_thread(house: House) -> None
     assert all(message.photo is None for message in tenant.screen.newest())
 
 
+async def test_use_comes_as_a_picture_and_the_bill_as_a_file(house: House) -> None:
+    """T1: the chart is a photograph, the month's lines are a document that a spreadsheet opens."""
+    tenant = house.tenant
+    await bind(house)
+    await house.building.read(1, 10_000)
+    await house.building.read(1, 12_500, advance_s=3_600)
+    await tenant.say("/usage")
+    chart = await tenant.wait_message(lambda m: m.photo is not None)
+    assert "101" in chart.text
+    await tenant.say("monthly bill")
+    bill = await tenant.wait_message(lambda m: "Balance after" in m.text)
+    await tenant.press(next(label for label in bill.labels if "Excel" in label))
+    sheet = await tenant.wait_message(lambda m: m.photo is not None and m.photo.startswith(b"PK"))
+    assert "101" in sheet.text
+
+
 async def pay(house: House, order_id: str) -> None:
     """The provider says that the order was paid, and the money is credited."""
     building = house.building

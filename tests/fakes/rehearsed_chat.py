@@ -309,7 +309,6 @@ _STAGE: dict[type[do.Effect], Callable[[RehearsedChat, str, Any], Any]] = {
     do.ShowBalance: lambda stage, _, e: stage.balance(e.account_id),
     do.ConfirmTopUp: lambda stage, _, e: stage.balance(e.account_id),
     do.ConfirmUnbind: lambda stage, _, e: stage.balance(e.account_id),
-    do.ShowUsage: lambda stage, _, e: stage.usage(e.account_id, e.hours),
     do.ShowHistory: lambda stage, _, e: stage.history(e.account_id),
     do.ListAccounts: lambda stage, user, _: stage.lines(user),
     do.StartTopUp: lambda stage, user, e: stage.order(user, e),

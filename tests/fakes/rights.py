@@ -88,7 +88,6 @@ def free(intents: str, act: Act, may: Iterable[Who]) -> Right:
 
 BASIC: tuple[Right, ...] = (
     right("balance use", lambda on: do.ShowBalance(account_id=on.account_id), SEES),
-    right("usage", lambda on: do.ShowUsage(account_id=on.account_id), SEES),
     right("history", lambda on: do.ShowHistory(account_id=on.account_id), SEES),
     right("recharge", lambda on: do.ConfirmTopUp(account_id=on.account_id, amount_fen=1_000), SEES),
     right("recharge", lambda on: do.StartTopUp(account_id=on.account_id, label="", amount_fen=1_000), TENANT),

@@ -141,7 +141,14 @@ function list(part, on) {
   return node;
 }
 
-const DRAW = { text, table, chart, buttons, pay_qr: payQr, thread, list };
+function file(part) {
+  const node = el("a", "file", part.caption ? `${part.caption} · ${part.name}` : part.name);
+  node.download = part.name;
+  node.href = `data:${part.media_type};base64,${part.data}`;
+  return node;
+}
+
+const DRAW = { text, table, chart, file, buttons, pay_qr: payQr, thread, list };
 
 export function draw(part, on) {
   return (DRAW[part.kind] || text)(part, on);

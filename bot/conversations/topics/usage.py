@@ -1,0 +1,114 @@
+"""Use by hour, day or month as a picture, with what it cost and the period before (T1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from bot.conversations.effects import Effect
+from bot.conversations.inbound import Turn
+from bot.conversations.openings import account_action, for_account
+from bot.conversations.parts import Chart, Point
+from bot.conversations.reply import Reply, choose, press, say
+from bot.conversations.session import Session
+from bot.conversations.topic import Topic
+from bot.conversations.vocabulary import Audience, Intent, Wants
+from bot.texts import text
+from prepaid.usecases.compare_usage import ComparedUsage, Period, compare_usage
+
+_WORDS: Mapping[Period, re.Pattern[str]] = {
+    Period.YEAR: re.compile(r"year|年|12"),
+    Period.MONTH: re.compile(r"month|月|30"),
+    Period.WEEK: re.compile(r"week|周|星期|礼拜|168|7"),
+}
+_SHAPES: Mapping[Period, str] = {
+    Period.DAY: "%H",
+    Period.WEEK: "%m-%d",
+    Period.MONTH: "%m-%d",
+    Period.YEAR: "%Y-%m",
+}
+_MY = r"(?:帮我|请|我要|我想|给我)?"
+_WHEN = r"(?P<arg>今天|今日|昨天|本周|这周|最近|近?一周|本月|这个月|近?一个?月|今年|近?一年|每[天周月]|[年月周日])"
+
+
+_OF = r"(?P<arg>today's|this (?:week|month|year)'s|daily|weekly|monthly|yearly)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowUsage(Effect):
+    """One period and the one before it."""
+
+    account_id: str
+    period: Period = Period.DAY
+
+
+def _period(argument: str) -> Period:
+    return next((period for period, words in _WORDS.items() if words.search(argument)), Period.DAY)
+
+
+def _shown(effect: ShowUsage, value: ComparedUsage, turn: Turn, session: Session) -> Reply:
+    language = turn.actor.language
+    if not value.known:
+        return Reply(session=session, parts=(say(language, "usage.none", label=value.label),))
+    others = [period for period in Period if period is not value.period]
+    buttons = [
+        press(language, f"button.{period}", account_action(effect.account_id, "usage", period)) for period in others
+    ]
+    prompt = choose(text(language, "usage.prompt"), language, *buttons)
+    return Reply(session=session, parts=(usage_chart(language, value), prompt))
+
+
+def usage_chart(language: str, value: ComparedUsage) -> Chart:
+    """The chart of a period, in words of one language."""
+    zone, shape = ZoneInfo(value.site_time_zone), _SHAPES[value.period]
+    # Thousandths are exact here: Wh are integers and one kWh has a thousand of them.
+    points = tuple(
+        Point(
+            label=f"{slot.start.astimezone(zone):{shape}}",
+            value=slot.energy_wh,
+            text=f"{slot.energy_wh // 1000}.{slot.energy_wh % 1000 // 10:02d}",
+            before=slot.before_wh,
+            line_micro=slot.amount_micro,
+        )
+        for slot in value.slots
+    )
+    return Chart(
+        title=text(language, f"usage.title.{value.period}", label=value.label),
+        points=points,
+        summary=_summary(language, value),
+        unit=text(language, "usage.unit"),
+        line_name=text(language, "usage.cost"),
+        before_name=text(language, f"usage.before.{value.period}") if value.before_wh else "",
+    )
+
+
+def _summary(language: str, value: ComparedUsage) -> str:
+    figures = {"total_wh": value.total_wh, "total_micro": value.total_micro, "before_wh": value.before_wh}
+    if not value.before_wh:
+        return text(language, "usage.summary", **figures)
+    percent = (value.total_wh - value.before_wh) * 100 // value.before_wh
+    return text(language, "usage.compared", percent=f"{percent:+d}", **figures)
+
+
+TOPIC = Topic(
+    intents=(
+        Intent(
+            name="usage",
+            audience=Audience.TENANT,
+            commands=("usage", "用电量", "用电"),
+            phrases=(
+                rf"{_MY}(?:查询|查|看看|看)?{_WHEN}?的?(?:用电量?|用了多少电|耗电量?|电量)(?:多少|查询|对比|图)?",
+                rf"(?:show |see )?(?:my )?(?:{_OF} )?(?:usage|consumption)",
+                r"how much (?:power |electricity )?(?:did|have) i used?(?: (?P<arg>today|this (?:week|month|year)))?",
+                r"(?:usage|consumption) (?P<arg>today|(?:this |by )?(?:day|week|month|year))",
+            ),
+            wants=Wants.PERIOD,
+        ),
+    ),
+    openings={"usage": for_account("usage", lambda a, argument: ShowUsage(account_id=a, period=_period(argument)))},
+    after_choice=frozenset({"usage"}),
+    performers={ShowUsage: lambda e, on: compare_usage(on.business, on.actor, e.account_id, period=e.period)},
+    presenters={ShowUsage: _shown},
+)

@@ -1,0 +1,52 @@
+"""Use on the stage: the same load each day, a little less the time before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from bot.conversations.topics.usage import ShowUsage
+from prepaid.usecases.compare_usage import SLOTS, ComparedUsage, Period, Slot
+from tests.fakes.rights import SEES, right
+
+STEP = {
+    Period.DAY: timedelta(hours=1),
+    Period.WEEK: timedelta(days=1),
+    Period.MONTH: timedelta(days=1),
+    Period.YEAR: timedelta(days=30),
+}
+
+
+def used(stage: Any, account_id: str, period: Period) -> ComparedUsage:
+    """What one account of the stage used."""
+    count = SLOTS[period]
+    loads = [line.energy_wh for line in stage.usage(account_id, 24).hours]
+    times = 1 if period is Period.DAY else 300 if period is Period.YEAR else 20
+    last = stage.now.replace(minute=0)
+    slots = tuple(
+        Slot(
+            start=last - STEP[period] * (count - 1 - place),
+            energy_wh=loads[place % 24] * times,
+            amount_micro=loads[place % 24] * times * 528,
+            before_wh=loads[(place + 1) % 24] * times * 4 // 5,
+        )
+        for place in range(count)
+    )
+    return ComparedUsage(
+        account_id=account_id,
+        label=stage.rooms[account_id].label,
+        site_time_zone="Asia/Shanghai",
+        period=period,
+        slots=slots,
+        known=True,
+    )
+
+
+ANSWERS = {ShowUsage: lambda stage, _, e: used(stage, e.account_id, e.period)}
+SCRIPTS = {
+    "usage": (("anna", "今天用电"), ("anna", "本月用电量"), ("ben", "this week's usage"), ("ben", "usage by year"))
+}
+RIGHTS = (
+    right("usage", lambda on: ShowUsage(account_id=on.account_id), SEES),
+    right("usage", lambda on: ShowUsage(account_id=on.account_id, period=Period.YEAR), SEES),
+)

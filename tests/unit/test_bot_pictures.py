@@ -1,0 +1,93 @@
+"""Pictures and files: a chart is drawn from its numbers alone, and no cell of a sheet ever runs."""
+
+from __future__ import annotations
+
+import io
+import struct
+from decimal import Decimal
+from xml.etree import ElementTree as ET
+
+import pytest
+from python_calamine import CalamineWorkbook
+
+from bot.conversations.parts import MAX_FILE_BYTES, Chart, Point, make_file
+from bot.conversations.topics.usage import usage_chart
+from bot.rendering.charts import HEIGHT, WIDTH, ZOOM, png, svg, top_of
+from bot.rendering.sheets import csv_bytes, xlsx_bytes
+from prepaid.domain.errors import InvariantBroken
+from prepaid.usecases.compare_usage import SLOTS, Period
+from tests.fakes.rehearsed.usage import used
+from tests.fakes.rehearsed_chat import RehearsedChat
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("period", list(Period))
+def test_every_period_has_a_bar_for_each_slot_and_one_line(period: Period, language: str) -> None:
+    """T1: bars of the period and of the one before, a line of money through every slot, the words in the language."""
+    chart = usage_chart(language, used(RehearsedChat(), "a101", period))
+    drawn = ET.fromstring(svg(chart))  # noqa: S314 - our own text
+    bars = [rect for rect in drawn.iter(f"{SVG}rect") if rect.get("rx") == "2" and rect.get("height") != "12"]
+    assert len(bars) == 2 * SLOTS[period]
+    line = drawn.find(f"{SVG}polyline")
+    assert line is not None
+    assert len((line.get("points") or "").split()) == SLOTS[period]
+    words = [text.text or "" for text in drawn.iter(f"{SVG}text")]
+    assert {chart.title, chart.summary, chart.line_name, chart.before_name} <= set(words)
+    assert all(float(bar.get("y", "0")) >= 0 for bar in bars)
+
+
+def test_the_picture_is_a_png_of_the_right_size() -> None:
+    """A picture that every channel takes, and the same chart is drawn once."""
+    chart = usage_chart("zh", used(RehearsedChat(), "a101", Period.WEEK))
+    picture = png(chart)
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", picture[16:24]) == (WIDTH * ZOOM, HEIGHT * ZOOM)
+    assert png(chart) is picture
+
+
+def test_words_of_a_chart_are_never_markup() -> None:
+    """A room may be called anything; what people typed stays text. A chart of nothing is drawn too."""
+    nothing = Point(label="<b>", value=0, text="0")
+    chart = Chart(title='<script x="&">', points=(nothing,), summary="")
+    drawn = ET.fromstring(svg(chart))  # noqa: S314 - our own text
+    assert chart.title in [text.text for text in drawn.iter(f"{SVG}text")]
+    assert png(Chart(title="", points=())).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"), [(0, 4), (1, 4), (4, 4), (5, 8), (1_240, 2_000), (81, 200), (2_001, 4_000)]
+)
+def test_the_scale_ends_at_a_round_figure(highest: int, top: int) -> None:
+    """The end of the scale is at least the highest value and divides into four round steps."""
+    assert top_of([highest]) == top
+
+
+EVIL = ('=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
+
+
+def test_csv_never_runs_and_says_that_it_is_utf8() -> None:
+    """A room called "=1+1" is text in a spreadsheet; our own negative amounts stay numbers."""
+    body = csv_bytes([("房间", "amount"), *((evil, Decimal("-5.2")) for evil in EVIL)])
+    assert body.startswith(b"\xef\xbb\xbf")
+    text = body.decode("utf-8-sig")
+    assert text.count("-5.2") == len(EVIL)
+    assert [line for line in text.split("\r\n") if line.lstrip('"').startswith(("=", "+", "-", "@", "\t"))] == []
+
+
+def test_xlsx_keeps_text_as_text_and_money_as_numbers() -> None:
+    """Read back by another library: nothing became a formula, and the figures are exact."""
+    rows = [("room", "amount", "n"), *((evil, Decimal("-5.283"), 7) for evil in EVIL[:4])]
+    book = CalamineWorkbook.from_filelike(io.BytesIO(xlsx_bytes("2026-11 账单", rows)))
+    sheet = book.get_sheet_by_index(0).to_python()
+    assert book.sheet_names == ["2026-11 账单"]
+    assert [row[0] for row in sheet[1:]] == list(EVIL[:4])
+    assert {row[1] for row in sheet[1:]} == {-5.283}
+
+
+def test_a_file_has_an_end() -> None:
+    """Y3: what is handed over is bounded."""
+    assert make_file("a.csv", "text/csv", b"x" * 10).content() == b"x" * 10
+    with pytest.raises(InvariantBroken):
+        make_file("a.csv", "text/csv", b"x" * (MAX_FILE_BYTES + 1))
