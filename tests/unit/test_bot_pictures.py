@@ -13,7 +13,7 @@ from python_calamine import CalamineWorkbook
 from bot.conversations.parts import MAX_FILE_BYTES, Chart, Point, make_file
 from bot.conversations.topics.usage import usage_chart
 from bot.rendering.charts import HEIGHT, WIDTH, ZOOM, png, svg, top_of
-from bot.rendering.sheets import csv_bytes, xlsx_bytes
+from bot.rendering.sheets import Cell, csv_bytes, xlsx_bytes
 from prepaid.domain.errors import InvariantBroken
 from prepaid.usecases.compare_usage import SLOTS, Period
 from tests.fakes.rehearsed.usage import used
@@ -78,7 +78,7 @@ def test_csv_never_runs_and_says_that_it_is_utf8() -> None:
 
 def test_xlsx_keeps_text_as_text_and_money_as_numbers() -> None:
     """Read back by another library: nothing became a formula, and the figures are exact."""
-    rows = [("room", "amount", "n"), *((evil, Decimal("-5.283"), 7) for evil in EVIL[:4])]
+    rows: list[tuple[Cell, ...]] = [("room", "amount", "n"), *((evil, Decimal("-5.283"), 7) for evil in EVIL[:4])]
     book = CalamineWorkbook.from_filelike(io.BytesIO(xlsx_bytes("2026-11 账单", rows)))
     sheet = book.get_sheet_by_index(0).to_python()
     assert book.sheet_names == ["2026-11 账单"]
