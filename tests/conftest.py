@@ -88,6 +88,13 @@ async def database(databases: Databases) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+async def shared_database(database: Database, databases: Databases) -> Database:
+    """The same, for tests that let other processes write to it."""
+    databases.share(database)
+    return database
+
+
+@pytest.fixture
 async def bare_database(store_uris: StoreUris, driver_name: DriverName) -> AsyncIterator[Database]:
     """A MongoDB database of the test's own, in which there is nothing at all."""
     database = connect(store_uris.mongodb_uri, f"test_{secrets.token_hex(6)}", driver=driver_name)

@@ -123,13 +123,13 @@ async def estate(database: Database, redis_url: str) -> AsyncIterator[Estate]:
 
 
 async def test_buses_change_hands_and_are_never_shared(
-    database: Database, store_uris: StoreUris, redis_url: str
+    shared_database: Database, store_uris: StoreUris, redis_url: str
 ) -> None:
     """S5, S6, F3: SIGKILL and SIGSTOP of an owner: one master a bus, one write an order, reads again within 15 s."""
-    async with AsyncExitStack() as stack, estate(database, redis_url) as place:
+    async with AsyncExitStack() as stack, estate(shared_database, redis_url) as place:
 
         async def start(name: str) -> BusWorker:
-            return await stack.enter_async_context(bus_worker(store_uris, redis_url, database.name, name))
+            return await stack.enter_async_context(bus_worker(store_uris, redis_url, shared_database.name, name))
 
         first, second = await asyncio.gather(start("first"), start("second"))
         await place.until_shared({"first": 2, "second": 2}, within_s=START_S_MAX + SHARED_S_MAX)

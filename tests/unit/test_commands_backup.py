@@ -186,11 +186,11 @@ def test_lines_keep_every_type() -> None:
 
 
 async def test_the_commands_do_it_all(
-    building: Building, database: Database, empty: Database, store_uris: StoreUris, tmp_path: Path
+    building: Building, shared_database: Database, empty: Database, store_uris: StoreUris, tmp_path: Path
 ) -> None:
     """F22: `backup`, then `restore` into another database, prints the same audit; into a full one it is refused."""
     stores = {"CHATWATT_MONGODB_URI": store_uris.mongodb_uri, "CHATWATT_REDIS_URL": store_uris.redis_uri}
-    old = {**stores, "CHATWATT_DATABASE": database.name, "LC_ALL": "en"}
+    old = {**stores, "CHATWATT_DATABASE": shared_database.name, "LC_ALL": "en"}
     new = {**old, "CHATWATT_DATABASE": empty.name}
     code, said, err = await run_program("backup", str(tmp_path / "b"), settings=old)
     assert code == 0, err

@@ -275,13 +275,13 @@ async def test_only_who_may_open_accounts_imports(building: Building, tmp_path: 
 
 
 async def test_the_command_says_what_is_wrong(
-    building: Building, database: Database, tmp_path: Path, store_uris: StoreUris
+    building: Building, shared_database: Database, tmp_path: Path, store_uris: StoreUris
 ) -> None:
     """P7: file, line and reason in the person's language; the last line is JSON; 1 when a row is bad."""
     settings = {
         "CHATWATT_MONGODB_URI": store_uris.mongodb_uri,
         "CHATWATT_REDIS_URL": store_uris.redis_uri,
-        "CHATWATT_DATABASE": database.name,
+        "CHATWATT_DATABASE": shared_database.name,
         "LC_ALL": "en",
     }
     profiled = METERS.replace(",test,", ",hiking_dds238_2_zn_sr,") + "m-3,a-9,gw-1,3,x\n"
