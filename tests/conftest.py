@@ -16,6 +16,7 @@ from typing import Final, cast
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 from chatwatt.embedded import EmbeddedStores, StoreUris
@@ -24,6 +25,10 @@ from chatwatt.embedded.service import Service
 from prepaid.storage.driver import Database, DriverName, connect
 from tests.fakes.clock import ManualClock
 from tests.fakes.recycled import Databases
+
+# How long an example takes says more about the machine than about us.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 _REDIS_DATABASES: Final = 16
 _SYSTEM_REDIS: Final = Path("/usr/bin/redis-server")
