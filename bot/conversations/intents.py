@@ -177,7 +177,7 @@ _BASIC: tuple[Intent, ...] = (
         phrases=(r"(?:取消|算了|不用了|不要了|退出)", r"(?:cancel|stop|never ?mind|forget it|quit|exit)"),
     ),
 )
-_YES = re.compile(r"(?:是的?|好的?|确认|确定|对|可以|行|yes|y|ok|okay|confirm|sure)")
+_YES = re.compile(r"(?:是的?|好的?|确认|确定|对|可以|行|同意|agree|yes|y|ok|okay|confirm|sure)")
 _NO = re.compile(r"(?:不|不是|不要|否|别|no|n|nope)")
 _SPACES = re.compile(r"\s+")
 _TAIL = "。.!！?？,，;；~…、 "

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.conversations.reply import Reply
     from bot.conversations.session import Flow, Session
     from prepaid.domain.accounts import Account
+    from prepaid.usecases.find_sites import SiteLine
 
 TOPICS = "bot.conversations.topics"
 
@@ -34,6 +35,8 @@ Confirmed = Callable[[Mapping[str, str | int]], "Effect"]
 """What a yes does, from the question's data."""
 AfterFound = Callable[["Turn", "Session", "Account"], "Reply"]
 """How a staff intent goes on once its room is found."""
+AfterSite = Callable[["Turn", "Session", "SiteLine", str], "Reply"]
+"""How a staff intent goes on once its site is found; the last is what else was said."""
 Performer = Callable[[Any, Any], Awaitable[object]]
 """Calls the effect's use case with the situation."""
 Presenter = Callable[[Any, Any, "Turn", "Session"], "Reply"]
@@ -56,6 +59,8 @@ class Topic:
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Ready reasons (text keys) for an intent that asks why."""
     after_found: Mapping[str, AfterFound] = field(default_factory=dict)
+    """By the name of the intent."""
+    after_site: Mapping[str, AfterSite] = field(default_factory=dict)
     """By the name of the intent."""
     after_choice: frozenset[str] = frozenset()
     """Tenant intents that go on once an account was chosen."""

@@ -26,7 +26,9 @@ from bot.conversations.vocabulary import Audience
 from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.errors import Trouble
 from prepaid.domain.metering import Gateway
+from prepaid.domain.people import Person
 from prepaid.storage.driver import Database
+from prepaid.usecases.force_cut import force_cut
 from prepaid.usecases.pay_links import make_pay_link
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.building import GATEWAY, SITE, Building, build
@@ -46,6 +48,8 @@ MISSING = Subject(
     entry_idem="adj:404",
     site_id="nowhere",
     gateway_id="gw-404",
+    meter_id="met-404",
+    approval_id="ap_404",
 )
 FOREIGN_UNIT = 99
 FOREIGN_SITE, FOREIGN_GATEWAY = "oak", "gw-99"
@@ -71,7 +75,10 @@ async def test_who_may_do_what_to_what(database: Database, clock: ManualClock) -
     for unit, row in enumerate(ROWS, start=1):
         own = await _flat(building, unit)
         for who in Who:
-            wrong += await _tried(building, row, _actor(who, row, own, building), who, (own, foreign))
+            actor = _actor(who, row, own, building)
+            if row.stored:
+                await building.business.store.people.save(Person(id=actor.id, grants=actor.grants))
+            wrong += await _tried(building, row, actor, who, (own, foreign))
     assert wrong == []
 
 
@@ -146,6 +153,8 @@ async def _flat(building: Building, unit: int) -> Subject:
     order = await start_topup(building.business, tenant, account_id, 2_000, provider="testpay")
     made = await make_pay_link(building.business, tenant, account_id)
     entry = (await building.business.store.ledger.latest(account_id, 1))[0]
+    clerk = await building.operator()
+    approval = await force_cut(building.business, clerk, account_id, reason="test")
     return Subject(
         account_id=account_id,
         label=f"10{unit}",
@@ -156,6 +165,8 @@ async def _flat(building: Building, unit: int) -> Subject:
         entry_idem=entry.idem,
         site_id=SITE,
         gateway_id=GATEWAY,
+        meter_id=f"met-{unit}",
+        approval_id=approval.id,
     )
 
 

@@ -54,6 +54,8 @@ class Subject:
     entry_idem: str
     site_id: str
     gateway_id: str
+    meter_id: str
+    approval_id: str
 
 
 Act = Callable[[Subject], do.Effect]
@@ -74,6 +76,8 @@ class Right:
     at_site: bool = False
     subject: bool = True
     waits: bool = False
+    stored: bool = False
+    """The use case looks the person up again, so each is kept as a person with the roles."""
 
 
 def right(intents: str, act: Act, may: Iterable[Who]) -> Right:

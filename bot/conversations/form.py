@@ -1,0 +1,116 @@
+"""A form: one thing is asked after the other, each answer is read at once, and a wrong one loses nothing given before.
+
+A free answer may be any words. Another one that cannot be read is an answer gone wrong, unless it asks for something
+else: then the form is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.conversations import amounts
+from bot.conversations.inbound import Turn
+from bot.conversations.parts import Part, Text, Tone
+from bot.conversations.reply import Reply, choose, press
+from bot.conversations.session import Flow, Session
+from bot.conversations.vocabulary import Ask
+from bot.texts import text, trouble_text
+from prepaid.domain.errors import Refused
+
+MOST_CHARS = 200
+_DIGITS = 15
+Value = str | int
+Data = Mapping[str, Value]
+
+
+def words(heard: str) -> str:
+    """Any words, but some."""
+    plain = heard.strip()[:MOST_CHARS]
+    if not plain:
+        raise Refused("refused.reason_needed")
+    return plain
+
+
+def whole(heard: str) -> int:
+    """A whole number, zero or more."""
+    plain = heard.strip()
+    if not plain.isdecimal() or len(plain) > _DIGITS:
+        raise Refused("refused.whole_number", text=plain[:20])
+    return int(plain)
+
+
+def fen(heard: str) -> int:
+    """An amount above zero, in fen."""
+    amount = amounts.read_fen(heard)
+    if amount <= 0:
+        raise Refused("refused.amount_unreadable", text=heard.strip()[:20])
+    return amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One thing to ask. Its prompt is the text "<form>.<name>", its ready answers are text keys with their values."""
+
+    name: str
+    read: Callable[[str], Value] = words
+    free: bool = False
+    picks: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """Questions in order, and what is done with the answers, which stand in the data under the questions' names."""
+
+    name: str
+    questions: tuple[Question, ...]
+    done: Callable[[Turn, Session, Data], Reply]
+
+    @property
+    def step(self) -> str:
+        """The name of its open question in a session."""
+        return f"form.{self.name}"
+
+    def ask(self, turn: Turn, session: Session, data: Data, problem: Refused | None = None) -> Reply:
+        """Asks for what is missing, after saying what was wrong; or goes on to what the form is for."""
+        question = self._next(data)
+        if question is None:
+            return self.done(turn, session.settled(), data)
+        language = turn.actor.language
+        asked = session.ask(self.step, turn.at, **data)
+        wrong: tuple[Part, ...] = ()
+        if problem is not None:
+            wrong = (Text(body=trouble_text(language, problem), tone=Tone.TROUBLE),)
+        buttons = [press(language, key, f"pick:{asked.turns}:{place}") for place, (key, _) in enumerate(question.picks)]
+        prompt = text(language, f"{self.name}.{question.name}", **data)
+        leave = press(language, "button.cancel", f"no:{asked.turns}")
+        return Reply(session=asked, parts=(*wrong, choose(prompt, language, *buttons, leave)))
+
+    def heard(self, turn: Turn, session: Session, flow: Flow, typed: str, ask: Ask | None) -> Reply | None:
+        """What typed words mean while the form is open."""
+        question = self._next(flow.data)
+        if question is None:
+            return None
+        try:
+            value = question.read(typed)
+        except Refused as problem:
+            return None if ask is not None else self.ask(turn, session, flow.data, problem)
+        if ask is not None and not question.free:
+            return None
+        return self.ask(turn, session, {**flow.data, question.name: value})
+
+    def picked(self, turn: Turn, session: Session, flow: Flow, place: int) -> Reply | None:
+        """A ready answer was pressed; None where the question has no such answer."""
+        question = self._next(flow.data)
+        if question is None or place >= len(question.picks):
+            return None
+        key, value = question.picks[place]
+        chosen = text(turn.actor.language, key) if value == "" else value
+        return self.ask(turn, session, {**flow.data, question.name: chosen})
+
+    def _next(self, data: Data) -> Question | None:
+        return next((each for each in self.questions if each.name not in data), None)
+
+
+REASON = Question(name="why", free=True)
+"""Why; it goes into the audit trail (A3)."""

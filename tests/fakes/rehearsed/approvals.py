@@ -1,0 +1,85 @@
+"""Approvals on the stage: one of somebody else's that can be agreed to once, and one of the admin's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from bot.conversations.topics.approvals import Approve, Decline, ListApprovals, ShowApproval
+from prepaid.domain.access import Actor
+from prepaid.domain.approvals import Approval, ApprovalState, Content, Effect, Request, ask, read_content
+from prepaid.domain.errors import not_found
+from prepaid.usecases.view_approvals import ApprovalView
+from tests.fakes.rights import EVERYBODY, OPERATES, free, right
+
+ZONE = "Asia/Shanghai"
+ADJUST: Content = {
+    "account": "a101",
+    "amount_micro": -120_000_000,
+    "cause": "billing_error",
+    "key": "k1",
+    "why": "多收",
+}
+CUT: Content = {"accounts": tuple(f"a{number}" for number in range(101, 115)), "reason": "检修"}
+
+
+def approval(stage: Any, number: str, effect: Effect, content: Content, by: str) -> Approval:
+    """One that waits, asked for two hours ago."""
+    request = Request(effect=effect, path="acme/maple", site_id="maple", content=content, reason="核对账单")
+    made = ask(request, Actor(id=by), stage.now - timedelta(hours=2), 24 * 3600)
+    return replace(made, id=f"ap_{number}")
+
+
+def _all(stage: Any) -> dict[str, ApprovalView]:
+    waiting = (
+        approval(stage, "0011223344556677", Effect.ADJUST, ADJUST, "p9"),
+        approval(stage, "8899aabbccddeeff", Effect.BULK_CUT, CUT, "p3"),
+    )
+    return {
+        each.id: ApprovalView(approval=each, label="枫丹苑 101", time_zone=ZONE, content=read_content(each))
+        for each in waiting
+    }
+
+
+def _one(stage: Any, approval_id: str) -> ApprovalView:
+    found = _all(stage).get(approval_id)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _ended(stage: Any, effect: Approve | Decline, state: ApprovalState) -> Approval:
+    return replace(_one(stage, effect.approval_id).approval, state=state)
+
+
+ANSWERS = {
+    ListApprovals: lambda stage, _, __: tuple(_all(stage).values()),
+    ShowApproval: lambda stage, _, e: _one(stage, e.approval_id),
+    Approve: lambda stage, _, e: _ended(stage, e, ApprovalState.DONE),
+    Decline: lambda stage, _, e: replace(_ended(stage, e, ApprovalState.DECLINED), outcome=e.why),
+}
+SCRIPTS = {
+    "approvals": (
+        ("admin", "待审批"),
+        ("admin", "批准 ap_0011223344556677"),
+        ("admin", "同意"),
+        ("admin", "是"),
+        ("admin", "approve ap_8899aabbccddeeff"),
+        ("admin", "批准 ap_0000"),
+    ),
+    "decline": (
+        ("admin", "驳回 ap_0011223344556677"),
+        ("admin", " "),
+        ("admin", "金额不对，停电再核对"),
+        ("admin", "/decline"),
+    ),
+}
+RIGHTS = (
+    free("approvals", lambda _: ListApprovals(), EVERYBODY),
+    right("approvals", lambda on: ShowApproval(approval_id=on.approval_id), OPERATES),
+    replace(
+        right("approvals", lambda on: Approve(approval_id=on.approval_id, digest="another"), OPERATES), stored=True
+    ),
+    right("decline", lambda on: Decline(approval_id=on.approval_id, why="no"), OPERATES),
+)
