@@ -26,13 +26,13 @@ from bot.conversations.vocabulary import Audience
 from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.errors import Trouble
 from prepaid.domain.metering import Gateway
-from prepaid.domain.people import Person
+from prepaid.domain.people import Address, Person
 from prepaid.storage.driver import Database
-from prepaid.usecases.force_cut import force_cut
 from prepaid.usecases.pay_links import make_pay_link
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.building import GATEWAY, SITE, Building, build
 from tests.fakes.clock import ManualClock
+from tests.fakes.paper import NO_PAPER, paper
 from tests.fakes.rehearsed import rights
 from tests.fakes.rehearsed_chat import AT
 from tests.fakes.rights import BASIC, Right, Subject, Who
@@ -49,7 +49,7 @@ MISSING = Subject(
     site_id="nowhere",
     gateway_id="gw-404",
     meter_id="met-404",
-    approval_id="ap_404",
+    **NO_PAPER,
 )
 FOREIGN_UNIT = 99
 FOREIGN_SITE, FOREIGN_GATEWAY = "oak", "gw-99"
@@ -73,11 +73,13 @@ async def test_who_may_do_what_to_what(database: Database, clock: ManualClock) -
     foreign = await _foreign(building)
     wrong: list[str] = []
     for unit, row in enumerate(ROWS, start=1):
-        own = await _flat(building, unit)
+        own = await _flat(building, unit, office=row.office)
         for who in Who:
             actor = _actor(who, row, own, building)
             if row.stored:
-                await building.business.store.people.save(Person(id=actor.id, grants=actor.grants))
+                await building.business.store.people.save(
+                    Person(id=actor.id, grants=actor.grants, addresses=(Address(channel="test", user=actor.id),))
+                )
             wrong += await _tried(building, row, actor, who, (own, foreign))
     assert wrong == []
 
@@ -146,15 +148,13 @@ def _actor(who: Who, row: Right, own: Subject, building: Building) -> Actor:
     return Actor(id=f"p-{who}-{own.account_id}", accounts=accounts, grants=grants)
 
 
-async def _flat(building: Building, unit: int) -> Subject:
+async def _flat(building: Building, unit: int, *, office: bool) -> Subject:
     """A flat of its own for a row, with a tenant, an entry, an order and a link."""
     tenant = await building.flat(unit, balance_micro=5_000_000)
     account_id = f"acc-{unit}"
     order = await start_topup(building.business, tenant, account_id, 2_000, provider="testpay")
     made = await make_pay_link(building.business, tenant, account_id)
     entry = (await building.business.store.ledger.latest(account_id, 1))[0]
-    clerk = await building.operator()
-    approval = await force_cut(building.business, clerk, account_id, reason="test")
     return Subject(
         account_id=account_id,
         label=f"10{unit}",
@@ -166,14 +166,14 @@ async def _flat(building: Building, unit: int) -> Subject:
         site_id=SITE,
         gateway_id=GATEWAY,
         meter_id=f"met-{unit}",
-        approval_id=approval.id,
+        **(await paper(building, account_id) if office else {}),
     )
 
 
 async def _foreign(building: Building) -> Subject:
     """A flat that nobody who is tried has anything to do with, and another site with its gateway."""
     store = building.business.store
-    flat = await _flat(building, FOREIGN_UNIT)
+    flat = await _flat(building, FOREIGN_UNIT, office=True)
     await store.sites.save_site(replace(building.site, id=FOREIGN_SITE, path="acme/oak"))
     gateway = Gateway(id=FOREIGN_GATEWAY, site_id=FOREIGN_SITE, transport="tcp", host="127.0.0.1", port=1)
     await store.sites.save_gateway(gateway)

@@ -55,7 +55,7 @@ class Subject:
     site_id: str
     gateway_id: str
     meter_id: str
-    approval_id: str
+    approval_id: str = "ap_404"
 
 
 Act = Callable[[Subject], do.Effect]
@@ -76,6 +76,8 @@ class Right:
     at_site: bool = False
     subject: bool = True
     waits: bool = False
+    office: bool = False
+    """It names something that the office keeps (an approval, a ticket, a receipt), which is made for its flat."""
     stored: bool = False
     """The use case looks the person up again, so each is kept as a person with the roles."""
 

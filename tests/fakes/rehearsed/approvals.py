@@ -77,9 +77,11 @@ SCRIPTS = {
 }
 RIGHTS = (
     free("approvals", lambda _: ListApprovals(), EVERYBODY),
-    right("approvals", lambda on: ShowApproval(approval_id=on.approval_id), OPERATES),
+    replace(right("approvals", lambda on: ShowApproval(approval_id=on.approval_id), OPERATES), office=True),
     replace(
-        right("approvals", lambda on: Approve(approval_id=on.approval_id, digest="another"), OPERATES), stored=True
+        right("approvals", lambda on: Approve(approval_id=on.approval_id, digest="another"), OPERATES),
+        office=True,
+        stored=True,
     ),
-    right("decline", lambda on: Decline(approval_id=on.approval_id, why="no"), OPERATES),
+    replace(right("decline", lambda on: Decline(approval_id=on.approval_id, why="no"), OPERATES), office=True),
 )
