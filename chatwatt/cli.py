@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "meter": "meter",
     "tariff": "tariff",
     "profile": "profile",
+    "labels": "labels",
     "chat": "chat",
 }
 """Each command and its module in `chatwatt.commands`. Only what is asked for is imported: chat libraries are large."""

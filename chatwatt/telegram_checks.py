@@ -29,12 +29,12 @@ async def look_at_telegram(settings: Settings, clock: Clock) -> list[Finding]:
     findings += reached
     if not reached[0].ok:
         return findings
-    bot = await _asked(settings, "getMe")
+    bot = await ask_telegram(settings, "getMe")
     name = bot.get("username")
     if not name:
         return [*findings, Finding(name="token", ok=False, what="check.telegram_token_bad", do="check.do_botfather")]
     findings.append(Finding(name="token", ok=True, what="check.telegram_token_ok", params={"bot": str(name)}))
-    return [*findings, _intake(await _asked(settings, "getWebhookInfo"), url if webhook else "")]
+    return [*findings, _intake(await ask_telegram(settings, "getWebhookInfo"), url if webhook else "")]
 
 
 def _secret(settings: Settings) -> Finding:
@@ -57,7 +57,7 @@ def _intake(info: dict[str, Any], wanted: str) -> Finding:
     return Finding(name="intake", ok=True, what=what, params={"waiting": waiting})
 
 
-async def _asked(settings: Settings, method: str) -> dict[str, Any]:
+async def ask_telegram(settings: Settings, method: str) -> dict[str, Any]:
     """The result of a call that changes nothing; empty when it was refused or not answered."""
     token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
     url = f"{settings.telegram_api.rstrip('/')}/bot{token}/{method}"

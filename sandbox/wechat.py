@@ -137,6 +137,10 @@ class WeChatSandbox:
         scene, until = self._scenes.get(ticket, ("", 0.0))
         return scene if self.now_s() < until else ""
 
+    def behind(self, url: str) -> str:
+        """The ticket of a code, from what a camera reads of it; "" for no code of ours."""
+        return next((ticket for ticket in self._scenes if url == _code_url(ticket)), "")
+
     def signed(self, xml: str, *, at_s: int | None = None) -> tuple[dict[str, str], str]:
         """Query and body of a message, sealed as WeChat does it."""
         stamp, nonce = str(self.now_s() if at_s is None else at_s), secrets.token_hex(5)
@@ -319,7 +323,7 @@ class WeChatSandbox:
             raise BadCallError(40053, "invalid action info")
         ticket = secrets.token_urlsafe(48)
         self._scenes[ticket] = (scene, self.now_s() + lasts_s)
-        return {"ticket": ticket, "expire_seconds": lasts_s, "url": f"http://weixin.qq.com/q/{ticket[:20]}"}
+        return {"ticket": ticket, "expire_seconds": lasts_s, "url": _code_url(ticket)}
 
 
 _HANDLERS: dict[tuple[str, str], Callable[[WeChatSandbox, dict[str, Any]], dict[str, Any]]] = {
@@ -335,6 +339,10 @@ _HANDLERS: dict[tuple[str, str], Callable[[WeChatSandbox, dict[str, Any]], dict[
 def signature(*pieces: str) -> str:
     """WeChat's signature of an address."""
     return hashlib.sha1("".join(sorted(pieces)).encode()).hexdigest()  # noqa: S324 - WeChat's choice
+
+
+def _code_url(ticket: str) -> str:
+    return f"http://weixin.qq.com/q/{ticket[:20]}"
 
 
 def _leaves(xml: str) -> dict[str, str]:

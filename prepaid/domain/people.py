@@ -11,6 +11,8 @@ from prepaid.domain.access import Actor, Grant
 from prepaid.domain.preferences import Preferences
 
 CODE_TTL_S = 10 * 60
+LABEL_CODE_TTL_S = 30 * 24 * 3600
+"""A code that is printed holds this long at most. It has the same 40 random bits and works once like any other."""
 INVITATION_TTL_S = 60 * 60
 CODE_TRIES = 5
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"

@@ -6,14 +6,16 @@ from datetime import timedelta
 
 from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import AccountStatus
-from prepaid.domain.errors import Refused
-from prepaid.domain.people import CODE_TTL_S, BindCode, code_hash, new_code
+from prepaid.domain.errors import InvariantBroken, Refused
+from prepaid.domain.people import CODE_TTL_S, LABEL_CODE_TTL_S, BindCode, code_hash, new_code
 from prepaid.ports import Business
 from prepaid.usecases.authorize import intent, reach_account
 
 
-async def issue_bind_code(business: Business, actor: Actor, account_id: str) -> str:
-    """A fresh code, valid for ten minutes and one person. Only its hash is stored."""
+async def issue_bind_code(business: Business, actor: Actor, account_id: str, *, ttl_s: int = CODE_TTL_S) -> str:
+    """A fresh code, valid for one person and ten minutes, or for days if it is printed. Only its hash is stored."""
+    if not 0 < ttl_s <= LABEL_CODE_TTL_S:
+        raise InvariantBroken(f"a bind code lives {LABEL_CODE_TTL_S} s at most")
     account = await reach_account(business, actor, account_id, Action.ISSUE_BIND_CODE)
     if account.status is AccountStatus.CLOSED:
         raise Refused("refused.account_closed")
@@ -21,7 +23,7 @@ async def issue_bind_code(business: Business, actor: Actor, account_id: str) -> 
     row = BindCode(
         hash=code_hash(code),
         account_id=account.id,
-        expires_at=business.clock.now() + timedelta(seconds=CODE_TTL_S),
+        expires_at=business.clock.now() + timedelta(seconds=ttl_s),
         issued_by=actor.id,
     )
     async with intent(business, actor, "issue_bind_code", account.path):

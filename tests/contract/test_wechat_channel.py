@@ -10,6 +10,8 @@ import pytest
 from bot.channels.wechat_templates import templates_from
 from bot.conversations.runner import Conversation
 from bot.texts import text
+from chatwatt.commands.labels import DAY_S, labels_of, rooms_of
+from chatwatt.labels import sheet
 from prepaid.domain.notices import Notice, NoticeKind
 from prepaid.domain.people import CODE_TTL_S
 from prepaid.domain.supply import Reported
@@ -187,3 +189,24 @@ async def test_an_old_code_binds_nobody_and_who_has_left_is_not_written_to(house
     await house.notice(NoticeKind.RESTORED, 1)
     assert await house.carry_notices() == 0
     assert len(house.tenant.shown) == before
+
+
+async def test_a_printed_label_binds_the_first_who_scans_it(house: House) -> None:
+    """A5: a label's code is scanned into a binding once, holds for its days, and is made for free rooms only."""
+    business, sandbox = house.building.business, house.wechat.sandbox
+    await house.building.flat(2, balance_micro=5_000_000, tenant=True)
+    assert [room.id for room in await rooms_of(business, "acme/maple", everybody=True)] == ["acc-1", "acc-2"]
+    rooms = await rooms_of(business, "acme/maple", everybody=False)
+    assert [room.id for room in rooms] == ["acc-1"]
+    (label,) = await labels_of(business, rooms, 14 * DAY_S, bot="maple_bot", wechat=house.wechat.api)
+    assert dict(label.links)["telegram"] == f"https://t.me/maple_bot?start={label.code}"
+    assert sheet([label] * 9, "zh").startswith(b"%PDF-")
+    house.clock.advance(days=13)
+    ticket = sandbox.behind(dict(label.links)["wechat"])
+    await house.tenant.follow(ticket)
+    assert "101" in house.tenant.texts[-1]
+    late = sandbox.follower("o-late-8")
+    await late.follow(ticket)
+    await late.press("balance")
+    assert all("0.12" not in words for words in late.texts)
+    assert await rooms_of(business, "acme/maple", everybody=False) == []
