@@ -84,6 +84,8 @@ class WeChatSandbox:
         self._people: dict[str, Follower] = {}
         self._scenes: dict[str, tuple[str, float]] = {}
         self._sent: dict[tuple[str, str], float] = {}
+        self._sent_as: dict[tuple[str, str], int] = {}
+        self._telling: set[asyncio.Task[None]] = set()
         self._faults: list[Fault] = []
         self._numbers = 7_000_000_000
         self._runner: web.AppRunner | None = None
@@ -100,6 +102,7 @@ class WeChatSandbox:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*self._telling, return_exceptions=True)
         if self._client is not None:
             await self._client.close()
         if self._runner is not None:
@@ -122,6 +125,10 @@ class WeChatSandbox:
         """Somebody else has renewed the token: all that are out are refused."""
         self.tokens.good.clear()
         self.tokens.stable = ""
+
+    async def told(self) -> None:
+        """Returns when the account knows what became of every template message."""
+        await asyncio.gather(*self._telling)
 
     def now_s(self) -> int:
         """WeChat's clock."""
@@ -285,10 +292,15 @@ class WeChatSandbox:
         person = self._person(payload)
         known = (person.openid, str(payload.get("client_msg_id", "")))
         if known[1] and self.now_s() < self._sent.get(known, 0.0):
-            return {"msgid": 1}
+            return {"msgid": self._sent_as[known]}
+        number = self._sent_as[known] = self.number()
         self._sent[known] = self.now_s() + SAME_MESSAGE_S
-        person.shown.append(Shown("template", json.dumps(values, ensure_ascii=False)))
-        return {"msgid": self.number()}
+        if not person.mutes:
+            person.shown.append(Shown("template", json.dumps(values, ensure_ascii=False)))
+        told = asyncio.create_task(person.told(number))
+        self._telling.add(told)
+        told.add_done_callback(self._telling.discard)
+        return {"msgid": number}
 
     def _bizsend(self, payload: dict[str, Any]) -> dict[str, Any]:
         check_keys(payload, {"touser", "template_id", "data"}, frozenset({"page"}))

@@ -53,6 +53,8 @@ class Follower:
     world: World
     openid: str
     follows: bool = False
+    mutes: bool = False
+    """The person takes no template messages of the account; WeChat says so in an event only."""
     shown: list[Shown] = field(default_factory=list)
     words: Window = field(default_factory=Window)
     acts: Window = field(default_factory=Window)
@@ -100,6 +102,11 @@ class Follower:
         inner = _tag("TemplateId", template) + _tag("SubscribeStatusString", status) + "<PopupScene>2</PopupScene>"
         name = "SubscribeMsgPopupEvent"
         await self._event("subscribe_msg_popup_event", f"<{name}><List>{inner}</List></{name}>", opens=False)
+
+    async def told(self, number: int) -> None:
+        """WeChat tells the account what became of a template message."""
+        status = "failed:user block" if self.mutes else "success"
+        await self._event("TEMPLATESENDJOBFINISH", f"<MsgID>{number}</MsgID>{_tag('Status', status)}", opens=False)
 
     async def wait(self, wanted: Callable[[Shown], bool], *, within_s: float = 60.0) -> Shown:
         """The first message that is wanted, now or later. Raises `TimeoutError`."""

@@ -17,6 +17,7 @@ from bot.channels.wechat_allowances import Allowances
 from bot.channels.wechat_api import WeChatApi
 from bot.channels.wechat_heard import Heard, read
 from bot.channels.wechat_menu import buttons, is_same
+from bot.channels.wechat_receipts import Receipts
 from bot.channels.wechat_seal import ForgedError, Seal
 from bot.channels.wechat_sender import Messages, WeChatSender
 from bot.channels.wechat_templates import Templates
@@ -64,6 +65,7 @@ class WeChatChannel:
         self._seal = seal
         self._api = api
         self._allowances = Allowances(sessions, app_id, now)
+        self._receipts = Receipts(sessions, app_id, now)
         self._messages = Messages(api, self._allowances)
         self._turns = Turns(sessions, claims, app_id)
         self._templates = templates or {}
@@ -74,7 +76,7 @@ class WeChatChannel:
 
     def sender(self) -> WeChatSender:
         """What the outbox is given."""
-        return WeChatSender(self._api, self._allowances, self._templates)
+        return WeChatSender(self._api, self._allowances, self._receipts, self._templates)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Offers the menu and then waits for `stop`; messages come in by the routes meanwhile."""
@@ -145,6 +147,8 @@ class WeChatChannel:
             await self._allowances.words(heard.user)
         elif heard.acted:
             await self._allowances.act(heard.user)
+        if heard.receipt is not None:
+            await self._receipts.told(heard.receipt[0], arrived=heard.receipt[1])
         for template, yes in heard.answers:
             await self._allowances.answered(heard.user, template, yes=yes)
 

@@ -68,8 +68,8 @@ class WeChatApi:
             raise InvariantBroken("a WeChat text is at most 2048 bytes")
         await self._call(SEND, {"touser": openid, "msgtype": "text", "text": {"content": text}})
 
-    async def send_template(self, openid: str, template: str, data: Mapping[str, str], *, message_id: str) -> None:
-        """A template message. The same `message_id` reaches the person once within ten minutes."""
+    async def send_template(self, openid: str, template: str, data: Mapping[str, str], *, message_id: str) -> str:
+        """A template message; its number. The same `message_id` reaches the person once within ten minutes."""
         if not 0 < len(message_id) <= MESSAGE_ID_CHARS:
             raise InvariantBroken("a WeChat message id has 1-32 characters")
         payload = {
@@ -78,7 +78,7 @@ class WeChatApi:
             "client_msg_id": message_id,
             "data": {name: {"value": value} for name, value in data.items()},
         }
-        await self._call(TEMPLATE, payload, repeatable=True)
+        return str((await self._call(TEMPLATE, payload, repeatable=True)).get("msgid", ""))
 
     async def send_subscription(self, openid: str, template: str, data: Mapping[str, str]) -> None:
         """A subscription message; uses up one yes of the person."""

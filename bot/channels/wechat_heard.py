@@ -16,6 +16,7 @@ WHAT_ELSE = "/help"
 """What a picture or a place is taken for."""
 _ID = re.compile(r"[A-Za-z0-9_@.-]{1,64}", re.ASCII)
 _SCENE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 _QR_PREFIX = "qrscene_"
 _SUBSCRIPTIONS = frozenset({"subscribe_msg_popup_event", "subscribe_msg_change_event"})
 _OTHER_KINDS = frozenset({"image", "voice", "video", "shortvideo", "location", "link", "file"})
@@ -26,7 +27,8 @@ class Heard:
     """One message. `inbound` is None for what is not answered.
 
     `said` tells a message, which opens two days for five messages of ours, from a press or a scan, which opens a minute
-    for three. `answers` are a person's yes (True) or no to each template of subscription messages.
+    for three. `answers` are a person's yes (True) or no to each template of subscription messages; `receipt` is the
+    number of a template message and whether it arrived.
     """
 
     user: str
@@ -36,6 +38,7 @@ class Heard:
     acted: bool = False
     left: bool = False
     answers: tuple[tuple[str, bool], ...] = ()
+    receipt: tuple[str, bool] | None = None
 
 
 def read(message: Envelope) -> Heard:
@@ -66,6 +69,11 @@ def _event(message: Envelope, user: str) -> Heard:
         return Heard(user=user, key=key, acted=True, inbound=_inbound(user, action=detail if fits else None))
     if name in _SUBSCRIPTIONS:
         return Heard(user=user, key=key, answers=_answers(message))
+    if name == "templatesendjobfinish":
+        # The number of the message comes as MsgID here, not as MsgId.
+        number, status = message.get("MsgID"), message.get("Status").lower()
+        receipt = (number, status == "success") if _NUMBER.fullmatch(number) else None
+        return Heard(user=user, key=key, receipt=receipt)
     return Heard(user=user, key=key, left=name == "unsubscribe")
 
 

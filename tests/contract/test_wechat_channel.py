@@ -7,25 +7,29 @@ from dataclasses import dataclass
 
 import pytest
 
+from bot.channels.wechat_receipts import WITHIN_S, Receipts, reference_of
 from bot.channels.wechat_templates import templates_from
 from bot.conversations.runner import Conversation
 from bot.texts import text
 from chatwatt.commands.labels import DAY_S, labels_of, rooms_of
 from chatwatt.labels import sheet
+from prepaid.domain.delivery import Receipt
 from prepaid.domain.notices import Notice, NoticeKind
-from prepaid.domain.people import CODE_TTL_S
+from prepaid.domain.people import CODE_TTL_S, Address
 from prepaid.domain.supply import Reported
+from prepaid.ports import Sender
 from prepaid.storage.claims import RedisClaims
 from prepaid.storage.driver import Database
 from prepaid.storage.redis_connection import connect_redis
 from prepaid.storage.sessions import RedisSessions
-from prepaid.usecases.deliver_notices import deliver_notices
+from prepaid.usecases.deliver_notices import RECEIPT_EVERY_S, deliver_notices
 from prepaid.usecases.issue_bind_code import issue_bind_code
 from prepaid.usecases.record_switch import record_switch
 from prepaid.usecases.take_notification import take_notification
 from prepaid.usecases.work_inbox import work_inbox
 from sandbox.wechat_people import Follower
-from tests.fakes.building import Building, build
+from tests.contract.test_telegram_story import PlainSessions
+from tests.fakes.building import Building, RecordingSender, build
 from tests.fakes.clock import ManualClock
 from tests.fakes.wechat_rig import Account, account
 
@@ -52,8 +56,12 @@ class House:
     clock: ManualClock
 
     async def carry_notices(self) -> int:
-        """One round of the outbox over this channel."""
-        return await deliver_notices(self.building.business, {"wechat": self.wechat.channel.sender()})
+        """A round of the outbox over this channel, and another when WeChat has told what became of the first."""
+        senders = {"wechat": self.wechat.channel.sender()}
+        delivered = await deliver_notices(self.building.business, senders)
+        await self.wechat.sandbox.told()
+        self.clock.advance(seconds=RECEIPT_EVERY_S)
+        return delivered + await deliver_notices(self.building.business, senders)
 
     async def bind(self) -> None:
         """The tenant scans the code that the landlord shows, and follows."""
@@ -174,6 +182,36 @@ async def test_a_subscription_is_sent_for_each_yes_and_no_more(house: House) -> 
     await house.tenant.subscribe_once(ASKED)
     await house.notice(NoticeKind.RESTORED, 3)
     assert await house.carry_notices() == 1
+
+
+async def test_a_template_that_is_blocked_goes_on_to_the_next_channel(house: House) -> None:
+    """N2: WeChat tells later that a person takes no templates, and then the next channel is tried, once."""
+    await house.bind()
+    business, recorder = house.building.business, RecordingSender()
+    person = await business.store.people.at("wechat", house.tenant.openid, language="zh")
+    assert await business.store.people.add_address(person.id, Address(channel="chat", user="next"))
+    house.tenant.mutes = True
+    house.clock.advance(hours=49)
+    await house.notice(NoticeKind.LOW_BALANCE, 1)
+    senders: dict[str, Sender] = {"wechat": house.wechat.channel.sender(), "chat": recorder}
+    assert await deliver_notices(business, senders) == 0
+    assert recorder.sent == []
+    await house.wechat.sandbox.told()
+    house.clock.advance(seconds=RECEIPT_EVERY_S)
+    assert await deliver_notices(business, senders) == 1
+    assert [user for user, _, _ in recorder.sent] == ["next"]
+    assert all(message.way != "template" for message in house.tenant.shown)
+
+
+async def test_silence_about_a_template_is_a_yes_in_the_end(clock: ManualClock) -> None:
+    """Y2: a receipt that was lost with Redis sends nobody a second message on another channel."""
+    receipts = Receipts(PlainSessions(), "app", clock.now)
+    sent_at = clock.now()
+    assert await receipts.of(reference_of("1"), sent_at) is Receipt.UNKNOWN
+    clock.advance(seconds=WITHIN_S - 30)
+    assert await receipts.of(reference_of("1"), sent_at) is Receipt.ARRIVED
+    await receipts.told("1", arrived=False)
+    assert await receipts.of(reference_of("1"), sent_at) is Receipt.LOST
 
 
 async def test_an_old_code_binds_nobody_and_who_has_left_is_not_written_to(house: House) -> None:
