@@ -17,6 +17,7 @@ from bot.conversations.runner import Conversation
 from bot.delivery import NoticeSender
 from chatwatt import health
 from chatwatt.api import open_api
+from chatwatt.message_channels import open_channels
 from chatwatt.settings import Settings, WeChatSettings
 from chatwatt.ways import open_ways
 from chatwatt.web import serve
@@ -87,6 +88,7 @@ async def open_house(
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
         await stack.enter_async_context(upkeep(providers.values()))
+        senders |= await stack.enter_async_context(open_channels(runtime))
         yield House(
             runtime=runtime,
             business=business,

@@ -177,6 +177,17 @@ class Settings(BaseSettings):
     """The WeChat mini-program that people log in from, and where its codes are exchanged."""
     provider_fees_ppm: dict[str, int] = Field(default_factory=dict)
     """The fee agreed with each provider, in millionths of a payment."""
+    webhooks: bool = False
+    """Whether people may be told by a webhook of theirs."""
+    push_services: bool = False
+    """Whether people may be told by what apprise can reach."""
+    private_addresses: bool = False
+    """Whether such addresses may lie in private networks: only where everybody who can add one is trusted."""
+    sms_aliyun_key_id: str = ""
+    sms_aliyun_key_secret: SecretStr | None = None
+    sms_aliyun_sign: str = ""
+    sms_aliyun_templates: dict[str, str] = Field(default_factory=dict)
+    sms_aliyun_url: str = "https://dysmsapi.aliyuncs.com/"
     telegram_token: SecretStr | None = None
     telegram_api: str = "https://api.telegram.org"
     telegram_mode: Literal["polling", "webhook"] = "polling"
