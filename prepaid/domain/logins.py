@@ -20,6 +20,8 @@ from prepaid.domain.people import code_hash
 ACCESS_TTL = timedelta(minutes=10)
 REFRESH_TTL = timedelta(days=60)
 LOGIN_CODE_TTL = timedelta(minutes=5)
+LOGIN_TRIES = 40
+"""From one address in ten minutes, good ones among them: behind it may be a whole building. A code has 40 bits."""
 TOKEN_CHARS_MAX = 300
 
 _ACCESS, _REFRESH = "cwa1", "cwr1"

@@ -17,6 +17,7 @@ from prepaid.domain.errors import Refused
 from prepaid.domain.logins import (
     ACCESS_TTL,
     LOGIN_CODE_TTL,
+    LOGIN_TRIES,
     REFRESH_TTL,
     Login,
     LoginCode,
@@ -27,7 +28,7 @@ from prepaid.domain.logins import (
     seal_access,
     seal_refresh,
 )
-from prepaid.domain.people import CODE_TRIES, CODE_TTL_S, new_code
+from prepaid.domain.people import CODE_TTL_S, new_code
 from prepaid.ports import Business
 from prepaid.usecases.authorize import record
 from prepaid.usecases.greet import greet
@@ -79,7 +80,7 @@ async def log_in_by_code(business: Business, code: str, *, where: str) -> Tokens
     """
     _key(business)
     now, nobody = business.clock.now(), Actor(id="nobody")
-    if await business.store.people.count_try(f"login:{where}", now, CODE_TTL_S) > CODE_TRIES:
+    if await business.store.people.count_try(f"login:{where}", now, CODE_TTL_S) > LOGIN_TRIES:
         await record(business, nobody, "log_in", "login", refused="refused.too_many_tries")
         raise Refused("refused.too_many_tries")
     person_id = await business.store.logins.use_code(login_code_hash(code), now)

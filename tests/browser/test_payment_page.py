@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
 from prepaid.domain.orders import Merchant
@@ -78,6 +79,16 @@ async def opened(browser: Browser, url: str, complaints: list[str], **look: obje
     return page
 
 
+async def accessible(page: Page, complaints: list[str]) -> None:
+    """What axe finds serious or worse."""
+    found = await Axe().run(page)
+    complaints += [
+        f"axe: {violation['id']}: {[node['html'] for node in violation['nodes']]}"
+        for violation in found.response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+    ]
+
+
 async def shoot(page: Page, name: str) -> None:
     """Keeps a picture if somebody wants one."""
     if SHOTS:
@@ -103,6 +114,7 @@ async def test_from_the_link_to_the_light(house: ApiHouse, browser: Browser) -> 
     await expect(phone.get_by_role("button", name="微信支付")).to_be_visible()
     await expect(phone.locator(".for")).to_have_text("Maple Court · 101")
     assert await phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await accessible(phone, complaints)
     await shoot(phone, "pay-phone-zh")
     desk = await opened(browser, url, complaints, viewport={"width": 1100, "height": 760}, locale="en-GB")
     await desk.get_by_role("button", name="¥100", exact=True).click()
@@ -110,6 +122,7 @@ async def test_from_the_link_to_the_light(house: ApiHouse, browser: Browser) -> 
     await expect(desk.locator(".code img")).to_be_visible(timeout=WAIT_MS)
     await expect(desk.locator(".amount")).to_have_text("¥100.00")
     await expect(desk.locator(".steps .now")).to_have_text("Pay")
+    await accessible(desk, complaints)
     await shoot(desk, "pay-desk-en")
     orders = await house.parts.business.store.orders.of_account("acc-1", 5)
     merchant = {"provider": "wechat_pay"}
@@ -135,6 +148,7 @@ async def test_a_link_that_ended_says_so_in_both_languages(house: ApiHouse, brow
     house.building.clock.advance(days=4)
     page = await opened(browser, url, complaints, viewport=PHONE, locale="zh-CN", color_scheme="dark")
     await expect(page.locator(".said")).to_contain_text("链接")
+    await accessible(page, complaints)
     await shoot(page, "pay-expired-zh")
     await page.get_by_role("link", name="English").click()
     await expect(page.locator(".said")).to_contain_text("link")

@@ -16,6 +16,7 @@ from prepaid.domain.orders import OrderState, PayWay
 from prepaid.domain.supply import Reported, Wanted
 from prepaid.ports import KeptReply
 from prepaid.storage.driver import Database
+from prepaid.storage.wakeups import LocalWakeups
 from prepaid.usecases.credit_payment import credit_payment
 from prepaid.usecases.record_switch import record_switch
 from tests.fakes.api_house import Answer, ApiHouse, api_house
@@ -147,6 +148,26 @@ async def test_a_payment_is_followed_to_the_light(house: ApiHouse, token: str) -
     await house.call("GET", "/me", token=token)
     house.parts.stopping.set()
     assert (await held).body["stage"] == "waiting"
+
+
+async def test_many_who_wait_hold_nobody_up_and_leave_nothing_behind(house: ApiHouse, token: str) -> None:
+    """Y3, F2: forty held questions, half of them given up: others are answered, and nothing is left of any."""
+    order_id = (await begin(house, token)).body["order_id"]
+    path = f"/orders/{order_id}?seen=waiting&wait_s=25"
+    house.limiter.started = asyncio.Semaphore(0)
+    held = [asyncio.create_task(house.call("GET", path, token=token)) for _ in range(40)]
+    for _ in range(80):
+        await house.limiter.started.acquire()
+    for one in held[:20]:
+        one.cancel()
+    assert (await house.call("GET", "/me", token=token)).status == 200
+    house.parts.stopping.set()
+    answers = await asyncio.gather(*held, return_exceptions=True)
+    assert [one.status for one in answers if isinstance(one, Answer)] == [200] * 20
+    await house.settled()
+    wakeups = house.parts.business.wakeups
+    assert isinstance(wakeups, LocalWakeups)
+    assert not wakeups._waiters
 
 
 async def test_an_order_is_cancelled_or_found_paid(house: ApiHouse, token: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -31,8 +32,12 @@ class FakeLimiter:
     """Lets everything pass, or turns away what a test names."""
 
     wait_ms: dict[str, int] = field(default_factory=dict)
+    started: asyncio.Semaphore | None = None
+    """Counts the questions, for a test that wants to know how many have come in."""
 
     async def take(self, key: str, *, per_minute: int, burst: int) -> int:
+        if self.started is not None:
+            self.started.release()
         return next((wait for part, wait in self.wait_ms.items() if part in key), 0)
 
 
@@ -67,6 +72,11 @@ class ApiHouse:
     limiter: FakeLimiter
     session: aiohttp.ClientSession
     url: str
+    runner: web.AppRunner
+
+    async def settled(self) -> None:
+        """Waits until every request has been worked off, whoever asked."""
+        await self.runner.cleanup()
 
     async def tokens(self, actor: Actor) -> Tokens:
         """A login of that person, by a code from chat."""
@@ -113,13 +123,13 @@ async def api_house(database: Database, clock: ManualClock, **changes: Any) -> A
     server = web.Application(client_max_size=256 * 1024)
     server.add_routes(app.routes(parts, **{k: v for k, v in changes.items() if k == "read_s_max"}))
     server.add_routes(payment_page.routes(parts))
-    runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(server, access_log=None, shutdown_timeout=20.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            yield ApiHouse(building, parts, codes, limiter, session, url)
+            yield ApiHouse(building, parts, codes, limiter, session, url, runner)
     finally:
         parts.stopping.set()
         await runner.cleanup()
