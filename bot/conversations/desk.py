@@ -6,7 +6,7 @@ Pages are numbered from 1. A button's argument that a channel could not carry is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.conversations.effects import Effect
 from bot.conversations.inbound import Turn
@@ -58,7 +58,7 @@ def paged(language: str, title: str, items: Sequence[Item], page: int, *intent: 
     shown = tuple(items[(page - 1) * PAGE_ROWS : page * PAGE_ROWS])
     more: list[Button] = []
     for key, other in (("button.previous", page - 1), ("button.next", page + 1)):
-        target = action(*intent, str(other))
+        target = action(*intent, str(other)) if intent else ""
         if 0 < other <= pages and target:
             more.append(press(language, key, target))
     pressable = bool(more) or any(item.action for item in shown)
@@ -83,3 +83,13 @@ def waits(turn: Turn, approval: Approval, time_zone: str = "") -> Part:
         until=approval.expires_at,
         time_zone=time_zone,
     )
+
+
+def next_page(language: str, target: str) -> Button:
+    """The button to the page after this one."""
+    return press(language, "button.next", target)
+
+
+def with_more(language: str, listing: List, more: tuple[Button, ...]) -> List:
+    """The same list with other buttons below it."""
+    return replace(listing, more=more, hint=text(language, "menu.hint") if more or listing.hint else "")

@@ -56,6 +56,8 @@ class Question:
     read: Callable[[str], Value] = words
     free: bool = False
     picks: tuple[tuple[str, Value], ...] = ()
+    when: Callable[[Data], bool] = bool
+    """Whether it is asked at all, from what was answered before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,9 @@ class Form:
             wrong = (Text(body=trouble_text(language, problem), tone=Tone.TROUBLE),)
         buttons = [press(language, key, f"pick:{asked.turns}:{place}") for place, (key, _) in enumerate(question.picks)]
         prompt = text(language, f"{self.name}.{question.name}", **data)
+        if not buttons:
+            # A lone "cancel" would be number 1 where buttons are numbers, and 1 may be the answer.
+            return Reply(session=asked, parts=(*wrong, Text(body=prompt)))
         leave = press(language, "button.cancel", f"no:{asked.turns}")
         return Reply(session=asked, parts=(*wrong, choose(prompt, language, *buttons, leave)))
 
@@ -91,6 +96,9 @@ class Form:
         question = self._next(flow.data)
         if question is None:
             return None
+        place = _named(turn, question, typed)
+        if place is not None:
+            return self.picked(turn, session, flow, place)
         try:
             value = question.read(typed)
         except Refused as problem:
@@ -109,8 +117,20 @@ class Form:
         return self.ask(turn, session, {**flow.data, question.name: chosen})
 
     def _next(self, data: Data) -> Question | None:
-        return next((each for each in self.questions if each.name not in data), None)
+        return next((each for each in self.questions if each.name not in data and each.when(data)), None)
+
+
+def _named(turn: Turn, question: Question, typed: str) -> int | None:
+    """The place of the ready answer whose words were typed."""
+    plain = typed.strip().casefold()
+    labels = [text(turn.actor.language, key).casefold() for key, _ in question.picks]
+    return labels.index(plain) if plain in labels else None
 
 
 REASON = Question(name="why", free=True)
 """Why; it goes into the audit trail (A3)."""
+
+
+def wish(turn: Turn) -> str:
+    """A key for what is about to be confirmed: one person wants one thing at one instant (M15)."""
+    return f"{turn.actor.id[:24]}-{turn.at:%Y%m%d%H%M%S%f}"

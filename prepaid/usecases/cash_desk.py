@@ -25,7 +25,16 @@ NUMBERS_TRIED = 50
 
 async def next_receipt(business: Business, actor: Actor, site_id: str) -> str:
     """A number that is free now, "20261125-0007". It is spent by `cash_topup`, which credits a number once."""
-    site = await _site(business, actor, site_id)
+    return await _free(business, await _site(business, actor, site_id))
+
+
+async def receipt_for(business: Business, actor: Actor, account_id: str) -> str:
+    """As `next_receipt`, for whoever may take money for this account, however small their part of the site is."""
+    account = await reach_account(business, actor, account_id, Action.CASH_TOP_UP)
+    return await _free(business, await site_of(business, account))
+
+
+async def _free(business: Business, site: Site) -> str:
     today = site.calendar.local(business.clock.now()).date()
     taken = await _receipts(business, site, today)
     for place in range(len(taken) + 1, len(taken) + 1 + NUMBERS_TRIED):
@@ -45,6 +54,13 @@ async def desk_day(business: Business, actor: Actor, site_id: str, day: date) ->
     return DeskDay(
         site_id=site.id, site_name=site.name, day=day.isoformat(), currency=site.currency, taken=tuple(taken)
     )
+
+
+async def desk_day_back(business: Business, actor: Actor, site_id: str, days_back: int) -> DeskDay:
+    """As `desk_day`, for today on the site's calendar or so many days before."""
+    site = await _site(business, actor, site_id)
+    today = site.calendar.local(business.clock.now()).date()
+    return await desk_day(business, actor, site.id, today - timedelta(days=days_back))
 
 
 async def void_receipt(

@@ -24,6 +24,15 @@ async def held_readings(business: Business, actor: Actor) -> tuple[HeldReading, 
     return tuple(found)
 
 
+async def held_reading(business: Business, actor: Actor, meter_id: str) -> tuple[HeldReading, Meter]:
+    """The open case of one meter, and the meter itself: its bound serial number, its register's width."""
+    meter = await reach_meter(business, actor, meter_id, Action.DECIDE_READING)
+    case = await business.store.registers.case(meter.id)
+    if case is None:
+        raise Refused("refused.no_held_reading")
+    return case, meter
+
+
 async def decide_held_reading(
     business: Business,
     actor: Actor,

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from prepaid.domain.access import Role
+from prepaid.domain.receipts import Receipt
+from prepaid.domain.tickets import MoneyKind, money_ticket_id
+from prepaid.usecases.cash_topup import cash_topup
+from prepaid.usecases.claim_payment import claim_payment
+from prepaid.usecases.dispute_entry import dispute_line
 from prepaid.usecases.force_cut import force_cut
 from tests.fakes.building import Building
 
-NO_PAPER = {"approval_id": "ap_404"}
+NO_PAPER = {"approval_id": "ap_404", "receipt": "R-404", "ticket_id": "mt_404", "dispute_id": "tk_404"}
 """Numbers of what is not there."""
+LOST = "1234567890"
 
 
 async def paper(building: Building, account_id: str) -> dict[str, str]:
-    """An approval that waits, asked for by somebody who is not tried."""
-    clerk = await building.operator(role=Role.OWNER)
-    approval = await force_cut(building.business, clerk, account_id, reason="test")
-    return {"approval_id": approval.id}
+    """An approval that waits, a receipt, a money ticket and a dispute, all by somebody who is not tried."""
+    clerk, business = (
+        await building.operator(role=Role.OWNER, scope=f"acme/maple/b1/10{account_id[4:]}"),
+        building.business,
+    )
+    approval = await force_cut(business, clerk, account_id, reason="test")
+    receipt = await cash_topup(business, clerk, account_id, 100, receipt=f"P-{account_id}")
+    assert isinstance(receipt, Receipt)
+    await claim_payment(business, clerk, account_id, LOST)
+    dispute = await dispute_line(business, clerk, account_id, 1, why="test")
+    return {
+        "approval_id": approval.id,
+        "receipt": receipt.number,
+        "ticket_id": money_ticket_id(MoneyKind.CLAIM, account_id, LOST),
+        "dispute_id": dispute.id,
+    }

@@ -56,6 +56,9 @@ class Subject:
     gateway_id: str
     meter_id: str
     approval_id: str = "ap_404"
+    receipt: str = "R-404"
+    ticket_id: str = "mt_404"
+    dispute_id: str = "tk_404"
 
 
 Act = Callable[[Subject], do.Effect]
