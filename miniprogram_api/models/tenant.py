@@ -10,7 +10,11 @@ from pydantic import Field
 from miniprogram_api.models.common import Account, Cursor, Given, Micro, Next, Shown, Whole
 from prepaid.domain.metering import Usage
 from prepaid.usecases.explain import ExplainedLine, Explanation
+from prepaid.usecases.show_usage import MOST_HOURS
+from prepaid.usecases.show_usage_by import MOST_DAYS, MOST_MONTHS
 from prepaid.usecases.views import AccountLine, BalanceView, SupplyView
+
+SPANS = f"Up to {MOST_HOURS} hours, {MOST_DAYS} days or {MOST_MONTHS} months"
 
 
 class AccountOut(Shown):
@@ -89,7 +93,7 @@ class UsageWish(Given):
     """A span: so many of the last hours, days or months, the running one included."""
 
     step: Literal["hour", "day", "month"] = "hour"
-    count: int = Field(default=24, ge=1, le=744, description="Up to 744 hours, 31 days or 13 months")
+    count: int = Field(default=24, ge=1, le=MOST_HOURS, description=SPANS)
 
 
 class UsageStep(Shown):

@@ -19,6 +19,7 @@ from prepaid.storage.driver import Database
 from prepaid.storage.wakeups import LocalWakeups
 from prepaid.usecases.credit_payment import credit_payment
 from prepaid.usecases.record_switch import record_switch
+from prepaid.usecases.show_usage_by import MOST_DAYS
 from tests.fakes.api_house import Answer, ApiHouse, api_house
 from tests.fakes.clock import ManualClock
 
@@ -238,7 +239,12 @@ async def test_reads_have_pages_tags_and_totals(house: ApiHouse, token: str) -> 
     used = sum(line["energy_wh"] for line in lines)
     assert [each["total_wh"] for each in usage.values()] == [used, used]
     assert usage["month"]["total_micro"] == -sum(e["amount_micro"] for e in entries if e["kind"] == "consumption")
-    for bad in ("entries?cursor=%21", "entries?limit=0", "usage?step=day&count=32", "statement?month=2026-13"):
+    for bad in (
+        "entries?cursor=%21",
+        "entries?limit=0",
+        f"usage?step=day&count={MOST_DAYS + 1}",
+        "statement?month=2026-13",
+    ):
         assert (await house.call("GET", f"/accounts/acc-1/{bad}", token=token)).status in (400, 422)
     assert (await house.call("GET", "/accounts/acc-1/entries/9999999999999999999", token=token)).status == 404
 
