@@ -81,6 +81,45 @@ class OrderOut(Shown):
     payment: PaymentOut | None = Field(description="While it can be paid")
 
 
+class OrdersWish(Given):
+    """How many of the newest orders."""
+
+    limit: int = Field(default=10, ge=1, le=50)
+
+
+class OrderLine(Shown):
+    """One order in a list; follow it to know its stage and how to pay it."""
+
+    order_id: str
+    amount_fen: Fen
+    provider: str
+    way: Way
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+
+
+class OrdersOut(Shown):
+    """Orders of an account, newest first."""
+
+    orders: list[OrderLine]
+
+
+class LinkLine(Shown):
+    """One link that can still be paid by. Its token was shown once, when it was made."""
+
+    link_id: str
+    amount_fen: Fen | None
+    expires_at: datetime
+
+
+class LinksOut(Shown):
+    """Links that can still be paid by, the first to end first."""
+
+    links: list[LinkLine]
+
+
 class LinkWish(Given):
     """A link by which somebody else pays. Without an amount whoever pays chooses it."""
 

@@ -8,8 +8,10 @@ from miniprogram_api.contract import Ask, Route
 from miniprogram_api.models.common import Shown
 from miniprogram_api.models.money import (
     FollowWish,
+    LinkLine,
     LinkOut,
     LinkProgress,
+    LinksOut,
     LinkTopUpWish,
     LinkView,
     LinkWish,
@@ -20,7 +22,7 @@ from miniprogram_api.models.money import (
 from miniprogram_api.routes.orders import stage_words
 from prepaid.domain.orders import PayWay
 from prepaid.usecases.follow_order import Progress, follow_pay_link, shown_order
-from prepaid.usecases.pay_links import look_at_pay_link, make_pay_link, pay_by_link, revoke_pay_link
+from prepaid.usecases.pay_links import live_pay_links, look_at_pay_link, make_pay_link, pay_by_link, revoke_pay_link
 
 PAGE = "/pay/"
 
@@ -47,6 +49,13 @@ async def _make(ask: Ask) -> LinkOut:
         url=f"{ask.parts.public_url.rstrip('/')}{PAGE}{made.token}",
         amount_fen=made.link.amount_fen,
         expires_at=made.link.expires_at,
+    )
+
+
+async def _list(ask: Ask) -> LinksOut:
+    found = await live_pay_links(ask.business, ask.actor, ask.path["account_id"])
+    return LinksOut(
+        links=[LinkLine(link_id=link.id, amount_fen=link.amount_fen, expires_at=link.expires_at) for link in found]
     )
 
 
@@ -112,6 +121,15 @@ ROUTES = (
         body=LinkWish,
         answers=LinkOut,
         money=True,
+    ),
+    Route(
+        method="GET",
+        path="/accounts/{account_id}/pay-links",
+        name="listPayLinks",
+        summary="Links that can still be paid by",
+        tag="pay links",
+        handle=_list,
+        answers=LinksOut,
     ),
     Route(
         method="DELETE",

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from miniprogram_api.contract import Ask, Route
-from miniprogram_api.models.money import FollowWish, OrderOut, TopUpWish, order_out, way_of
+from miniprogram_api.models.money import (
+    FollowWish,
+    OrderLine,
+    OrderOut,
+    OrdersOut,
+    OrdersWish,
+    TopUpWish,
+    order_out,
+    way_of,
+)
 from miniprogram_api.routes.logins import WECHAT_CHANNEL
 from prepaid.domain.orders import Order, PayWay
 from prepaid.usecases.cancel_topup import cancel_topup
 from prepaid.usecases.follow_order import Progress, follow_order, shown_order
+from prepaid.usecases.list_orders import list_orders
 from prepaid.usecases.start_topup import start_topup
 
 
@@ -25,6 +35,25 @@ async def _start(ask: Ask) -> OrderOut:
         payer_ip=ask.address if way is PayWay.WAP else None,
     )
     return await _shown(ask, order)
+
+
+async def _list(ask: Ask) -> OrdersOut:
+    limit = ask.query(OrdersWish).limit
+    found = await list_orders(ask.business, ask.actor, ask.path["account_id"], limit=limit)
+    lines = [
+        OrderLine(
+            order_id=order.id,
+            amount_fen=order.amount_fen,
+            provider=order.provider,
+            way=order.way.value,
+            state=order.state,
+            created_at=order.created_at,
+            expires_at=order.expires_at,
+            paid_at=order.paid_at,
+        )
+        for order in found
+    ]
+    return OrdersOut(orders=lines)
 
 
 async def _follow(ask: Ask) -> OrderOut:
@@ -74,6 +103,16 @@ ROUTES = (
         body=TopUpWish,
         answers=OrderOut,
         money=True,
+    ),
+    Route(
+        method="GET",
+        path="/accounts/{account_id}/orders",
+        name="listOrders",
+        summary="Orders, newest first",
+        tag="orders",
+        handle=_list,
+        query=OrdersWish,
+        answers=OrdersOut,
     ),
     Route(
         method="GET",

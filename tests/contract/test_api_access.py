@@ -45,12 +45,14 @@ TENANTS = {
     "takeEmergencyCredit",
     "disputeEntry",
     "startTopUp",
+    "listOrders",
     "followOrder",
     "cancelOrder",
     "makePayLink",
+    "listPayLinks",
     "revokePayLink",
 }
-SEEING = {"getBalance", "getUsage", "listEntries", "explainEntry", "getStatement", "followOrder"}
+SEEING = {"getBalance", "getUsage", "listEntries", "explainEntry", "getStatement", "followOrder", "listOrders"}
 LISTS = {"getOverview", "listSites", "listAccountsInReach", "listMeters", "listApprovals"}
 """Cut down to one's reach; nothing in them for whoever has none."""
 OPERATING = {"changeSupply", "askForceCut", "getApproval", "approve", "decline", "disputeEntry"}

@@ -202,6 +202,11 @@ async def test_links_are_made_looked_at_paid_and_taken_back(house: ApiHouse, tok
     tampered = [made["token"][:-1] + "~", made["token"][:-1] + "aA"[made["token"][-1] == "a"], "x"]
     assert [(await house.call("GET", f"/pay/{each}")).status for each in tampered] == [404] * 3
     second = (await house.call("POST", "/accounts/acc-1/pay-links", token=token, body={})).body
+    live = (await house.call("GET", "/accounts/acc-1/pay-links", token=token)).body["links"]
+    assert second["link_id"] in [each["link_id"] for each in live]
+    assert second["token"] not in json.dumps(live)
+    orders = (await house.call("GET", "/accounts/acc-1/orders", token=token)).body["orders"]
+    assert [each["order_id"] for each in orders] == [order.id]
     assert (await house.call("DELETE", f"/pay-links/{second['link_id']}", token=token)).status == 204
     assert (await house.call("GET", f"/pay/{second['token']}")).status == 404
 
