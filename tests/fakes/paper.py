@@ -11,7 +11,13 @@ from prepaid.usecases.dispute_entry import dispute_line
 from prepaid.usecases.force_cut import force_cut
 from tests.fakes.building import Building
 
-NO_PAPER = {"approval_id": "ap_404", "receipt": "R-404", "ticket_id": "mt_404", "dispute_id": "tk_404"}
+NO_PAPER = {
+    "approval_id": "ap_404",
+    "receipt": "R-404",
+    "ticket_id": "mt_404",
+    "dispute_id": "tk_404",
+    "clerk_id": "p_404",
+}
 """Numbers of what is not there."""
 LOST = "1234567890"
 
@@ -32,4 +38,5 @@ async def paper(building: Building, account_id: str) -> dict[str, str]:
         "receipt": receipt.number,
         "ticket_id": money_ticket_id(MoneyKind.CLAIM, account_id, LOST),
         "dispute_id": dispute.id,
+        "clerk_id": clerk.id,
     }

@@ -59,6 +59,8 @@ class Subject:
     receipt: str = "R-404"
     ticket_id: str = "mt_404"
     dispute_id: str = "tk_404"
+    clerk_id: str = "p_404"
+    """The owner of nothing but the flat."""
 
 
 Act = Callable[[Subject], do.Effect]

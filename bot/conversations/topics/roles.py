@@ -1,0 +1,170 @@
+"""Roles: a colleague is invited by a one-time code, or a role is taken away; never above one's own (A2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.conversations import desk, flows
+from bot.conversations.effects import Effect
+from bot.conversations.form import REASON, Data, Form, Question
+from bot.conversations.inbound import Turn
+from bot.conversations.parts import Item, Look, Tone
+from bot.conversations.reply import Reply, say
+from bot.conversations.session import Session
+from bot.conversations.topic import Topic
+from bot.conversations.vocabulary import Audience, Intent
+from bot.texts import text
+from prepaid.domain.access import Role
+from prepaid.domain.errors import Refused
+from prepaid.domain.people import Person
+from prepaid.domain.places import check_path
+from prepaid.usecases.find_sites import SiteLine
+from prepaid.usecases.grant_role import revoke_role
+from prepaid.usecases.invite_staff import invite_staff
+from prepaid.usecases.list_staff import Holder, list_staff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListStaff(Effect):
+    """Who holds which role, within reach."""
+
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteStaff(Effect):
+    """A one-time code that gives a role."""
+
+    role: str
+    scope: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeRole(Effect):
+    """Takes a role away."""
+
+    person_id: str
+    role: str
+    scope: str
+    why: str
+
+
+def _role(heard: str) -> str:
+    plain = heard.strip().casefold()
+    if plain not in set(Role):
+        raise Refused("refused.role_unknown")
+    return plain
+
+
+def _scope(heard: str) -> str:
+    return check_path(heard.strip().strip("/").casefold())
+
+
+def _invite_ready(turn: Turn, session: Session, data: Data) -> Reply:
+    language = turn.actor.language
+    role = text(language, f"role.{data['role']}")
+    prompt = text(language, "invite.confirm", role=role, scope=data["scope"], words=data["why"])
+    return flows.ask_confirm(turn, session, "invite", prompt, Look.PRIMARY, **data)
+
+
+def _revoke_ready(turn: Turn, session: Session, data: Data) -> Reply:
+    language = turn.actor.language
+    role = text(language, f"role.{data['role']}")
+    shown = {"person_id": data["person_id"], "role": role, "scope": data["scope"], "words": data["why"]}
+    return flows.ask_confirm(turn, session, "revoke", text(language, "revoke.confirm", **shown), Look.DANGER, **data)
+
+
+_ROLES = tuple((f"role.{role}", str(role)) for role in Role)
+INVITE = Form(name="invite", questions=(Question(name="role", read=_role, picks=_ROLES), REASON), done=_invite_ready)
+REVOKE = Form(
+    name="revoke",
+    questions=(
+        Question(name="role", read=_role, picks=_ROLES),
+        Question(name="scope", read=_scope),
+        REASON,
+    ),
+    done=_revoke_ready,
+)
+
+
+def _of_site(turn: Turn, session: Session, site: SiteLine, rest: str) -> Reply:
+    del rest
+    return INVITE.ask(turn, session, {"scope": site.path, "name": site.name})
+
+
+def _begin_revoke(turn: Turn, session: Session, argument: str) -> Reply:
+    if not argument:
+        return Reply(session=session, effects=(ListStaff(),))
+    return REVOKE.ask(turn, session, {"person_id": argument})
+
+
+def _listed(effect: ListStaff, value: Sequence[Holder], turn: Turn, session: Session) -> Reply:
+    language = turn.actor.language
+    items = [
+        Item(
+            label=holder.person_id,
+            value=text(language, f"role.{holder.grant.role}"),
+            detail=holder.grant.scope,
+            action=desk.action("revoke", holder.person_id),
+        )
+        for holder in value
+    ]
+    note = text(language, "staff.note")
+    listing = desk.paged(language, "staff.title", items, effect.page, "staff", note=note)
+    return Reply(session=session, parts=(listing,))
+
+
+def _invited(effect: InviteStaff, value: str, turn: Turn, session: Session) -> Reply:
+    language = turn.actor.language
+    role = text(language, f"role.{effect.role}")
+    words = say(language, "invite.code", Tone.GOOD, role=role, scope=effect.scope, code=value)
+    return Reply(session=session, parts=(words,))
+
+
+def _revoked(effect: RevokeRole, value: Person, turn: Turn, session: Session) -> Reply:
+    del value
+    language = turn.actor.language
+    role = text(language, f"role.{effect.role}")
+    words = say(language, "revoke.done", Tone.GOOD, person_id=effect.person_id, role=role, scope=effect.scope)
+    return Reply(session=session, parts=(words,))
+
+
+TOPIC = Topic(
+    intents=(
+        Intent(
+            name="staff",
+            audience=Audience.STAFF,
+            commands=("staff", "人员", "角色"),
+            phrases=(r"(?:查看|看)?(?:管理)?人员(?:列表|名单)?", r"(?:show |list )?(?:the )?(?:staff|roles)"),
+        ),
+        Intent(
+            name="invite",
+            audience=Audience.STAFF,
+            commands=("invite", "邀请"),
+            phrases=(r"邀请(?:同事|管理员)", r"invite (?:a )?(?:colleague|staff)"),
+        ),
+        Intent(name="revoke", audience=Audience.STAFF, commands=("revoke", "收回角色"), in_help=False),
+    ),
+    openings={
+        "staff": lambda _, session, page: Reply(session=session, effects=(ListStaff(page=desk.page_of(page)),)),
+        "invite": desk.for_site("invite"),
+        "revoke": _begin_revoke,
+    },
+    confirmed={
+        "confirm.invite": lambda d: InviteStaff(role=str(d["role"]), scope=str(d["scope"]), why=str(d["why"])),
+        "confirm.revoke": lambda d: RevokeRole(
+            person_id=str(d["person_id"]), role=str(d["role"]), scope=str(d["scope"]), why=str(d["why"])
+        ),
+    },
+    steps={INVITE.step: INVITE.heard, REVOKE.step: REVOKE.heard},
+    picked={INVITE.step: INVITE.picked, REVOKE.step: REVOKE.picked},
+    after_site={"invite": _of_site},
+    performers={
+        ListStaff: lambda _, on: list_staff(on.business, on.actor),
+        InviteStaff: lambda e, on: invite_staff(on.business, on.actor, Role(e.role), e.scope, why=e.why),
+        RevokeRole: lambda e, on: revoke_role(on.business, on.actor, e.person_id, Role(e.role), e.scope, why=e.why),
+    },
+    presenters={ListStaff: _listed, InviteStaff: _invited, RevokeRole: _revoked},
+)
