@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 
 from pymongo import UpdateOne
 
 from prepaid.domain.delivery import lane_of
+from prepaid.domain.errors import TryAgain
 from prepaid.domain.notices import Lane, Notice, NoticeState
 from prepaid.ports import Clock, Outcome
 from prepaid.storage.bounded import newest
@@ -17,6 +18,17 @@ from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
 _NOTICES = Mapper(Notice)
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+NARROW, WIDE = timedelta(milliseconds=50), timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Where due rows were last found in plenty. Only a hint: losing it costs one slow question."""
+
+    since: datetime
+    width: timedelta
 
 
 class MongoNotices:
@@ -26,6 +38,7 @@ class MongoNotices:
         self._clock = clock
         self._rows = database.collection("notices", durable=True)
         self._threads = database.collection("threads")
+        self._spans: dict[Lane, _Span] = {}
 
     async def migrate(self) -> None:
         """Creates the indexes."""
@@ -55,7 +68,7 @@ class MongoNotices:
     async def take(self, now: datetime, until: datetime, limit: int, lane: Lane = Lane.PROMPT) -> Sequence[Notice]:
         """Three commands for a whole batch: which are due, a lease on those that still are, and what was leased."""
         query = {"state": NoticeState.QUEUED, "lane": lane, "next_at": {"$lte": now}}
-        ids = [row["_id"] for row in await self._rows.find_list(query, {"_id": 1}, limit=limit)]
+        ids = await self._due_ids(lane, now, limit)
         if not ids:
             return ()
         lease = secrets.token_hex(8)
@@ -64,6 +77,42 @@ class MongoNotices:
         taken = [_NOTICES.from_doc(row) for row in rows if row.get("lease") == lease]
         place = {notice_id: number for number, notice_id in enumerate(ids)}
         return sorted(taken, key=lambda row: (row.at, place[row.id]))
+
+    async def _due_ids(self, lane: Lane, now: datetime, limit: int) -> list[str]:
+        """Some due rows of a lane. While many wait, those of a small span of time are asked for.
+
+        The embedded store reads all that a filter matches, whatever the limit. Any due rows will do, so a span that
+        follows where rows were last found keeps a claim as cheap as with few; an empty span ends in asking for all.
+        """
+        span = self._spans.get(lane)
+        if span is not None:
+            until = min(now, span.since + span.width)
+            rows = await self._between(lane, span.since, until, limit)
+            if rows or until < now:
+                width = span.width / 2 if len(rows) >= limit else span.width * 2
+                since = span.since if len(rows) >= limit else until
+                self._spans[lane] = _Span(since, min(max(width, NARROW), WIDE))
+            else:
+                del self._spans[lane]
+            if rows:
+                return [row["_id"] for row in rows]
+        rows = await self._between(lane, LONG_AGO, now, limit)
+        if len(rows) >= limit:
+            self._spans[lane] = _Span(min(row["next_at"] for row in rows), WIDE)
+        else:
+            self._spans.pop(lane, None)
+        return [row["_id"] for row in rows]
+
+    async def _between(self, lane: Lane, since: datetime, until: datetime, limit: int) -> list[Document]:
+        """By halves where there is too much for one answer."""
+        query = {"state": NoticeState.QUEUED, "lane": lane, "next_at": {"$gte": since, "$lte": until}}
+        try:
+            return await self._rows.find_list(query, {"_id": 1, "next_at": 1}, limit=limit)
+        except TryAgain:
+            if until - since <= WIDE:
+                raise
+            middle = since + (until - since) / 2
+            return await self._between(lane, since, middle, limit) or await self._between(lane, middle, until, limit)
 
     async def finish(self, ends: Sequence[Outcome]) -> None:
         """The plain deliveries in one command, the others in one bulk."""

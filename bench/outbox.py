@@ -1,0 +1,205 @@
+"""Notices delivered per second to a fast server, beside a bare client that makes the same calls; and the next claim.
+
+Both in one run, turn and turn about, over the same connections and as many at once. Ours is the whole way: rows of the
+outbox claimed, the person and the site's rules read, quiet hours and ladder decided, words chosen, the body signed and
+posted, the end written down. The bare client posts bodies that are made already. The server is a process of its own.
+
+`claim_growth` is what claiming one row takes with 100,000 rows waiting, over what it takes with 100, both after the
+first twelve claims; `claim_first_ms` is the very first of 100,000, when a process does not know yet where rows wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+import aiohttp
+
+from bench._estate import SITE_ID, add_site, scratch_runtime
+from bench._frame import Limit
+from bot.channels.webhook import WebhookSender, body_of
+from bot.outgoing import Sealer, open_session, post
+from chatwatt.wiring import Runtime
+from prepaid.domain.errors import InvariantBroken
+from prepaid.domain.notices import Lane, Notice, NoticeKind
+from prepaid.domain.people import Address, Person
+from prepaid.ports import Business
+from prepaid.storage.mongo import store_over
+from prepaid.usecases.deliver_notices import deliver_notices
+
+PEOPLE = 200
+ROUND = 1_000
+ROUNDS = 2
+AT_ONCE = 200
+QUEUED_AT_ONCE = 20
+FEW, MANY = 100, 100_000
+WARM, CLAIMS = 12, 15
+BULK = 2_000
+
+LIMITS: Mapping[str, Limit] = {"ratio_to_bare": Limit(">=", 0.5), "claim_growth": Limit("<=", 1.2)}
+
+
+async def run() -> Mapping[str, int | float]:
+    """Measures."""
+    async with scratch_runtime() as runtime:
+        few_ms, first_ms, many_ms = await _claims(runtime)
+    async with scratch_runtime() as runtime, _server() as url, open_session(private=True) as session:
+        ours, bare = [], []
+        business = runtime.business({})
+        await add_site(business)
+        sender = WebhookSender(session, Sealer(b"b" * 32), private=True)
+        people = await _people(business, sender, url)
+        for number in range(ROUNDS + 1):
+            took = await _ours(business, sender, people, number)
+            plain = await _bare(session, url, people)
+            if number:
+                ours.append(took)
+                bare.append(plain)
+    return {
+        "rows": ROUND * ROUNDS,
+        "per_s": round(ROUND / median(ours), 1),
+        "bare_per_s": round(ROUND / median(bare), 1),
+        "ratio_to_bare": round(median(bare) / median(ours), 3),
+        "claim_few_ms": round(few_ms, 2),
+        "claim_many_ms": round(many_ms, 2),
+        "claim_first_ms": round(first_ms, 2),
+        "claim_growth": round(many_ms / few_ms, 3),
+    }
+
+
+def _row(business: Business, person_id: str, number: int) -> Notice:
+    now = business.clock.now()
+    return Notice(
+        id=f"restored:acc:{number}:{person_id}",
+        kind=NoticeKind.RESTORED,
+        person_id=person_id,
+        account_id="acc",
+        at=now,
+        params={
+            "label": "101",
+            "time_zone": "Asia/Shanghai",
+            "site_id": SITE_ID,
+            "balance_micro": 12_340_000,
+            "at": now.isoformat(),
+        },
+    )
+
+
+async def _people(business: Business, sender: WebhookSender, url: str) -> Sequence[Person]:
+    people = []
+    for number in range(PEOPLE):
+        accepted = await sender.accept(f"{url}?p={number}")
+        address = Address(channel="webhook", user=accepted.user)
+        person = Person(id=f"p{number}", language="en", addresses=(address,))
+        await business.store.people.save(person)
+        people.append(person)
+    return people
+
+
+async def _ours(business: Business, sender: WebhookSender, people: Sequence[Person], turn: int) -> float:
+    rows = [_row(business, people[n % PEOPLE].id, turn * ROUND + n) for n in range(ROUND)]
+    for first in range(0, ROUND, QUEUED_AT_ONCE):
+        await asyncio.gather(*(business.store.notices.queue(row) for row in rows[first : first + QUEUED_AT_ONCE]))
+    began, delivered = time.perf_counter(), 0
+    while delivered < ROUND:
+        done = await deliver_notices(business, {"webhook": sender}, lanes=[Lane.PROMPT])
+        if done == 0:
+            raise InvariantBroken(f"only {delivered} of {ROUND} rows were delivered")
+        delivered += done
+    return time.perf_counter() - began
+
+
+async def _bare(session: aiohttp.ClientSession, url: str, people: Sequence[Person]) -> float:
+    bodies = [body_of(_bare_row(n), people[n % PEOPLE]) for n in range(ROUND)]
+    headers = {"Content-Type": "application/json", "X-Chatwatt-Signature": "v1=" + "0" * 64}
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(body: bytes) -> None:
+        async with gate:
+            await post(session, url, data=body, headers=headers)
+
+    began = time.perf_counter()
+    await asyncio.gather(*map(one, bodies))
+    return time.perf_counter() - began
+
+
+def _bare_row(number: int) -> Notice:
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+    params: dict[str, str | int | bool | None] = {
+        "label": "101",
+        "time_zone": "Asia/Shanghai",
+        "balance_micro": 12_340_000,
+        "at": now.isoformat(),
+    }
+    return Notice(
+        id=f"restored:acc:{number}:p", kind=NoticeKind.RESTORED, person_id="p", account_id="acc", at=now, params=params
+    )
+
+
+async def _claims(runtime: Runtime) -> tuple[float, float, float]:
+    await _fill(runtime, 0, FEW)
+    few = await _claim_ms(runtime.business({}))
+    await _fill(runtime, FEW, MANY)
+    fresh = store_over(runtime.database, runtime.clock)  # A process that has just begun.
+    many = await _claim_ms(replace(runtime, store=fresh).business({}))
+    return median(few[WARM:]), many[0], median(many[WARM:])
+
+
+async def _claim_ms(business: Business) -> list[float]:
+    took = []
+    for _ in range(WARM + CLAIMS):
+        now = business.clock.now()
+        began = time.perf_counter()
+        rows = await business.store.notices.take(now, now + timedelta(hours=1), 1)
+        took.append(1000 * (time.perf_counter() - began))
+        if len(rows) != 1:
+            raise InvariantBroken("a claim took no row")
+    return took
+
+
+async def _fill(runtime: Runtime, first: int, count: int) -> None:
+    """Straight into the collection, many at a time."""
+    rows, business = runtime.database.collection("notices"), runtime.business({})
+    before = business.clock.now() - timedelta(hours=1)
+    for start in range(first, count, BULK):
+        documents = []
+        for number in range(start, min(start + BULK, count)):
+            row = _row(business, f"p{number}", number)
+            at = before + timedelta(milliseconds=number)
+            documents.append(
+                {
+                    "_id": row.id,
+                    "kind": row.kind,
+                    "person_id": row.person_id,
+                    "account_id": None,
+                    "at": at,
+                    "params": dict(row.params),
+                    "state": "queued",
+                    "lane": "prompt",
+                    "attempts": 0,
+                    "next_at": at,
+                    "group": row.id,
+                }
+            )
+        await rows.insert_many(documents, ordered=False)
+
+
+@asynccontextmanager
+async def _server() -> AsyncIterator[str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench._hook", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        if process.stdout is None or process.stdin is None:
+            raise InvariantBroken("the server has no pipes")
+        yield (await process.stdout.readline()).decode().strip()
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.wait()
