@@ -1,0 +1,84 @@
+"""What the staff does in chat, over the real use cases and store: two persons, one act, and what is in the books."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bot.conversations.inbound import Inbound
+from bot.conversations.runner import Conversation
+from bot.rendering.plain import render
+from prepaid.domain.access import Role
+from prepaid.domain.tariffs import plan_of
+from prepaid.storage.driver import Database
+from tests.fakes.building import SITE, Building, build
+from tests.fakes.clock import ManualClock
+from tests.unit.test_bot_runner import KeptSessions
+
+FIRST, SECOND, TELLER = f"staff-acme-{Role.OWNER}", f"staff-acme-{Role.MANAGER}", f"staff-acme-{Role.FINANCE}"
+
+
+@pytest.fixture
+async def building(database: Database, clock: ManualClock) -> Building:
+    """One flat in debt; an owner, a manager and a teller."""
+    building = await build(database, clock)
+    await building.flat(1, balance_micro=-5_000_000)
+    for role in (Role.OWNER, Role.MANAGER, Role.FINANCE):
+        await building.operator(role=role)
+    return building
+
+
+class Desk:
+    """Says words and reads the answer."""
+
+    def __init__(self, building: Building) -> None:
+        self._conversation = Conversation(building.business, KeptSessions(), provider="testpay")
+
+    async def say(self, user: str, *words: str) -> str:
+        """The answer to the last of the words."""
+        shown = ""
+        for each in words:
+            parts = await self._conversation.hear(Inbound(channel="chat", user=user, text=each))
+            shown = render(parts)
+        return shown
+
+
+async def test_cash_above_the_limit_waits_for_another_person(building: Building) -> None:
+    """A6, M5: a large sum is credited once, by the word of a second person who saw exactly what it is."""
+    desk = Desk(building)
+    assert "101" in await desk.say(TELLER, "arrears")
+    asked = await desk.say(TELLER, "take cash for 101", "1200", "cash", "yes")
+    number = re.findall(r"ap_[0-9a-f]+", asked)[0]
+    assert await building.balance_micro(1) == -5_000_000
+    own = await desk.say(TELLER, f"approve {number}")
+    assert "another person" in own
+    assert "¥1,200.00" in await desk.say(FIRST, f"approve {number}")
+    assert "done" in await desk.say(FIRST, "agree")
+    assert await building.balance_micro(1) == 1_195_000_000
+    assert "Do you agree" not in await desk.say(SECOND, f"approve {number}")
+    assert "Nobody owes" in await desk.say(TELLER, "arrears")
+    assert "¥1,200.00" in await desk.say(TELLER, "desk list")
+
+
+async def test_a_price_is_shown_agreed_to_and_in_force(building: Building) -> None:
+    """A6, M12: the version that a second person agreed to in chat is the newest of the site's plan."""
+    desk = Desk(building)
+    asked = await desk.say(FIRST, "change the price", "0.62", "the grid asks more", "yes")
+    number = re.findall(r"ap_[0-9a-f]+", asked)[0]
+    await desk.say(SECOND, f"approve {number}")
+    assert "done" in await desk.say(SECOND, "yes")
+    site = await building.business.store.sites.site(SITE)
+    assert site is not None
+    newest = plan_of(site.tariff).versions[-1]
+    assert [price.price_micro for price in newest.steps[0].prices] == [620_000]
+
+
+async def test_a_declined_correction_moves_nothing(building: Building) -> None:
+    """A6: the second person says no with a reason, and the balance stays; the trail shows who asked what."""
+    desk = Desk(building)
+    asked = await desk.say(TELLER, "adjust 101", "-300", "goodwill", "typed wrongly", "yes")
+    number = re.findall(r"ap_[0-9a-f]+", asked)[0]
+    assert "Declined" in await desk.say(FIRST, f"/decline {number}", "the sign is wrong")
+    assert await building.balance_micro(1) == -5_000_000
+    assert "Nothing waits" in await desk.say(SECOND, "approvals")
