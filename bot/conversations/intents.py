@@ -46,7 +46,7 @@ _BASIC: tuple[Intent, ...] = (
         phrases=(
             rf"{_MY}(?:充值|缴费|交电费|充电费|续费)\s*(?P<arg>(?![没未怎为])[^\s].{{0,30}})?",
             r"(?:我要|我想)?[充交]\s*(?P<arg>[\d¥零一二两三四五六七八九十百千万].{0,30})",
-            r"(?:top[ -]?up|recharge|pay|add)(?: (?:with |by )?(?P<arg>.{1,30}))?",
+            r"(?:top[ -]?up|recharge|pay|add(?= \S*\d))(?: (?:with |by )?(?P<arg>(?!for me).{1,30}))?",
         ),
         wants=Wants.AMOUNT,
     ),
@@ -100,7 +100,10 @@ _BASIC: tuple[Intent, ...] = (
         name="find",
         audience=Audience.STAFF,
         commands=("find", "查找", "查房"),
-        phrases=(r"(?:查找|查房|找)\s*(?P<arg>[^\s].{0,40})", r"find (?P<arg>.{1,40})"),
+        phrases=(
+            r"(?:查找|查房|找)\s*(?P<arg>(?!人工|管理员|物业|房东|客服|别人)[^\s].{0,40})",
+            r"find (?P<arg>.{1,40})",
+        ),
         wants=Wants.ROOM,
     ),
     Intent(
@@ -124,7 +127,7 @@ _BASIC: tuple[Intent, ...] = (
         name="protect",
         audience=Audience.STAFF,
         commands=("protect", "保电"),
-        phrases=(r"(?:保电|保护供电|保护)\s*(?P<arg>[^\s].{0,40})", r"protect (?P<arg>.{1,40})"),
+        phrases=(r"(?:保电|保护供电|保护)\s*(?P<arg>[^\s].{0,40})", r"protect (?P<arg>(?!my ).{1,40})"),
         wants=Wants.ROOM,
     ),
     Intent(
@@ -157,7 +160,7 @@ _BASIC: tuple[Intent, ...] = (
         audience=Audience.ANYONE,
         commands=("help", "帮助", "菜单", "menu"),
         phrases=(
-            r"(?:帮助|菜单|怎么用|使用说明|你能做什么|客服)",
+            r"(?:帮助|菜单|怎么用|使用说明|你能做什么)",
             r"(?:help|menu|what can you do|how does this work)",
             r"[?]",
         ),

@@ -44,6 +44,8 @@ class Action(StrEnum):
     DISPUTE = "dispute"
     SETTLE_DISPUTE = "settle_dispute"
     CONFIRM_SAFE = "confirm_safe"
+    ASK_STAFF = "ask_staff"
+    SHARE_ACCOUNT = "share_account"
     SET_ALERTS = "set_alerts"
     GRANT_ROLE = "grant_role"
     RUN = "run"
@@ -82,7 +84,17 @@ ROLE_ACTIONS: dict[Role, frozenset[Action]] = {
     Role.VIEWER: frozenset(_SEE),
 }
 """Nobody but the system itself may `RUN`. Owner and manager differ in whom they may appoint."""
-TENANT_ACTIONS = frozenset({Action.SEE_ACCOUNT, Action.TOP_UP, Action.DISPUTE, Action.CONFIRM_SAFE, Action.SET_ALERTS})
+TENANT_ACTIONS = frozenset(
+    {
+        Action.SEE_ACCOUNT,
+        Action.TOP_UP,
+        Action.DISPUTE,
+        Action.CONFIRM_SAFE,
+        Action.SET_ALERTS,
+        Action.ASK_STAFF,
+        Action.SHARE_ACCOUNT,
+    }
+)
 _ABOVE: dict[Role, frozenset[Role]] = {
     Role.OWNER: frozenset(Role),
     Role.MANAGER: frozenset(set(Role) - {Role.OWNER}),

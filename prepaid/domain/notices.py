@@ -43,6 +43,10 @@ class NoticeKind(StrEnum):
     RECONCILED_OPEN = "reconciled_open"
     CLAIM_OPENED = "claim_opened"
     CASH_VOIDED = "cash_voided"
+    HELP_ASKED = "help_asked"
+    PROTECTION_ASKED = "protection_asked"
+    MOVE_OUT_ASKED = "move_out_asked"
+    MEMBER_REMOVED = "member_removed"
 
 
 class NoticeState(StrEnum):

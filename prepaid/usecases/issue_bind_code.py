@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from prepaid.domain.access import Action, Actor
-from prepaid.domain.accounts import AccountStatus
+from prepaid.domain.accounts import Account, AccountStatus
 from prepaid.domain.errors import InvariantBroken, Refused
 from prepaid.domain.people import CODE_TTL_S, LABEL_CODE_TTL_S, BindCode, code_hash, new_code
 from prepaid.ports import Business
@@ -19,6 +19,11 @@ async def issue_bind_code(business: Business, actor: Actor, account_id: str, *, 
     account = await reach_account(business, actor, account_id, Action.ISSUE_BIND_CODE)
     if account.status is AccountStatus.CLOSED:
         raise Refused("refused.account_closed")
+    return await fresh_code(business, actor, account, ttl_s=ttl_s)
+
+
+async def fresh_code(business: Business, actor: Actor, account: Account, *, ttl_s: int = CODE_TTL_S) -> str:
+    """The code of an account that the caller has reached."""
     code = new_code()
     row = BindCode(
         hash=code_hash(code),

@@ -84,6 +84,7 @@ class RehearsedChat:
         }
     )
     now: datetime = AT
+    alerts: dict[str, Any] = field(default_factory=dict)
     numbered: bool = False
     providers: tuple[str, ...] = ()
     public_url: str = "https://power.example"
