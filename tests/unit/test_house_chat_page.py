@@ -1,4 +1,4 @@
-"""docs/reference/chat.md lists what a tenant can say, and a test reads every word of it as the bot does."""
+"""The page of what a tenant can say, and the bot: every word that the page promises is read as it says."""
 
 from __future__ import annotations
 
