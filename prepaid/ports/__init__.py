@@ -14,7 +14,7 @@ from prepaid.ports.money import (
     Inbox,
     InboxRow,
     Ledger,
-    LedgerRow,
+    LedgerColumns,
     Orders,
     PaymentProvider,
 )
@@ -74,7 +74,7 @@ __all__ = [
     "Lease",
     "Leases",
     "Ledger",
-    "LedgerRow",
+    "LedgerColumns",
     "Logins",
     "Meters",
     "MoneyTickets",

@@ -13,14 +13,17 @@ from prepaid.domain.ledger import Entry, Head, Posting
 from prepaid.domain.orders import Merchant, Order, OrderState, Payment
 
 
-class LedgerRow(NamedTuple):
-    """What a statement needs of one entry. `lines` is the text of its priced lines, where it has any."""
+class LedgerColumns(NamedTuple):
+    """What a statement needs of entries that follow one another: a list for each field, of one length.
 
-    seq: int
-    at: datetime
-    kind: str
-    delta_micro: int
-    lines: str | None
+    `lines` holds the text of an entry's priced lines, or "" where it has none.
+    """
+
+    first_seq: int
+    ats: Sequence[datetime]
+    kinds: Sequence[str]
+    deltas_micro: Sequence[int]
+    lines: Sequence[str]
 
 
 class Ledger(Protocol):
@@ -54,7 +57,7 @@ class Ledger(Protocol):
         """One entry by its place in the chain."""
         ...
 
-    def rows(self, account_id: str, first_seq: int, last_seq: int) -> AsyncIterator[Sequence[LedgerRow]]:
+    def columns(self, account_id: str, first_seq: int, last_seq: int) -> AsyncIterator[LedgerColumns]:
         """What a statement needs of the entries `first_seq` to `last_seq`, in order, a page at a time."""
         ...
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
-from functools import partial
 from typing import Any
 
 from bson import Int64
@@ -21,7 +20,7 @@ from pymongo import UpdateOne
 from prepaid.domain.credit import NOTHING_ASIDE, Aside
 from prepaid.domain.errors import InvariantBroken, Refused, Unknown
 from prepaid.domain.ledger import Entry, Head, Kind, Line, Posting, chain, same_request
-from prepaid.ports import Clock, LedgerRow
+from prepaid.ports import Clock, LedgerColumns
 from prepaid.storage.driver import Database, Document, DuplicateKey
 
 ATTEMPTS = 60
@@ -30,7 +29,14 @@ STRIPES = 256
 HEADS_KEPT = 20_000
 ROWS_A_PAGE = 1000
 ROW_FIELDS = {"_id": 0, "at": 1, "kind": 1, "delta": 1, "ref.lines": 1}
-_ROW: Callable[[tuple[Any, ...]], LedgerRow] = partial(tuple.__new__, LedgerRow)
+_COLUMNS = {
+    "_id": None,
+    "entries": {"$sum": 1},
+    "ats": {"$push": "$at"},
+    "kinds": {"$push": "$kind"},
+    "deltas": {"$push": "$delta"},
+    "lines": {"$push": {"$ifNull": ["$ref.lines", ""]}},
+}
 """A row of its fields in order, made without a call of Python's for each."""
 NO_REF: Document = {}
 
@@ -200,23 +206,21 @@ class MongoLedger:
         document = await self._entries.find_one({"acc": account_id, "seq": seq})
         return None if document is None else entry_from_doc(document)
 
-    async def rows(self, account_id: str, first_seq: int, last_seq: int) -> AsyncIterator[Sequence[LedgerRow]]:
+    async def columns(self, account_id: str, first_seq: int, last_seq: int) -> AsyncIterator[LedgerColumns]:
         """Pages by ranges of `seq`, each with only the fields that a statement shows.
 
-        The chain is dense, so an entry's place in its page tells its `seq`; reading thousands would take as long as
-        their amounts.
+        The store puts them into columns: one document for a page is read in half the time of a thousand.
         """
         for first in range(first_seq, last_seq + 1, ROWS_A_PAGE):
             until = min(first + ROWS_A_PAGE, last_seq + 1)
             query = {"acc": account_id, "seq": {"$gte": first, "$lt": until}}
-            found = await self._rows.find_list(query, ROW_FIELDS, sort=[("seq", 1)], limit=ROWS_A_PAGE)
-            if len(found) != until - first:
+            steps: list[Mapping[str, Any]] = [{"$match": query}, {"$sort": {"seq": 1}}, {"$group": _COLUMNS}]
+            pages = [page async for page in self._rows.aggregate(steps)]
+            if sum(page["entries"] for page in pages) != until - first:
                 raise InvariantBroken(f"account {account_id} lacks an entry between {first} and {until}")
-            fields = [
-                (seq, row["at"].replace(tzinfo=UTC), row["kind"], row["delta"], row.get("ref", NO_REF).get("lines"))
-                for seq, row in enumerate(found, start=first)
-            ]
-            yield list(map(_ROW, fields))
+            for page in pages:
+                ats = [at.replace(tzinfo=UTC) for at in page["ats"]]
+                yield LedgerColumns(first, ats, page["kinds"], page["deltas"], page["lines"])
 
     async def moves(self, account_id: str, seqs: Sequence[int]) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:
         """By their places in the chain, a page at a time."""

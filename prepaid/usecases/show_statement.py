@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from itertools import accumulate, chain
+from itertools import accumulate, chain, groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,13 +21,15 @@ from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import Site
 from prepaid.domain.errors import InvariantBroken, Refused
 from prepaid.domain.ledger import Entry, Kind
-from prepaid.ports import Business, LedgerRow
+from prepaid.ports import Business, LedgerColumns
 from prepaid.usecases.authorize import reach_account, site_of
 from prepaid.usecases.explain import explanation
 
 MOST_DAYS = 400
-_WH, _BAND, _PRICE, _SEWAGE = 2, 3, 5, 6
-"""Places in a stored line (`prepaid.domain.tariffs.lines`)."""
+_WH = 2
+_ENERGY = itemgetter(_WH)
+_PRICED = itemgetter(slice(3, 7))
+"""Places in a stored line (`prepaid.domain.tariffs.lines`): band, block, price and, if there is any, sewage."""
 
 
 class StatementLine(NamedTuple):
@@ -115,47 +118,43 @@ async def _pages(
 ) -> AsyncIterator[Sequence[StatementLine]]:
     async for page in entries.pages(span):
         used = _parsed(page)
-        for row, lines in zip(page, used, strict=True):
-            if row.lines is None and row.kind == Kind.CONSUMPTION:
-                lines.extend(await entries.explained(row.seq))
+        if "" in page.lines:
+            for place, (kind, text) in enumerate(zip(page.kinds, page.lines, strict=True)):
+                if not text and kind == Kind.CONSUMPTION:
+                    used[place].extend(await entries.explained(page.first_seq + place))
         shown, balance_micro = _shown(page, used, balance_micro, totals)
         yield shown
 
 
 def _shown(
-    page: Sequence[LedgerRow], used: Sequence[Sequence[Sequence[Any]]], balance_micro: int, totals: StatementTotals
+    page: LedgerColumns, used: Sequence[Sequence[Sequence[Any]]], balance_micro: int, totals: StatementTotals
 ) -> tuple[list[StatementLine], int]:
     """The lines of a page and the balance behind it, added to the totals: by columns, because a year has thousands."""
-    if not page:
-        return [], balance_micro
-    seqs, ats, kinds, deltas, _ = zip(*page, strict=True)
+    first, ats, kinds, deltas, _ = page
     balances = list(accumulate(deltas, initial=balance_micro))[1:]
     energies = [lines[0][_WH] if len(lines) == 1 else sum([line[_WH] for line in lines]) for lines in used]
     amounts: dict[str, int] = {}
     for kind, delta in zip(kinds, deltas, strict=True):
         amounts[kind] = amounts.get(kind, 0) + delta
-    totals.entries += len(page)
+    totals.entries += len(kinds)
     totals.amount_micro.update(amounts)
     _count(chain.from_iterable(used), totals)
+    seqs = range(first, first + len(kinds))
     shown = list(map(_LINE, zip(seqs, ats, kinds, deltas, balances, energies, strict=True)))
     return shown, balances[-1]
 
 
 def _count(lines: Iterable[Sequence[Any]], totals: StatementTotals) -> None:
-    """Adds priced lines to the totals by band; first by price, of which there are few."""
-    used: dict[tuple[str, int], int] = {}
-    for line in lines:
-        price = line[_PRICE] if len(line) <= _SEWAGE else line[_PRICE] + line[_SEWAGE]
-        key = (line[_BAND], price)
-        used[key] = used.get(key, 0) + line[_WH]
-    for (band, price), wh in used.items():
+    """Adds priced lines to the totals by band; together what has one price, which holds for hours on end."""
+    for (band, _, *prices), alike in groupby(lines, _PRICED):
+        wh = sum(map(_ENERGY, alike))
         totals.energy_wh[band] += wh
-        totals.exact_nano[band] += wh * price
+        totals.exact_nano[band] += wh * sum(prices)
 
 
-def _parsed(page: Sequence[LedgerRow]) -> list[list[list[Any]]]:
+def _parsed(page: LedgerColumns) -> list[list[list[Any]]]:
     """The priced lines of a page, read as one text: that takes a fraction of the time of many."""
-    parsed: list[list[list[Any]]] = json.loads(f"[{','.join([row.lines or '[]' for row in page])}]")
+    parsed: list[list[list[Any]]] = json.loads(f"[{','.join([text or '[]' for text in page.lines])}]")
     return parsed
 
 
@@ -199,9 +198,9 @@ class _Chain:
         found = explanation(await self._entry(seq)).lines
         return [[0, 0, line.energy_wh, line.band, 0, line.price_micro] for line in found]
 
-    def pages(self, span: range) -> AsyncIterator[Sequence[LedgerRow]]:
+    def pages(self, span: range) -> AsyncIterator[LedgerColumns]:
         """The entries of a span, page by page."""
-        return self._business.store.ledger.rows(self._account_id, span.start, span.stop - 1)
+        return self._business.store.ledger.columns(self._account_id, span.start, span.stop - 1)
 
     async def _entry(self, seq: int) -> Entry:
         entry = self._known.get(seq) or await self._business.store.ledger.entry(self._account_id, seq)
