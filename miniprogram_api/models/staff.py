@@ -117,11 +117,11 @@ class MetersPage(Shown):
 class SupplyWish(Given):
     """What is to be done to every supply of an account, and why."""
 
-    action: Literal["cut", "restore", "protect", "lock", "release"] = Field(
-        description="cut and restore by hand; protect from being cut; lock for maintenance; release either"
+    action: Literal["cut", "restore", "protect", "release", "lock", "unlock"] = Field(
+        description="cut and restore by hand; protect from being cut and release; lock for maintenance and unlock"
     )
     reason: str = Field(min_length=1, max_length=200)
-    until: datetime | None = Field(default=None, description="For protect and lock; null: until released")
+    until: datetime | None = Field(default=None, description="For protect and lock; null: until it is ended")
 
 
 class ForceWish(Given):

@@ -41,7 +41,7 @@ from prepaid.usecases.inspect_places import (
 from prepaid.usecases.overview import overview
 from prepaid.usecases.switch_supply import switch_supply
 
-_HOLDS = {"protect": HoldKind.ON, "lock": HoldKind.OFF, "release": None}
+_HOLDS = {"protect": HoldKind.ON, "lock": HoldKind.OFF, "release": None, "unlock": None}
 
 
 async def _overview(ask: Ask) -> OverviewOut:
@@ -80,7 +80,13 @@ async def _supply(ask: Ask) -> SuppliesOut:
     wish, account_id = ask.body(SupplyWish), ask.path["account_id"]
     if wish.action in _HOLDS:
         views = await hold_supply(
-            ask.business, ask.actor, account_id, kind=_HOLDS[wish.action], why=wish.reason, until=wish.until
+            ask.business,
+            ask.actor,
+            account_id,
+            kind=_HOLDS[wish.action],
+            why=wish.reason,
+            until=wish.until,
+            untag=wish.action == "unlock",
         )
     else:
         on = wish.action == "restore"

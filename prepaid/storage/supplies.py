@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from prepaid.domain.supply import Hold, Outcome, Reported, Supply, Wanted
+from prepaid.domain.supply import Hold, HoldKind, Outcome, Reported, Supply, Wanted
 from prepaid.storage import rules
 from prepaid.storage.bounded import not_after
 from prepaid.storage.driver import Database, Document
@@ -92,10 +92,13 @@ class MongoSupplies:
         older = {"_id": meter_id, **not_after("reported.at", reported.at)}
         await self._seen.update_one(older, {"$set": {"reported": _REPORTED.dump_python(reported)}})
 
-    async def hold(self, meter_id: str, hold: Hold | None) -> None:
-        """Sets or clears the hold."""
+    async def hold(self, meter_id: str, hold: Hold | None, *, at: datetime, over_tag: bool = False) -> bool:
+        """The filter carries the condition that no maintenance tag is taken down by the way (S12)."""
         value = None if hold is None else _HOLD.dump_python(hold)
-        await self._supplies.update_one({"_id": meter_id}, {"$set": {"hold": value}})
+        query: dict[str, object] = {"_id": meter_id}
+        if not over_tag and (hold is None or hold.kind is not HoldKind.OFF):
+            query["$or"] = [{"hold.kind": {"$ne": HoldKind.OFF}}, {"hold.until": {"$lte": at}}]
+        return (await self._supplies.update_one(query, {"$set": {"hold": value}})).matched_count == 1
 
     async def assign(self, meter_id: str, account_id: str | None) -> None:
         """Whose supply it is."""

@@ -52,7 +52,8 @@ async def _free(business: Business, closing: Closing, account: Account, meter: M
     await business.store.closings.move(closing.id, Step.SETTLING, Step.SETTLING, readings=readings)
     supply = await business.store.supplies.get(meter.id)
     if supply is not None and supply.hold is not None and supply.hold.kind is HoldKind.ON:
-        await business.store.supplies.hold(meter.id, None)  # Protection was the tenant's; a maintenance tag stays.
+        # Protection was the tenant's; a maintenance tag stays.
+        await business.store.supplies.hold(meter.id, None, at=business.clock.now())
     await business.store.supplies.assign(meter.id, None)
     await business.store.meters.assign(meter.id, account.id, None, None)
     log.info("meter_freed", meter=meter.id, account=account.id)

@@ -44,7 +44,7 @@ async def force_as_agreed(business: Business, approval: Approval) -> None:
         for supply in await business.store.supplies.of_account(account.id):
             if supply.meter_id in named:
                 if supply.hold is not None and supply.hold.kind is HoldKind.ON:
-                    await business.store.supplies.hold(supply.meter_id, None)
+                    await business.store.supplies.hold(supply.meter_id, None, at=business.clock.now())
                 await want_off(business, supply, approval)
 
 

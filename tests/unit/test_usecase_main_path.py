@@ -224,7 +224,12 @@ async def test_maintenance_tag_forbids_restoring(building: Building) -> None:
     assert not (await building.supply(1)).wanted.on
     with pytest.raises(Refused, match="maintenance_lock"):
         await switch_supply(building.business, operator, "acc-1", on=True, reason="tenant asks")
-    await hold_supply(building.business, operator, "acc-1", kind=None, why="done")
+    for kind in (HoldKind.ON, None):
+        with pytest.raises(Refused, match="tagged"):
+            await hold_supply(building.business, operator, "acc-1", kind=kind, why="by mistake")
+        assert not await building.business.store.supplies.hold("met-1", None, at=building.clock.now())
+    assert not (await building.supply(1)).wanted.on
+    await hold_supply(building.business, operator, "acc-1", kind=None, why="done", untag=True)
     assert (await building.supply(1)).wanted.on
 
 

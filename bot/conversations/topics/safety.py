@@ -139,7 +139,7 @@ TOPIC = Topic(
     after_site={"weather": _of_site},
     performers={
         TagSupply: lambda e, on: hold_supply(
-            on.business, on.actor, e.account_id, kind=HoldKind.OFF if e.locked else None, why=e.why
+            on.business, on.actor, e.account_id, kind=HoldKind.OFF if e.locked else None, why=e.why, untag=not e.locked
         ),
         HoldWeather: lambda e, on: set_weather_hold(
             on.business,
