@@ -31,13 +31,16 @@ pytestmark = pytest.mark.slow
 GATEWAYS = 4
 METERS = 2
 OPERATOR = Actor(id="op", grants=(Grant(Role.OWNER, SITE_PATH),))
-BUSY = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-"""How many want each core: what a quiet machine does in a time takes so many times as long."""
-SHARED_S_MAX = 10.0 * BUSY
+SHARED_S_MAX = 10.0
 """From a join, a leave or a death until the shares are even again."""
-RESUMED_S_MAX = 15.0 * BUSY
-START_S_MAX = 20.0 * BUSY
+RESUMED_S_MAX = 15.0
+START_S_MAX = 20.0
 """Until a new process is awake, on a busy machine."""
+
+
+def busy() -> float:
+    """How many want each core: what a quiet machine does in a time takes so many times as long."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Estate:
         async def shared() -> bool:
             return await self.owners() == shares
 
-        await until_it(shared, within_s=within_s)
+        await until_it(shared, within_s=within_s * busy())
 
     def reads(self) -> list[int]:
         """Transactions of each bus so far."""
@@ -69,7 +72,7 @@ class Estate:
         """Waits until each bus has been spoken on since."""
         await until(
             lambda: all(now > before + METERS for now, before in zip(self.reads(), more_than, strict=True)),
-            within_s=within_s,
+            within_s=within_s * busy(),
         )
 
     async def switch(self, *, on: bool) -> None:
@@ -80,7 +83,7 @@ class Estate:
     async def until_switched(self, *, on: bool, within_s: float) -> None:
         """Waits for the contacts themselves."""
         meters = [meter for gateway in self.field for meter in gateway.meters]
-        await until(lambda: all(meter.relay_closed is on for meter in meters), within_s=within_s)
+        await until(lambda: all(meter.relay_closed is on for meter in meters), within_s=within_s * busy())
 
     async def scan_under_way(self, owner: str) -> asyncio.Task[Scanned]:
         """Begins a scan of a bus of this worker; returns when it is in the middle of it."""

@@ -26,7 +26,8 @@ def agree(before: Bands, after: Bands, energy_wh: int) -> bool:
     """Whether no register fell and together they grew as the total did.
 
     Registers are shown rounded down and read one after the other, so each may be a digit off. What a digit is worth,
-    the figures themselves tell: a display of whole kilowatt-hours shows nothing else.
+    the figures themselves tell: a display of whole kilowatt-hours shows nothing else. Nothing but zeros tells nothing
+    and counts as fine: registers that stand still while the total grows are for an admin to look at.
     """
     grown = [after[band] - before[band] for band in after]
     digit = min(MOST_DIGIT_WH, max(DIGIT_WH, gcd(*before.values(), *after.values())))
