@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gc
 
-YOUNG = 10_000
-"""New objects before a look at the young ones: a page of rows is made and forgotten within a few of them."""
+YOUNG = 50_000
+"""New objects before a look at the young ones: a page of rows is made and forgotten within them."""
 
 
 def settle_memory() -> None:

