@@ -19,6 +19,7 @@ from telegram.error import TelegramError
 
 from bot.channels.telegram_bot import QuietBot
 from bot.channels.telegram_request import Flooded
+from bot.channels.webhook_body import read_body
 
 HOLD_S = 5.0
 """How long a slow chat may hold back the confirmation of its batch."""
@@ -111,7 +112,7 @@ class Webhook:
             return web.Response(status=403 if given else 401)
         if not self._is_open():
             return web.Response(status=503)
-        update = _as_update(await _body(request))
+        update = _as_update(await read_body(request, most_bytes=MAX_BODY_BYTES, within_s=BODY_S))
         if update is None:
             return web.Response(status=400)
         return web.Response(status=await self._take(update))
@@ -122,20 +123,6 @@ class Webhook:
             return 503
         await asyncio.wait({done}, timeout=HOLD_S)
         return 200
-
-
-async def _body(request: web.Request) -> bytes:
-    """The body. Raises 413 for one that is too long and 408 for one that dribbles."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for chunk in request.content.iter_chunked(16384):
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, len(body))
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
-    return bytes(body)
 
 
 def _as_update(body: bytes) -> dict[str, Any] | None:

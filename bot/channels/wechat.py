@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 from aiohttp import web
 
+from bot.channels.webhook_body import read_body
 from bot.channels.wechat_allowances import Allowances
 from bot.channels.wechat_api import WeChatApi
 from bot.channels.wechat_heard import Heard, read
@@ -116,7 +117,9 @@ class WeChatChannel:
         try:
             # Before a byte of the body is read; the body's own signature follows (A4).
             self._seal.check(request.query)
-            message = self._seal.open(request.query, await _body(request))
+            message = self._seal.open(
+                request.query, await read_body(request, most_bytes=MAX_BODY_BYTES, within_s=BODY_S)
+            )
             heard = read(message)
         except ForgedError:
             return web.Response(status=403)
@@ -164,17 +167,3 @@ class WeChatChannel:
             await self._messages.send(user, messages)
 
         return push
-
-
-async def _body(request: web.Request) -> bytes:
-    """The body. Raises 413 for one that is too long and 408 for one that dribbles."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for chunk in request.content.iter_chunked(16384):
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, len(body))
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
-    return bytes(body)
