@@ -17,6 +17,7 @@ from bot.conversations.runner import Conversation
 from bot.delivery import NoticeSender
 from chatwatt import health
 from chatwatt.api import open_api
+from chatwatt.endings import endings
 from chatwatt.message_channels import open_channels
 from chatwatt.settings import Settings, WeChatSettings
 from chatwatt.ways import open_ways
@@ -33,6 +34,8 @@ from prepaid.ports import Business, Sender
 from prepaid.storage.holiday_tables import holiday_table
 from scheduler.jobs import (
     audit,
+    certificates,
+    clock,
     emergencies,
     fees,
     holidays,
@@ -43,6 +46,7 @@ from scheduler.jobs import (
     reconcile,
     registers,
     retention,
+    snapshots,
     supplies,
 )
 from scheduler.triggers import Job, run_jobs
@@ -140,14 +144,17 @@ def scheduled(runtime: Runtime, business: Business) -> list[Job]:
     return [
         orders.job(business),
         supplies.job(business),
-        fees.job(business),
+        fees.job(business, owner),
         emergencies.job(business),
-        holidays.job(business, holiday_table),
+        holidays.job(business, owner, time_zone, holiday_table),
         office.job(business),
         registers.job(business),
-        retention.job(business),
+        retention.job(business, owner),
         audit.job(business, owner, time_zone),
         reconcile.job(business, owner),
+        snapshots.job(business, owner),
+        certificates.job(business, owner, time_zone, lambda: endings(runtime.settings, business)),
+        clock.job(business, runtime.database.time),
     ]
 
 

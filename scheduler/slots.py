@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -29,6 +30,7 @@ MOST_SLOTS = 400
 """Slots looked at in one go, as a bound."""
 LOOK_BACK = timedelta(days=32)
 """Where the newest slot is looked for by a scheduler that has no history."""
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOST_TRIES = 5
 
 Work = Callable[[datetime, SlotRun], Awaitable[int]]
@@ -77,16 +79,22 @@ class Plan:
         """The slots to do now, oldest first. `newest` is the last one that ended, which may lie ahead after a jump."""
         fresh = newest is None or newest > now
         since = now - LOOK_BACK if newest is None or newest > now else newest
-        found: list[datetime] = []
-        for slot in self.after(since):
-            if slot > now or len(found) >= MOST_SLOTS:
-                break
-            found.append(slot)
+        found = self._last(since, now) if fresh or self.missed is Missed.LATEST else self._between(since, now)
         if self.missed is Missed.SKIP:
             found = [slot for slot in found if now - slot <= self.grace]
-        if self.missed is Missed.LATEST or fresh:
-            found = found[-1:]
         return tuple(found)
+
+    def _between(self, since: datetime, now: datetime) -> list[datetime]:
+        """The oldest first, so many at most; the others follow with the next look."""
+        return list(islice(takewhile(lambda slot: slot <= now, self.after(since)), MOST_SLOTS))
+
+    def _last(self, since: datetime, now: datetime) -> list[datetime]:
+        """The newest, looked for near the end first: a plan of every quarter of an hour has thousands in a month."""
+        for start in (now - HOUR, now - DAY, since):
+            found = self._between(max(start, since), now)
+            if found:
+                return found[-1:]
+        return []
 
 
 def slotted(business: Business, owner: str, name: str, plan: Plan, work: Work) -> Job:

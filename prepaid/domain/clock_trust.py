@@ -41,6 +41,10 @@ class ClockTrust:
             self._doubtful_since_ms = None
         return self._doubtful_since_ms is not None
 
+    def doubt(self, monotonic_s: float) -> None:
+        """Something else contradicts it, such as the store's clock: from now on it has to run evenly again."""
+        self._doubtful_since_ms = int(monotonic_s * 1000)
+
     def trust(self) -> None:
         """Believes the clock as it is now: a person looked at it."""
         self._offset_ms = None

@@ -47,6 +47,7 @@ class NoticeKind(StrEnum):
     PROTECTION_ASKED = "protection_asked"
     MOVE_OUT_ASKED = "move_out_asked"
     MEMBER_REMOVED = "member_removed"
+    CERTIFICATE_ENDS = "certificate_ends"
 
 
 class NoticeState(StrEnum):

@@ -14,7 +14,7 @@ from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
 from prepaid.ports.people import AuditTrail, Notices, People
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
-from prepaid.ports.schedule import JobRuns
+from prepaid.ports.schedule import JobRuns, Snapshots
 from prepaid.ports.time import Clock
 from prepaid.ports.wakeups import Wakeups
 
@@ -44,6 +44,7 @@ class Store:
     runs: Runs
     pay_links: PayLinks
     job_runs: JobRuns
+    snapshots: Snapshots
     field_requests: FieldRequests
     logins: Logins
     replies: Replies

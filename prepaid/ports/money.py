@@ -99,6 +99,10 @@ class Orders(Protocol):
         """Those that there are, by number."""
         ...
 
+    async def any_asked(self, provider: str, since: datetime, until: datetime) -> bool:
+        """Whether any order was made in `[since, until)`."""
+        ...
+
     async def paid_between(self, provider: str, since: datetime, until: datetime) -> Sequence[Order]:
         """Orders whose money came in `[since, until)`, whatever became of them."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -142,6 +142,10 @@ class Readings(Protocol):
 
     async def usage_by_hour(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
         """Energy per hour that has readings, oldest first."""
+        ...
+
+    async def before(self, meter_ids: Sequence[str], at: datetime) -> Mapping[str, tuple[datetime, int]]:
+        """(when, register) of each meter's last reading in the two days before an instant; those that have one."""
         ...
 
     async def close_days(self, before: datetime, limit: int) -> int:

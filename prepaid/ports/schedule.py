@@ -1,11 +1,13 @@
-"""What is kept of scheduled work: one row for each slot of a job, and how each job went last."""
+"""What is kept of scheduled work: a row for each slot, how each job went last, and what midnight looked like."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from prepaid.domain.snapshots import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,4 +61,28 @@ class JobRuns(Protocol):
 
     async def notes(self) -> Mapping[str, JobNote]:
         """Every job's last."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Balances and registers at local midnight."""
+
+    async def keep(self, snapshots: Sequence[Snapshot]) -> None:
+        """Each once: one that is there stays as it is."""
+        ...
+
+    async def complete(self, site_id: str, day: str) -> None:
+        """All accounts of the site are kept for that day."""
+        ...
+
+    async def newest_day(self, site_id: str) -> str | None:
+        """The newest complete day of a site."""
+        ...
+
+    async def of_day(self, site_id: str, day: str) -> Sequence[Snapshot]:
+        """A site's accounts."""
+        ...
+
+    async def of_account(self, account_id: str, since_day: str, until_day: str) -> Sequence[Snapshot]:
+        """An account's days, both ends included, oldest first."""
         ...

@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from bson.codec_options import CodecOptions
@@ -241,6 +241,13 @@ class Database:
         """Asks for a sign of life. Raises `TryAgain`."""
         with reading():
             await self._raw.command("ping")
+
+    async def time(self) -> datetime:
+        """The server's wall clock. Raises `TryAgain`."""
+        with reading():
+            answer = await self._raw.command("hello")
+        at: datetime = answer["localTime"]
+        return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
     async def drop(self) -> None:
         """Drops the whole database. For tests and the sandbox."""

@@ -25,6 +25,7 @@ from prepaid.storage.reconcile import MongoMoneyTickets, MongoPayLinks, MongoRun
 from prepaid.storage.registers import MongoRegisters
 from prepaid.storage.schedule import MongoJobRuns
 from prepaid.storage.sites import MongoSites
+from prepaid.storage.snapshots import MongoSnapshots
 from prepaid.storage.supplies import MongoSupplies
 from prepaid.storage.trail import MongoAuditTrail
 
@@ -62,6 +63,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         runs=MongoRuns(database),
         pay_links=MongoPayLinks(database),
         job_runs=MongoJobRuns(database, clock),
+        snapshots=MongoSnapshots(database),
         field_requests=MongoFieldRequests(database),
         logins=MongoLogins(database),
         replies=MongoReplies(database),

@@ -75,6 +75,15 @@ class MongoOrders:
             found |= {row["_id"]: _ORDERS.from_doc(row) for row in rows}
         return found
 
+    async def any_asked(self, provider: str, since: datetime, until: datetime) -> bool:
+        """State by state, as the index goes."""
+        span = {"$gte": since, "$lt": until}
+        for state in OrderState:
+            query = {"state": state, "created_at": span, "provider": provider}
+            if await self._orders.count_documents(query, limit=1):
+                return True
+        return False
+
     async def paid_between(self, provider: str, since: datetime, until: datetime) -> Sequence[Order]:
         """By the instant that the provider gave."""
         query = {"provider": provider, "paid_at": {"$gte": since, "$lt": until}}

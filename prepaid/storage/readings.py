@@ -5,7 +5,7 @@ A slot is written only while it is absent, so a repeat changes nothing; the newe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -88,6 +88,18 @@ class MongoReadings:
                 row = {"m": reading.meter_id, "at": reading.at, "kept": kept, "refused": Int64(reading.energy_wh)}
                 key = {"_id": f"{day}:{slot}:{reading.energy_wh}"}
                 await self._corrections.update_one(key, {"$setOnInsert": row}, upsert=True)
+
+    async def before(self, meter_ids: Sequence[str], at: datetime) -> Mapping[str, tuple[datetime, int]]:
+        """From the slots and the newest value of the last days."""
+        query = {"m": {"$in": list(meter_ids)}, "d": {"$gt": at - timedelta(hours=50), "$lt": at}}
+        found: dict[str, tuple[datetime, int]] = {}
+        for day in await self._days.find_list(query, limit=3 * len(meter_ids)) if meter_ids else ():
+            points = [point for point in _points(day) if point[0] < at]
+            known = found.get(day["m"])
+            newest = max(points if known is None else [*points, known], default=None)
+            if newest is not None:
+                found[day["m"]] = newest
+        return found
 
     async def close_days(self, before: datetime, limit: int) -> int:
         """Rolls up days that ended before an instant; returns how many. A day that changes later is rolled up again."""

@@ -43,6 +43,7 @@ from prepaid.usecases.reconcile_outcome import keep_no_bill, keep_tickets, tell_
 log = structlog.get_logger()
 
 LOOKUPS_AT_ONCE = 20
+LOOK_BACK = timedelta(days=32)
 UNSETTLED = OPEN | {OrderState.EXPIRED, OrderState.PAID}
 
 
@@ -210,12 +211,15 @@ def _clearing_fen(entry: Entry, provider: str) -> int:
 async def reconcile_due(business: Business, actor: Actor, days: Sequence[date]) -> int:
     """Runs what no run has covered yet, oldest first; returns how many ran.
 
-    A bill that is not there comes up again; from its second day on a ticket says so.
+    A bill that is not there comes up again; from its second day on a ticket says so. Days before a merchant's first
+    order are nobody's business, so a new one is not told of a week of nothing.
     """
     done = 0
     for provider in billing_providers(business):
         for day in days:
             if await business.store.runs.get(run_id(business, provider, day)) is not None:
+                continue
+            if not await _begun(business, provider, day):
                 continue
             try:
                 await reconcile(business, actor, provider, day)
@@ -226,3 +230,11 @@ async def reconcile_due(business: Business, actor: Actor, days: Sequence[date]) 
                 if day < max(days):
                     await keep_no_bill(business, provider_named(business, provider).merchant, day)
     return done
+
+
+async def _begun(business: Business, provider: str, day: date) -> bool:
+    """Whether anybody had asked to pay by then: the day before was compared, or there are orders of the month."""
+    if await business.store.runs.get(run_id(business, provider, day - timedelta(days=1))) is not None:
+        return True
+    _, until = day_span(day)
+    return await business.store.orders.any_asked(provider, until - LOOK_BACK, until)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from prepaid.domain.access import CLOCK
 from prepaid.domain.reconcile import days_due
 from prepaid.ports import Business
+from prepaid.ports.schedule import SlotRun
 from prepaid.usecases.reconcile import reconcile_due
+from scheduler.slots import Missed, Plan, slotted
 from scheduler.triggers import Job
 
-PERIOD_S = 900
+QUARTERS = Plan(cron="4,19,34,49 * * * *", time_zone="Asia/Shanghai", missed=Missed.LATEST)
+"""A bill that is not there yet comes up again with the next slot."""
 DAYS_BACK = 7
-LEASE_S = 600
 
 
 def job(business: Business, owner: str) -> Job:
-    """The job. The lease keeps two schedulers from fetching the same bills; what must be single is so by keys."""
+    """The job. A slot belongs to one scheduler, so that two do not fetch the same bills."""
 
-    async def run() -> int:
-        lease = await business.store.leases.take("job:reconcile", owner, LEASE_S)
-        if lease is None:
-            return 0
-        try:
-            await reconcile_due(business, CLOCK, days_due(business.clock.now(), DAYS_BACK))
-        finally:
-            await business.store.leases.release(lease)
-        return 0  # A bill that is not there yet comes up again by the period.
+    async def work(_slot: datetime, _run: SlotRun) -> int:
+        return await reconcile_due(business, CLOCK, days_due(business.clock.now(), DAYS_BACK))
 
-    return Job(name="reconcile", run=run, period_s=PERIOD_S)
+    return slotted(business, owner, "reconcile", QUARTERS, work)

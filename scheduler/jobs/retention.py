@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prepaid.ports import Business
+from prepaid.ports.schedule import SlotRun
+from scheduler.slots import Missed, Plan, slotted
 from scheduler.triggers import Job
 
-PERIOD_S = 15 * 60
+QUARTERS = Plan(cron="7,22,37,52 * * * *", time_zone="UTC", missed=Missed.LATEST)
 BATCH = 200
 SETTLED = timedelta(hours=27)
 """A day has ended everywhere, and its stragglers have come, this long after it began at the site."""
 
 
-def job(business: Business) -> Job:
-    """The job. Any number of schedulers may run it: a rolled-up day is the same from any of them."""
+def job(business: Business, owner: str) -> Job:
+    """The job. A batch at a time, as long as the slot is still this scheduler's."""
 
-    async def run() -> int:
-        return await business.store.readings.close_days(business.clock.now() - SETTLED, BATCH)
+    async def work(_slot: datetime, run: SlotRun) -> int:
+        before, did = business.clock.now() - SETTLED, 0
+        while await business.store.job_runs.holds(run):
+            batch = await business.store.readings.close_days(before, BATCH)
+            did += batch
+            if batch < BATCH:
+                break
+        return did
 
-    return Job(name="retention", run=run, period_s=PERIOD_S)
+    return slotted(business, owner, "retention", QUARTERS, work)

@@ -254,7 +254,9 @@ async def test_the_job_runs_each_day_once_and_catches_up(building: Building, ten
     for day in days[:5]:
         bill(building, day=day)
     del building.provider.bills[DAY]
-    building.clock.set(building.clock.now().replace(day=DAY.day + 1))
+    building.clock.set(building.clock.now() - timedelta(days=8))
+    await start_topup(building.business, tenant, "acc-1", 5_000, provider="testpay")
+    building.clock.set(building.clock.now() + timedelta(days=9))
     daily = job(building.business, "one")
     await daily.run()
     assert [
@@ -280,3 +282,18 @@ async def test_a_bill_that_is_not_ready_changes_nothing(building: Building) -> N
     building.provider.bills.clear()
     with pytest.raises(TryAgain, match="bill_not_ready"):
         await run(building)
+
+
+async def test_days_before_the_first_order_are_not_told(building: Building, tenant: Actor, finance: Actor) -> None:
+    """M17, N1: a merchant that began two days ago hears of those two days, and from then on of every day."""
+    days = [DAY - timedelta(days=behind) for behind in range(6, -1, -1)]
+    for day in days:
+        bill(building, day=day)
+    assert await reconcile_due(building.business, CLOCK, days) == 0
+    building.clock.set(building.clock.now() - timedelta(days=1))
+    await start_topup(building.business, tenant, "acc-1", 5_000, provider="testpay")
+    building.clock.set(building.clock.now() + timedelta(days=2))
+    assert await reconcile_due(building.business, CLOCK, days) == 2
+    told = await building.business.store.notices.due(building.clock.now(), 100, Lane.BULK)
+    assert sorted(str(row.params["day"]) for row in told) == ["2026-03-01", "2026-03-02"]
+    del finance
