@@ -71,10 +71,15 @@ def notice_parts(
     """The message of one notice. Figures come from the row alone, so they are of one snapshot (N4)."""
     if notice.stage is not None and notice.thread is not None:
         return payment_thread(language, notice.thread, notice.stage, notice.params, times)
-    body = Text(body=text(language, _key(notice), **notice.params), tone=_TONES[notice.kind])
+    body = Text(body=sentence(notice, language), tone=_TONES[notice.kind])
     if not buttons or notice.kind not in _ASKS_FOR_MONEY:
         return (body,)
     return (body, _recharge(notice, language))
+
+
+def sentence(notice: Notice, language: str) -> str:
+    """What a notice says, in words alone."""
+    return text(language, _key(notice), **notice.params)
 
 
 class NoticeSender:

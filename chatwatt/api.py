@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from bot.delivery import sentence
 from bot.texts import language_for, text, trouble_text
 from chatwatt.wiring import Runtime
 from miniprogram_api.parts import Parts
 from miniprogram_api.proofs.wechat import WeChatCodes
 from prepaid.domain.errors import Refused, Trouble
+from prepaid.domain.notices import Notice
 from prepaid.ports import Business
 from prepaid.storage.limiter import Limit, RedisLimiter
 
@@ -25,6 +27,12 @@ class CatalogueWords:
     def trouble(self, language: str, trouble: Trouble) -> str:
         """What to tell a person about trouble."""
         return trouble_text(language, trouble)
+
+    def notice(self, language: str, notice: Notice) -> str:
+        """The sentence of a notice; of a payment that is followed, its stage."""
+        if notice.stage is not None:
+            return text(language, f"pay.stage.{notice.stage}")
+        return sentence(notice, language)
 
     def language_for(self, code: str | None) -> str:
         """The nearest language."""

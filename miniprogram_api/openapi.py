@@ -21,6 +21,8 @@ _TAGS: Final[Mapping[str, str]] = {
     "login": "Tokens: short for access, longer for going on; a refresh token is good for one use",
     "me": "The person and the accounts that they are bound to",
     "accounts": "Balance, use, entries and why they are what they are",
+    "messages": "What the person was told, and from when on they are told",
+    "tenancy": "Sharing an account, turning to the staff, moving out",
     "orders": "Top-ups, followed up to the power being on",
     "pay links": "Somebody else pays, without an account here",
     "staff": "The same use cases and rights as in chat",

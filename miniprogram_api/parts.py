@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from prepaid.domain.errors import Trouble
+from prepaid.domain.notices import Notice
 from prepaid.ports import Business
 
 
@@ -19,6 +20,10 @@ class Words(Protocol):
 
     def trouble(self, language: str, trouble: Trouble) -> str:
         """What to tell a person about trouble."""
+        ...
+
+    def notice(self, language: str, notice: Notice) -> str:
+        """A notice as one sentence."""
         ...
 
     def language_for(self, code: str | None) -> str:

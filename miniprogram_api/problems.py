@@ -40,6 +40,8 @@ _BY_KEY: Final[Mapping[str, int]] = {
     "refused.approval_used": 409,
     "refused.emergency_taken": 409,
     "refused.dispute_answered": 409,
+    "refused.closing_changed": 409,
+    "refused.too_many_wishes": 429,
     "refused.api_off": 503,
     "refused.pay_links_off": 503,
 }

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from miniprogram_api.contract import Route
 from miniprogram_api.routes.accounts import ROUTES as ACCOUNTS
+from miniprogram_api.routes.alerts import ROUTES as ALERTS
 from miniprogram_api.routes.links import ROUTES as LINKS
 from miniprogram_api.routes.logins import ROUTES as LOGINS
 from miniprogram_api.routes.me import ROUTES as ME
 from miniprogram_api.routes.orders import ROUTES as ORDERS
 from miniprogram_api.routes.staff import ROUTES as STAFF
+from miniprogram_api.routes.tenancy import ROUTES as TENANCY
 
-ROUTES: tuple[Route, ...] = (*LOGINS, *ME, *ACCOUNTS, *ORDERS, *LINKS, *STAFF)
+ROUTES: tuple[Route, ...] = (
+    *LOGINS,
+    *ME,
+    *ALERTS,
+    *ACCOUNTS,
+    *TENANCY,
+    *ORDERS,
+    *LINKS,
+    *STAFF,
+)

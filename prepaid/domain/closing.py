@@ -5,6 +5,7 @@ Every step is keyed by the account, so a crash after any of them is finished by 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -69,6 +70,23 @@ class Closing:
     """Owed in cash: what no payer could be given back by the provider."""
     paid_out_by: str | None = None
     closed_at: datetime | None = None
+    agreed_by: str | None = None
+    """Whoever of the account agreed to the content with the digest below."""
+    agreed_at: datetime | None = None
+    agreed_digest: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Names the final readings and what was left: other figures have another digest."""
+        readings = [f"{each.meter_id}={each.energy_wh}@{each.at.isoformat()}" for each in self.readings]
+        plan = [f"{each.order_id}={each.amount_fen}" for each in self.plan]
+        said = "\n".join((self.id, *readings, str(self.balance_micro), *plan, str(self.payable_micro)))
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    @property
+    def agreed(self) -> bool:
+        """Whether the present content was agreed to."""
+        return bool(self.agreed_digest) and self.agreed_digest == self.digest
 
 
 def meter_doubt(meter: Meter, now: datetime, fresh_s: int) -> str | None:

@@ -72,6 +72,12 @@ class Notices(Protocol):
         """The newest rows about an account, newest first."""
         ...
 
+    async def of_person(
+        self, person_id: str, limit: int, before: tuple[datetime, str] | None = None
+    ) -> Sequence[Notice]:
+        """The newest rows for a person, newest first; `before` is the time and id of the last one seen."""
+        ...
+
     async def thread_message(self, order_id: str, person_id: str) -> tuple[str, str] | None:
         """(message reference, last stage shown) of a payment thread."""
         ...

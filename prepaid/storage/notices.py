@@ -13,7 +13,7 @@ from prepaid.domain.delivery import lane_of
 from prepaid.domain.errors import TryAgain
 from prepaid.domain.notices import Lane, Notice, NoticeState
 from prepaid.ports import Clock, Outcome
-from prepaid.storage.bounded import newest
+from prepaid.storage.bounded import RECENT, newest
 from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
@@ -46,6 +46,7 @@ class MongoNotices:
         await self._rows.create_index([("state", 1), ("done_at", 1)])
         await self._rows.create_index([("group", 1)])
         await self._rows.create_index([("account_id", 1), ("at", 1)])
+        await self._rows.create_index([("person_id", 1), ("at", 1)])
 
     async def queue(self, notice: Notice) -> bool:
         """True when the id is new."""
@@ -155,6 +156,24 @@ class MongoNotices:
     async def of_account(self, account_id: str, limit: int) -> Sequence[Notice]:
         """Newest first."""
         found = await newest(self._rows, {"account_id": account_id}, "at", limit=limit, now=self._clock.now())
+        return [_NOTICES.from_doc(document) for document in found]
+
+    async def of_person(
+        self, person_id: str, limit: int, before: tuple[datetime, str] | None = None
+    ) -> Sequence[Notice]:
+        """Newest first, those of one instant by their ids; recent ones are looked for first."""
+        query: Document = {"person_id": person_id}
+        order = [("at", -1), ("_id", -1)]
+        found: list[Document] = []
+        newer: Document = {}
+        since = self._clock.now() - RECENT
+        if before is not None:
+            at, last = before
+            newer, since = {"$lt": at}, at - RECENT
+            found = await self._rows.find_list({**query, "at": at, "_id": {"$lt": last}}, sort=order[1:], limit=limit)
+        for span in ({"$gte": since, **newer}, {"$lt": since}):
+            if len(found) < limit:
+                found += await self._rows.find_list({**query, "at": span}, sort=order, limit=limit - len(found))
         return [_NOTICES.from_doc(document) for document in found]
 
     async def thread_message(self, order_id: str, person_id: str) -> tuple[str, str] | None:
