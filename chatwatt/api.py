@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from bot.delivery import sentence
@@ -54,11 +54,16 @@ class SharedLimiter:
 
 @asynccontextmanager
 async def open_api(
-    runtime: Runtime, business: Business, stop: asyncio.Event, *, payer_url: str = ""
+    runtime: Runtime,
+    business: Business,
+    stop: asyncio.Event,
+    *,
+    payer_url: str = "",
+    phones: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Parts | None]:
-    """The parts while the program runs; None without a key, which turns the door off. `payer_url` as in `Parts`.
+    """The parts while the program runs; None without a key, which turns the door off.
 
-    Raises `Refused("refused.mini_half")` for an app id without its secret.
+    `payer_url` and `phones` as in `Parts`. Raises `Refused("refused.mini_half")` for an app id without its secret.
     """
     settings = runtime.settings
     if not business.api_key:
@@ -79,5 +84,6 @@ async def open_api(
             origins=frozenset(settings.api_origins),
             trusted_proxies=settings.trusted_proxies,
             payer_url=payer_url,
+            phones=phones or {},
             stopping=stop,
         )

@@ -72,6 +72,8 @@ class House:
     senders: Mapping[str, Sender] = field(default_factory=dict)
     payer_url: str = ""
     """Where a demonstration pays a code without a phone."""
+    phones: Mapping[str, str] = field(default_factory=dict)
+    """Whom a demonstration logs in without a phone."""
 
 
 @asynccontextmanager
@@ -114,7 +116,9 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
         routes += channel.routes()
     jobs = [inbox.job(business), outbox.job(business, house.senders), outbox.bulk_job(business, house.senders)]
     async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(open_api(runtime, business, stop, payer_url=house.payer_url))
+        parts = await stack.enter_async_context(
+            open_api(runtime, business, stop, payer_url=house.payer_url, phones=house.phones)
+        )
         routes += [*api.routes(parts), *payment_page.routes(parts)] if parts is not None else []
         bound = await stack.enter_async_context(serve(routes, host=runtime.settings.host, port=port))
         group = await stack.enter_async_context(asyncio.TaskGroup())

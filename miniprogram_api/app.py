@@ -34,7 +34,7 @@ def routes(parts: Parts, *, read_s_max: float = READ_S_MAX) -> list[web.RouteDef
     return [
         *served,
         web.get(f"{ROOT}/openapi.json", contract),
-        *guide.routes(),
+        *guide.routes(parts.phones),
         web.route("*", f"{ROOT}/{{rest:.*}}", rest.handle),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -65,5 +66,7 @@ class Parts:
     """How many proxies of ours stand before the door: an address is believed from the outermost of them only."""
     payer_url: str = ""
     """In a demonstration: where a code is paid without a phone; `{uri}` in it is the code."""
+    phones: Mapping[str, str] = field(default_factory=dict)
+    """In a demonstration: whom `wx.login` may stand in for without a phone, by openid, with a label."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the program ends: whoever waits for news is answered at once."""

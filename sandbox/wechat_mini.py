@@ -21,8 +21,9 @@ BUSY, BAD_APPID, BAD_SECRET, BAD_CODE, USED_CODE = -1, 40013, 40125, 40029, 4016
 class SandboxWeChatMini:
     """The server. Use as an async context manager."""
 
-    def __init__(self, *, port: int = 0) -> None:
+    def __init__(self, *, port: int = 0, appid: str = APPID) -> None:
         self._port = port
+        self.appid = appid
         self._codes: dict[str, str] = {}
         self._used: set[str] = set()
         self._fault: int | str | None = None
@@ -67,7 +68,7 @@ class SandboxWeChatMini:
         query = request.query
         if isinstance(self._fault, int):
             return _error(self._fault)
-        if query.get("appid") != APPID:
+        if query.get("appid") != self.appid:
             return _error(BAD_APPID)
         if query.get("secret") != SECRET:
             return _error(BAD_SECRET)

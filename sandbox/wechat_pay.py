@@ -156,6 +156,11 @@ class SandboxWeChatPay:
         )
 
     @property
+    def appid(self) -> str:
+        """The app that the sandbox's merchant is bound to."""
+        return self._keys.appid
+
+    @property
     def answers(self) -> deque[MerchantAnswer]:
         """What the merchant said to our notifications, newest last."""
         return self._courier.answers

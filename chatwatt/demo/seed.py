@@ -16,6 +16,7 @@ from prepaid.domain.accounts import Account, Site
 from prepaid.domain.calendar import SiteCalendar, Window
 from prepaid.domain.ledger import Kind, Line, Posting, customer
 from prepaid.domain.metering import Gateway, Meter, Reading
+from prepaid.domain.people import Address
 from prepaid.domain.supply import Supply, SupplyPolicy, Wanted
 from prepaid.domain.tariffs import FlatTariff
 from prepaid.ports import Business, Store
@@ -25,6 +26,7 @@ SITE_PATH = "demo/maple-court"
 GATEWAY_ID = "gw-maple-1"
 PROFILE = "hiking_dds238_2_zn_sr"
 CHANNEL = "browser"
+MINI_CHANNEL = "wechat_mini"
 ADMIN = BrowserUser(id="admin", label="Admin", language="zh", staff=True)
 EMPTY_UNITS = (4, 5, 6, 7, 8, 9)
 """Meters of empty flats: nobody pays for them, but they are read, and the bus is as busy as in a real house."""
@@ -82,6 +84,11 @@ FLATS = (
 )
 
 
+def mini_openid(user: str) -> str:
+    """Who somebody of the chat page is in the mini-program: the same person, at one more address."""
+    return f"mini-{user}"
+
+
 async def seed(business: Business, pace: Pace, *, port: int) -> None:
     """Writes the site; `port` is where the simulated gateway listens this time."""
     store, now = business.store, business.clock.now()
@@ -94,6 +101,7 @@ async def seed(business: Business, pace: Pace, *, port: int) -> None:
     for unit in EMPTY_UNITS:
         await store.meters.add(_meter(pace, unit, f"m-empty-{unit}", f"{SITE_PATH}/b1/empty-{unit}", None))
     admin = await store.people.at(CHANNEL, ADMIN.id, language=ADMIN.language)
+    admin = replace(admin, addresses=(admin.addresses[0], Address(channel=MINI_CHANNEL, user=mini_openid(ADMIN.id))))
     await store.people.save(replace(admin, grants=(Grant(Role.MANAGER, SITE_PATH),)))
 
 
@@ -141,6 +149,7 @@ async def _flat(store: Store, pace: Pace, flat: Flat, now: datetime) -> None:
     )
     person = await store.people.at(CHANNEL, flat.user.id, language=flat.user.language)
     await store.people.bind(person.id, flat.account_id)
+    await store.people.add_address(person.id, Address(channel=MINI_CHANNEL, user=mini_openid(flat.user.id)))
     await store.ledger.post(_opening(flat, pace, now))
     if first_start:
         await store.readings.keep(_history(flat, now), ZONE)

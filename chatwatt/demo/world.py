@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
+from pydantic import SecretStr
 
 from bot.channels.browser import BrowserChannel
 from bot.delivery import NoticeSender
+from chatwatt.demo import phones
 from chatwatt.demo.pace import Pace
 from chatwatt.demo.seed import ADMIN, CHANNEL, EMPTY_UNITS, FLATS, PROFILE, Flat, seed
 from chatwatt.embedded.ports import free_port
@@ -24,6 +26,7 @@ from prepaid.domain.errors import TryAgain
 from prepaid.ports import Business
 from sandbox.meters import SandboxGateway
 from sandbox.meters_device import SandboxMeter
+from sandbox.wechat_mini import SECRET, SandboxWeChatMini
 from sandbox.wechat_pay import SandboxWeChatPay
 
 START_S_MAX: Final = 30.0
@@ -54,6 +57,14 @@ class World:
         return self.gateway.meter(flat.unit)
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The stand-ins for what is not ours: WeChat Pay, and WeChat's server behind the mini-program."""
+
+    payments: SandboxWeChatPay
+    wechat: SandboxWeChatMini
+
+
 @asynccontextmanager
 async def open_world(settings: Settings, pace: Pace, say: Say) -> AsyncIterator[World]:
     """Starts everything; `say` is told each step. On the way out everything ends, children included."""
@@ -66,7 +77,8 @@ async def open_world(settings: Settings, pace: Pace, say: Say) -> AsyncIterator[
             say("provider")
             async with (
                 SandboxWeChatPay(keys_dir=settings.data / "sandbox") as payments,
-                _run(runtime, gateway, payments, pace, say) as world,
+                SandboxWeChatMini(appid=payments.appid) as wechat,
+                _run(runtime, gateway, Outside(payments, wechat), pace, say) as world,
             ):
                 yield world
         finally:
@@ -75,12 +87,19 @@ async def open_world(settings: Settings, pace: Pace, say: Say) -> AsyncIterator[
 
 @asynccontextmanager
 async def _run(
-    runtime: Runtime, gateway: SandboxGateway, payments: SandboxWeChatPay, pace: Pace, say: Say
+    runtime: Runtime, gateway: SandboxGateway, outside: Outside, pace: Pace, say: Say
 ) -> AsyncIterator[World]:
     port = runtime.settings.port or free_port()
     url = f"http://127.0.0.1:{port}"
-    # Links to pay for somebody begin with where the demonstration is.
-    runtime = replace(runtime, settings=runtime.settings.model_copy(update={"public_url": url}))
+    payments = outside.payments
+    # Links begin with where the demonstration is; the mini-program is the one that pays.
+    there = {
+        "public_url": url,
+        "mini_appid": outside.wechat.appid,
+        "mini_secret": SecretStr(SECRET),
+        "mini_api": outside.wechat.base_url,
+    }
+    runtime = replace(runtime, settings=runtime.settings.model_copy(update=there))
     config = payments.merchant_config(f"{url}/notify/wechat_pay")
     providers = {"wechat_pay": build("wechat_pay", config.model_dump(), runtime.clock)}
     async with open_house(runtime, providers) as house, aiohttp.ClientSession() as session:
@@ -92,7 +111,9 @@ async def _run(
 
         page = BrowserChannel(house.conversation, [*(f.user for f in FLATS), ADMIN], status=_status(house), pay=pay)
         senders = {**house.senders, CHANNEL: NoticeSender(page)}
-        opened = replace(house, routes=page.routes(), senders=senders, payer_url=payments.base_url + PAYER)
+        routes = [*page.routes(), *phones.routes(outside.wechat)]
+        payer_url = payments.base_url + PAYER
+        opened = replace(house, routes=routes, senders=senders, payer_url=payer_url, phones=phones.PHONES)
         say("parts")
         async with _parts(opened, page, port):
             yield World(runtime=runtime, house=opened, gateway=gateway, payments=payments, url=f"{url}/chat", pay=pay)

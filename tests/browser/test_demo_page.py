@@ -106,7 +106,29 @@ async def test_the_admin_sees_the_house_and_each_speaks_a_language(page: Page) -
     await expect(page.locator("#column-tenant-a .send")).to_have_text("Send")
     await say(page, "tenant-a", "balance")
     await expect(page.locator("#column-tenant-a .table").last).to_contain_text("Balance")
+    await _the_api_is_tried_from_its_page(page)
     await _a_phone_shows_one_person_at_a_time(page)
+
+
+async def _the_api_is_tried_from_its_page(page: Page) -> None:
+    """A5, W1: the bot's link logs in once and its code leaves the address; a button stands in for wx.login."""
+    await say(page, "tenant-b", "login code")
+    link = page.locator("#column-tenant-b .text", has_text="#login=").last
+    found = re.search(r"http://\S+#login=\w+", await link.inner_text())
+    assert found is not None
+    browser = page.context.browser
+    assert browser is not None
+    guide = await browser.new_page()
+    await guide.goto(found[0])
+    await expect(guide.locator("#said")).to_contain_text("Logged in: 102 (maple-102)")
+    assert "login" not in guide.url
+    await guide.get_by_role("button", name="wx.login as 101").click()
+    await expect(guide.locator("#said")).to_contain_text("Logged in: 101 (maple-101)")
+    await guide.get_by_role("button", name="get /api/v1/me", exact=False).first.click()
+    await guide.get_by_role("button", name="Try it out").first.click()
+    await guide.get_by_role("button", name="Execute").first.click()
+    await expect(guide.locator(".responses-table .highlight-code").first).to_contain_text("maple-101")
+    await guide.close()
 
 
 async def _a_phone_shows_one_person_at_a_time(page: Page) -> None:

@@ -20,7 +20,7 @@ from tests.fakes.api_house import FakeLimiter
 
 def _served() -> set[tuple[str, str]]:
     parts = Parts(business=None, words=CatalogueWords(), limiter=FakeLimiter())  # type: ignore[arg-type]
-    aside = {f"{ROOT}/openapi.json", f"{ROOT}/docs", f"{ROOT}/docs/guide.js", f"{ROOT}/docs/{{name}}"}
+    aside = {f"{ROOT}/openapi.json", f"{ROOT}/docs", f"{ROOT}/docs/{{name}}"}
     return {(each.method, each.path) for each in app.routes(parts) if each.method != "*" and each.path not in aside}
 
 
