@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from bot.delivery import sentence
 from bot.texts import language_for, text, trouble_text
+from chatwatt import sheets
+from chatwatt.report_sheets import finance_sheets, usage_sheets
 from chatwatt.wiring import Runtime
 from miniprogram_api.parts import Parts
 from miniprogram_api.proofs.wechat import WeChatCodes
 from prepaid.domain.errors import Refused, Trouble
+from prepaid.domain.finance import Finance
 from prepaid.domain.notices import Notice
 from prepaid.ports import Business
 from prepaid.storage.limiter import Limit, RedisLimiter
+from prepaid.usecases.usage_report import UsageReport
 
 
 class CatalogueWords:
@@ -37,6 +41,22 @@ class CatalogueWords:
     def language_for(self, code: str | None) -> str:
         """The nearest language."""
         return language_for(code)
+
+
+class Sheets:
+    """Implements `miniprogram_api.parts.Paper`. A large sheet takes a while, so it is made beside the loop."""
+
+    async def finance(self, language: str, report: Finance, kind: str) -> bytes:
+        """The finance of a month."""
+        return await asyncio.to_thread(lambda: _bytes(finance_sheets(language, report), kind))
+
+    async def usage(self, language: str, report: UsageReport, kind: str) -> bytes:
+        """The use of a month."""
+        return await asyncio.to_thread(lambda: _bytes(usage_sheets(language, report), kind))
+
+
+def _bytes(tables: Sequence[sheets.Sheet], kind: str) -> bytes:
+    return sheets.xlsx_bytes(tables) if kind == "xlsx" else sheets.csv_bytes(tables)
 
 
 class SharedLimiter:
@@ -80,6 +100,7 @@ async def open_api(
             limiter=SharedLimiter(runtime.limiter),
             wechat=codes if secret else None,
             telegram_token=settings.telegram_token.get_secret_value() if settings.telegram_token else "",
+            paper=Sheets(),
             public_url=settings.public_url,
             origins=frozenset(settings.api_origins),
             trusted_proxies=settings.trusted_proxies,

@@ -56,6 +56,14 @@ class Ask:
         return _of(model, self.given_body)
 
 
+class Blob(BaseModel):
+    """A file as an answer."""
+
+    content: bytes
+    media_type: str
+    name: str
+
+
 Handler = Callable[[Ask], Awaitable[BaseModel | None]]
 
 
@@ -71,6 +79,8 @@ class Route:
     tag: str
     handle: Handler
     answers: type[BaseModel] | None = None
+    media_types: tuple[str, ...] = ()
+    """Kinds of file that it answers with, instead of a model."""
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     is_open: bool = False
@@ -92,7 +102,7 @@ class Route:
     @property
     def status(self) -> int:
         """What it answers when all is well."""
-        return 200 if self.answers is not None else 204
+        return 200 if self.answers is not None or self.media_types else 204
 
 
 def _of(model: type[M], value: BaseModel | None) -> M:

@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from miniprogram_api import reading, replies
-from miniprogram_api.contract import Ask, Route
+from miniprogram_api.contract import Ask, Blob, Route
 from miniprogram_api.metrics import REQUESTS
 from miniprogram_api.parts import Parts
 from miniprogram_api.problems import Bad, respond
@@ -169,6 +169,8 @@ def etag_of(found: BaseModel, volatile: frozenset[str]) -> str:
 
 
 def _response(route: Route, request: web.Request, found: BaseModel | None) -> web.Response:
+    if isinstance(found, Blob):
+        return _sent(found)
     if found is None or not route.is_read:
         return _written(route.status, "" if found is None else found.model_dump_json())
     headers = {"Cache-Control": "private, no-cache", "ETag": etag_of(found, route.volatile)}
@@ -176,6 +178,12 @@ def _response(route: Route, request: web.Request, found: BaseModel | None) -> we
         return web.Response(status=304, headers=headers)
     body = found.model_dump_json().encode()
     return web.Response(status=route.status, body=body, content_type="application/json", headers=headers)
+
+
+def _sent(found: Blob) -> web.Response:
+    """A file; its name is ours."""
+    headers = {"Content-Disposition": f'attachment; filename="{found.name}"', "Cache-Control": "private, no-store"}
+    return web.Response(body=found.content, content_type=found.media_type, headers=headers)
 
 
 def _written(status: int, body: str) -> web.Response:

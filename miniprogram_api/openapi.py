@@ -26,6 +26,7 @@ _TAGS: Final[Mapping[str, str]] = {
     "orders": "Top-ups, followed up to the power being on",
     "pay links": "Somebody else pays, without an account here",
     "staff": "The same use cases and rights as in chat",
+    "reports": "A site's month, tied to the ledger; comparisons with providers' bills; the trail",
 }
 _WHAT: Final[Mapping[int, str]] = {
     400: "The request cannot be read",
@@ -141,7 +142,7 @@ def _headers(route: Route) -> list[dict[str, Any]]:
 
 def _responses(route: Route) -> dict[str, Any]:
     responses: dict[str, Any] = {str(route.status): _answer(route)}
-    if route.is_read:
+    if route.is_read and not route.media_types:
         responses["304"] = {"description": "Nothing new since that entity tag"}
     problem = {"schema": {"$ref": _REFS.format(model="Problem")}}
     for status in _statuses(route):
@@ -150,6 +151,8 @@ def _responses(route: Route) -> dict[str, Any]:
 
 
 def _answer(route: Route) -> dict[str, Any]:
+    if route.media_types:
+        return {"description": "A file", "content": {media_type: {} for media_type in route.media_types}}
     if route.answers is None:
         return {"description": "Done"}
     content = {"application/json": {"schema": {"$ref": _REFS.format(model=route.answers.__name__)}}}

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from prepaid.domain.errors import Trouble
+from prepaid.domain.finance import Finance
 from prepaid.domain.notices import Notice
 from prepaid.ports import Business
+from prepaid.usecases.usage_report import UsageReport
 
 
 class Words(Protocol):
@@ -48,6 +50,18 @@ class CodeExchange(Protocol):
         ...
 
 
+class Paper(Protocol):
+    """Reports as files, "csv" or "xlsx", in the reader's language."""
+
+    async def finance(self, language: str, report: Finance, kind: str) -> bytes:
+        """The finance of a month."""
+        ...
+
+    async def usage(self, language: str, report: UsageReport, kind: str) -> bytes:
+        """The use of a month."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything that the routes need."""
@@ -59,6 +73,8 @@ class Parts:
     """None: nobody logs in by `wx.login`."""
     telegram_token: str = ""
     """The bot's token, which proves what Telegram says of a Web App's user; empty: nobody logs in that way."""
+    paper: Paper | None = None
+    """None: there are no files."""
     public_url: str = ""
     origins: frozenset[str] = frozenset()
     """Pages elsewhere that may call from a browser."""

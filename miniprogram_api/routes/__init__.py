@@ -9,6 +9,7 @@ from miniprogram_api.routes.links import ROUTES as LINKS
 from miniprogram_api.routes.logins import ROUTES as LOGINS
 from miniprogram_api.routes.me import ROUTES as ME
 from miniprogram_api.routes.orders import ROUTES as ORDERS
+from miniprogram_api.routes.reports import ROUTES as REPORTS
 from miniprogram_api.routes.staff import ROUTES as STAFF
 from miniprogram_api.routes.tenancy import ROUTES as TENANCY
 
@@ -21,4 +22,5 @@ ROUTES: tuple[Route, ...] = (
     *ORDERS,
     *LINKS,
     *STAFF,
+    *REPORTS,
 )

@@ -13,6 +13,7 @@ from miniprogram_api.routes import ROUTES
 from prepaid.domain.access import Actor, Role
 from prepaid.domain.accounts import Account
 from prepaid.domain.closing import Closing
+from prepaid.domain.metering import Meter
 from prepaid.storage.driver import Database
 from prepaid.usecases.force_cut import force_cut
 from prepaid.usecases.pay_links import make_pay_link
@@ -38,7 +39,7 @@ BODIES: Mapping[str, Any] = {
     "agreeToMoveOut": {"digest": "0" * 64},
     "beginMoveOut": {"reason": "moved"},
 }
-QUERIES: Mapping[str, str] = {"listAudit": "?path="}
+QUERIES: Mapping[str, str] = {"listAudit": "?path={path}", "getLosses": "?month=2026-03"}
 FOR_ALL = {
     "getMe",
     "setLanguage",
@@ -91,16 +92,25 @@ SEEING = {
 }
 LISTS = {"getOverview", "listSites", "listAccountsInReach", "listMeters", "listApprovals"}
 """Cut down to one's reach; nothing in them for whoever has none."""
+AUDITING = {
+    "listAudit",
+    "searchAudit",
+    "getFinanceReport",
+    "getUsageReport",
+    "exportFinance",
+    "exportUsage",
+    "listReconciliations",
+}
 OPERATING = {"changeSupply", "askForceCut", "getApproval", "approve", "decline", "disputeEntry", "setAlerts"}
 MAY: Mapping[str, set[str]] = {
     "nobody": set(),
     "stranger": {"listApprovals"},
     "tenant": TENANTS | {"listApprovals"},
-    "viewer": SEEING | LISTS,
-    "operator": SEEING | LISTS | OPERATING,
-    "finance": SEEING | LISTS | {"disputeEntry", "listAudit"},
-    "manager": SEEING | LISTS | OPERATING | {"listAudit", "beginMoveOut"},
-    "other landlord": LISTS,
+    "viewer": SEEING | LISTS | {"getLosses"},
+    "operator": SEEING | LISTS | OPERATING | {"getLosses"},
+    "finance": SEEING | LISTS | AUDITING | {"disputeEntry", "getLosses"},
+    "manager": SEEING | LISTS | AUDITING | OPERATING | {"getLosses", "beginMoveOut"},
+    "other landlord": LISTS | {"listReconciliations"},
 }
 """What each role reaches on own things. On foreign and missing ones: nothing."""
 CHANGES_ROLES = ("beginMoveOut", "removeMember", "unbind", "logOut", "logOutEverywhere")
@@ -117,19 +127,21 @@ class Things:
     approval_id: str
     path: str
     person_id: str = "p_none"
+    site_id: str = "nowhere"
+    meter_id: str = "met-99"
 
     def url(self, path: str, name: str) -> str:
         """A route's path about these."""
         for key, value in (("seq", "1"), *self.__dict__.items()):
             path = path.replace(f"{{{key}}}", str(value))
-        return path + (QUERIES[name] + self.path if name in QUERIES else "")
+        return path + QUERIES.get(name, "").format(path=self.path)
 
 
 MISSING = Things("acc-99", "cw000000none", "0" * 20, "ap_none", "acme/nowhere")
 
 
 async def things(house: ApiHouse, unit: int, tenant: Actor, operator: Actor, path: str) -> Things:
-    """An order, a link and a request about a flat."""
+    """An order, a link and a request about a flat, and a meter at its place."""
     business = house.parts.business
     order = await start_topup(business, tenant, f"acc-{unit}", 7_000, provider="testpay")
     link = await make_pay_link(business, tenant, f"acc-{unit}")
@@ -137,9 +149,12 @@ async def things(house: ApiHouse, unit: int, tenant: Actor, operator: Actor, pat
     mate = await business.store.people.at("chat", f"mate-{unit}", language="en")
     await business.store.people.bind(mate.id, f"acc-{unit}")
     now = business.clock.now()
-    closing = Closing(id=f"acc-{unit}", site_id="maple", path=path, asked_by=operator.id, asked_at=now, reason="moved")
+    site_id = path.rpartition("/")[2]
+    meter = Meter(id=f"main-{unit}", site_id=site_id, path=path, gateway_id=f"gw-{site_id}", unit=1, profile="test")
+    await business.store.meters.add(meter)
+    closing = Closing(id=f"acc-{unit}", site_id=site_id, path=path, asked_by=operator.id, asked_at=now, reason="moved")
     await business.store.closings.add(closing)
-    return Things(f"acc-{unit}", order.id, link.link.id, approval.id, path, mate.id)
+    return Things(f"acc-{unit}", order.id, link.link.id, approval.id, path, mate.id, site_id, meter.id)
 
 
 async def foreign(house: ApiHouse) -> tuple[Things, Actor]:
@@ -148,7 +163,8 @@ async def foreign(house: ApiHouse) -> tuple[Things, Actor]:
     store = house.parts.business.store
     moved = await store.sites.account("acc-2")
     assert moved is not None
-    await store.sites.save_account(replace(moved, path="umbra/oak/b1/102"))
+    await store.sites.save_site(replace(house.building.site, id="oak", name="Oak", path="umbra/oak"))
+    await store.sites.save_account(replace(moved, site_id="oak", path="umbra/oak/b1/102"))
     manager = await house.building.operator(scope="umbra", role=Role.MANAGER)
     return await things(house, 2, tenant, manager, "umbra/oak"), manager
 

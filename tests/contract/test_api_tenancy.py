@@ -139,3 +139,28 @@ async def test_a_move_out_is_asked_for_begun_agreed_to_and_ended(house: ApiHouse
     assert (await house.call("GET", f"{where}/move-out", token=staff)).body["agreed"] is True
     trail = await house.parts.business.store.audit.latest("acme/maple/b1/101", 20)
     assert "agree_closing" in [line.action for line in trail]
+
+
+async def test_reports_tie_and_come_as_files(house: ApiHouse, tenant: Actor) -> None:
+    """A2, M1: a month's figures tie to both balances, the file says the same, and a viewer gets neither."""
+    for register in (1_000, 3_000):
+        await house.building.read(1, register, advance_s=3_600)
+    del tenant
+    staff = {role: await house.building.operator(role=role) for role in (Role.FINANCE, Role.VIEWER)}
+    tokens = {role: (await house.tokens(actor)).access for role, actor in staff.items()}
+    where = "/admin/sites/maple"
+    report = (await house.call("GET", f"{where}/reports/finance", token=tokens[Role.FINANCE])).body
+    (row,) = report["accounts"]
+    assert row["opening_micro"] + sum(row["columns_micro"].values()) == row["closing_micro"] == report["closing_micro"]
+    usage = (await house.call("GET", f"{where}/reports/usage", token=tokens[Role.FINANCE])).body
+    assert (usage["energy_wh"], usage["ranks"][0]["label"]) == (sum(report["energy_by_band_wh"].values()), "101")
+    sheet = await house.call("GET", f"{where}/exports/finance?format=csv", token=tokens[Role.FINANCE])
+    book = await house.call("GET", f"{where}/exports/usage", token=tokens[Role.FINANCE])
+    balance = f"{row['closing_micro'] / 1_000_000:.2f}"
+    assert sheet.headers["Content-Disposition"] == f'attachment; filename="finance-{report["month"]}.csv"'
+    assert balance in sheet.body.decode("utf-8-sig").splitlines()[1].split(",")
+    assert (book.status, book.body[:2]) == (200, b"PK")
+    for path in ("reports/finance", "exports/finance", "reports/usage", "exports/usage"):
+        assert (await house.call("GET", f"{where}/{path}", token=tokens[Role.VIEWER])).status == 404
+    trail = await house.call("GET", "/admin/accounts/acc-1/audit", token=tokens[Role.FINANCE])
+    assert trail.status == 200

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from chatwatt.api import CatalogueWords
+from chatwatt.api import CatalogueWords, Sheets
 from miniprogram_api import app, payment_page
 from miniprogram_api.contract import ROOT
 from miniprogram_api.parts import Parts
@@ -117,6 +117,7 @@ async def api_house(database: Database, clock: ManualClock, **changes: Any) -> A
         limiter=limiter,
         wechat=codes,
         telegram_token=BOT_TOKEN,
+        paper=Sheets(),
         public_url="https://pay.example",
         **{name: value for name, value in changes.items() if name != "read_s_max"},
     )
