@@ -8,9 +8,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from bot.rendering import tables
+from bot.rendering.report_tables import finance_sheets, losses_sheets, usage_sheets
 from bot.texts import language_for
-from chatwatt import sheets
-from chatwatt.report_sheets import finance_sheets, losses_sheets, usage_sheets
 from chatwatt.settings import load
 from chatwatt.wiring import open_runtime
 from prepaid.domain.access import CLOCK, Actor
@@ -18,7 +18,7 @@ from prepaid.ports import Business
 from prepaid.usecases.finance_report import finance_report
 from prepaid.usecases.usage_report import show_losses, usage_report
 
-Made = tuple[Sequence[sheets.Sheet], dict[str, str | int]]
+Made = tuple[Sequence[tables.Sheet], dict[str, str | int]]
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,14 +33,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     """0."""
-    sheets.check_out(arguments.out)
+    tables.check_out(arguments.out)
     language = language_for(os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
     async with open_runtime(load()) as runtime:
         business = runtime.business({})
-        tables, line = await MAKERS[arguments.what](business, CLOCK, language, arguments.subject, arguments.month)
+        made, line = await MAKERS[arguments.what](business, CLOCK, language, arguments.subject, arguments.month)
     if arguments.out is not None:
-        sheets.write(arguments.out, tables)
-    print(sheets.as_text(tables))
+        tables.write(arguments.out, made)
+    print(tables.as_text(made))
     print(json.dumps(line))
     return 0
 

@@ -16,6 +16,8 @@ from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.ledger import Kind
 
 TOP_UP = "top_up"
+WATER = "water"
+"""The band in which all litres stand, whatever their price: they are never added to Wh."""
 YOUNG, OLDER = timedelta(days=7), timedelta(days=30)
 
 
@@ -39,11 +41,16 @@ class AccountFinance:
     columns: Counter[str] = field(default_factory=Counter)
     """Micro-yuan by column, as they changed the balance."""
     energy_wh: Counter[str] = field(default_factory=Counter)
-    """Billed Wh (or litres) by price band."""
+    """Billed Wh by price band; litres under `WATER`."""
     exact_nano: Counter[str] = field(default_factory=Counter)
     """What those cost before rounding, by band."""
     owes_since: datetime | None = None
     """When the balance went below zero, if that was in this month and has lasted."""
+
+    @property
+    def electricity_wh(self) -> int:
+        """Billed Wh in all bands."""
+        return sum(wh for band, wh in self.energy_wh.items() if band != WATER)
 
     def check(self) -> None:
         """Raises `InvariantBroken` where the columns do not lead from one balance to the other."""

@@ -15,6 +15,7 @@ from prepaid.ports.money import (
     InboxRow,
     Ledger,
     LedgerColumns,
+    LedgerSpan,
     Orders,
     PaymentProvider,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "Leases",
     "Ledger",
     "LedgerColumns",
+    "LedgerSpan",
     "Logins",
     "Meters",
     "MoneyTickets",

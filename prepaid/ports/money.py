@@ -26,6 +26,23 @@ class LedgerColumns(NamedTuple):
     lines: Sequence[str]
 
 
+class LedgerSpan(NamedTuple):
+    """The entries of one account in a span, in order: a list for each field, of one length.
+
+    `lines` is as in `LedgerColumns`, `meters` names the meter that an entry bills ("" for none), and `moves` holds an
+    entry's (ledger account, micro-yuan) pairs where it is no consumption.
+    """
+
+    seqs: Sequence[int]
+    ats: Sequence[datetime]
+    kinds: Sequence[str]
+    deltas_micro: Sequence[int]
+    balances_micro: Sequence[int]
+    lines: Sequence[str]
+    meters: Sequence[str]
+    moves: Sequence[Sequence[tuple[str, int]]]
+
+
 class Ledger(Protocol):
     """The journal. The insert of an entry is the commit."""
 
@@ -59,6 +76,14 @@ class Ledger(Protocol):
 
     def columns(self, account_id: str, first_seq: int, last_seq: int) -> AsyncIterator[LedgerColumns]:
         """What a statement needs of the entries `first_seq` to `last_seq`, in order, a page at a time."""
+        ...
+
+    async def between(self, account_id: str, since: datetime, until: datetime) -> LedgerSpan:
+        """The entries posted in [since, until)."""
+        ...
+
+    async def span(self, account_id: str, first_seq: int, until_seq: int) -> LedgerSpan:
+        """The entries `first_seq` to `until_seq`, the latter excluded."""
         ...
 
     async def moves(self, account_id: str, seqs: Sequence[int]) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:

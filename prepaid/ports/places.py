@@ -8,6 +8,7 @@ from typing import Protocol
 
 from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.holidays import HolidayTable
+from prepaid.domain.load import MeterHours
 from prepaid.domain.metering import Doubt, Gateway, Meter, Reading, Usage, Watermark
 from prepaid.domain.preferences import Alerts
 from prepaid.domain.registers import HeldReading, RegisterChange
@@ -93,6 +94,10 @@ class Meters(Protocol):
     async def get(self, meter_id: str) -> Meter | None: ...
     async def on_gateway(self, gateway_id: str) -> Sequence[Meter]: ...
     async def of_account(self, account_id: str) -> Sequence[Meter]: ...
+    async def below(self, scope: str) -> Sequence[Meter]:
+        """The meters in a subtree, by path."""
+        ...
+
     async def add(self, meter: Meter) -> None:
         """Creates or re-describes a meter; never touches watermark or readings of an existing one."""
         ...
@@ -146,6 +151,10 @@ class Readings(Protocol):
 
     async def before(self, meter_ids: Sequence[str], at: datetime) -> Mapping[str, tuple[datetime, int]]:
         """(when, register) of each meter's last reading in the two days before an instant; those that have one."""
+        ...
+
+    async def hours(self, meter_id: str, since: datetime, until: datetime) -> MeterHours:
+        """A span of whole local days by the hour, with the registers at both ends. Months add up to the register."""
         ...
 
     async def close_days(self, before: datetime, limit: int) -> int:

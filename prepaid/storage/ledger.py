@@ -20,8 +20,9 @@ from pymongo import UpdateOne
 from prepaid.domain.credit import NOTHING_ASIDE, Aside
 from prepaid.domain.errors import InvariantBroken, Refused, Unknown
 from prepaid.domain.ledger import Entry, Head, Kind, Line, Posting, chain, same_request
-from prepaid.ports import Clock, LedgerColumns
+from prepaid.ports import Clock, LedgerColumns, LedgerSpan
 from prepaid.storage.driver import Database, Document, DuplicateKey
+from prepaid.storage.ledger_spans import span_of
 
 ATTEMPTS = 60
 """Tries at the same account before contention is called trouble."""
@@ -84,6 +85,7 @@ class MongoLedger:
         await self._entries.create_index([("acc", 1), ("seq", 1)], unique=True)
         await self._entries.create_index([("acc", 1), ("idem", 1)], unique=True)
         await self._entries.create_index([("at", 1)])
+        await self._entries.create_index([("acc", 1), ("at", 1)])
 
     async def post(self, posting: Posting) -> Entry:
         """Commits once per `idem`. Lost answers are resolved by the key, never by posting under another."""
@@ -224,6 +226,14 @@ class MongoLedger:
             for page in pages:
                 ats = [_AWARE + (at - _NAIVE) for at in page["ats"]]
                 yield LedgerColumns(first, ats, page["kinds"], page["deltas"], page["lines"])
+
+    async def between(self, account_id: str, since: datetime, until: datetime) -> LedgerSpan:
+        """By the time of posting."""
+        return await span_of(self._rows, {"acc": account_id, "at": {"$gte": since, "$lt": until}})
+
+    async def span(self, account_id: str, first_seq: int, until_seq: int) -> LedgerSpan:
+        """By the places in the chain."""
+        return await span_of(self._rows, {"acc": account_id, "seq": {"$gte": first_seq, "$lt": until_seq}})
 
     async def moves(self, account_id: str, seqs: Sequence[int]) -> Sequence[tuple[str, Sequence[tuple[str, int]]]]:
         """By their places in the chain, a page at a time."""

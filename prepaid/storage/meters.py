@@ -12,9 +12,11 @@ from pymongo import UpdateOne
 from prepaid.domain.metering import Doubt, Meter, Reading, Watermark
 from prepaid.domain.registers import RegisterChange
 from prepaid.storage import rules
-from prepaid.storage.bounded import not_after
+from prepaid.storage.bounded import below, not_after
 from prepaid.storage.driver import Database, Document
 from prepaid.storage.mapping import Mapper
+
+MOST_BELOW = 100_000
 
 _METERS = Mapper(Meter)
 _READING = TypeAdapter(Reading)
@@ -47,6 +49,7 @@ class MongoMeters:
         await self._database.ensure_collection("meters", validator=rules.METERS)
         await self._meters.create_index([("gateway_id", 1), ("unit", 1)], unique=True)
         await self._meters.create_index([("account_id", 1)])
+        await self._meters.create_index([("path", 1)])
 
     async def get(self, meter_id: str) -> Meter | None:
         """One meter."""
@@ -59,6 +62,11 @@ class MongoMeters:
     async def of_account(self, account_id: str) -> Sequence[Meter]:
         """The meters that one account pays for."""
         return await self._some({"account_id": account_id})
+
+    async def below(self, scope: str) -> Sequence[Meter]:
+        """The meters in a subtree, by path."""
+        found = await below(self._meters, scope, {}, limit=MOST_BELOW, by="path")
+        return [_METERS.from_doc(document) for document in found]
 
     async def _some(self, query: Document) -> Sequence[Meter]:
         found = [_METERS.from_doc(document) async for document in self._meters.find(query, limit=1000)]

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 from bson import Int64
 from pymongo import UpdateOne
 
+from prepaid.domain.load import MeterHours
 from prepaid.domain.metering import Reading, Usage
 from prepaid.storage.driver import Database, Document
+from prepaid.storage.hours import hours_of
 from prepaid.storage.rollups import Rollups
 
 SLOT = timedelta(minutes=15)
@@ -108,6 +110,10 @@ class MongoReadings:
     async def usage_by_day(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
         """Energy of each closed day, oldest first; kept for seven years."""
         return await self._rollups.usage(meter_id, since, until)
+
+    async def hours(self, meter_id: str, since: datetime, until: datetime) -> MeterHours:
+        """A span of whole local days by the hour, with the registers at both ends."""
+        return await hours_of(self._days, meter_id, since, until)
 
     async def usage_by_hour(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
         """Differences between the first readings of consecutive hours; the running hour ends at the newest value."""

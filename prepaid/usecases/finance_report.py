@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from prepaid.domain.access import Action, Actor, Subject, may
 from prepaid.domain.accounts import Account, Site
-from prepaid.domain.errors import not_found
-from prepaid.domain.finance import AccountFinance, Finance, columns_of
+from prepaid.domain.errors import InvariantBroken, not_found
+from prepaid.domain.finance import WATER, AccountFinance, Finance, columns_of
 from prepaid.domain.ledger import Kind, customer
-from prepaid.ports import Business
+from prepaid.domain.tariffs import Utility
+from prepaid.ports import Business, LedgerSpan
+from prepaid.usecases.at_once import at_once
 from prepaid.usecases.authorize import record
-from prepaid.usecases.show_statement import StatementView, show_statement
+from prepaid.usecases.show_statement import Chain, month_ends
+
+_WH, _BAND, _PRICE, _SEWAGE = 2, 3, 5, 6
+"""Places in a stored line (`prepaid.domain.tariffs.lines`)."""
 
 
 async def finance_report(business: Business, actor: Actor, site_id: str, month: str | None = None) -> Finance:
@@ -19,18 +29,11 @@ async def finance_report(business: Business, actor: Actor, site_id: str, month: 
 
     Raises `Refused("refused.not_found")` alike for a site out of reach and one that does not exist.
     """
-    site = await business.store.sites.site(site_id)
-    accounts = await _accounts(business, actor, site) if site is not None else []
-    if site is None or not (accounts or may(actor, Action.AUDIT, Subject(site.path))):
-        await record(business, actor, Action.AUDIT, site_id, refused="refused.not_found")
-        raise not_found()
+    site, accounts = await audited(business, actor, site_id)
     wanted = month or site.calendar.month(business.clock.now())
-    since, until = business.clock.now(), business.clock.now()
-    rows: list[AccountFinance] = []
-    for account in accounts:
-        statement = await show_statement(business, actor, account.id, month=wanted)
-        since, until = statement.since, statement.until
-        rows.append(await _account(business, account, statement))
+    since, until = month_ends(site, wanted)
+    book = Book(business, since, until, await utilities(business, site.path))
+    rows = [row async for row in at_once(accounts, book.account)]
     return Finance(
         site_id=site.id,
         name=site.name,
@@ -42,35 +45,105 @@ async def finance_report(business: Business, actor: Actor, site_id: str, month: 
     )
 
 
+async def audited(business: Business, actor: Actor, site_id: str) -> tuple[Site, Sequence[Account]]:
+    """The site and those of its accounts whose books the actor may see; `Refused` where there is nothing to see."""
+    site = await business.store.sites.site(site_id)
+    accounts = await _accounts(business, actor, site) if site is not None else []
+    if site is None or not (accounts or may(actor, Action.AUDIT, Subject(site.path))):
+        await record(business, actor, Action.AUDIT, site_id, refused="refused.not_found")
+        raise not_found()
+    return site, accounts
+
+
+async def utilities(business: Business, path: str) -> Mapping[str, Utility]:
+    """What each meter counts."""
+    return {meter.id: meter.utility for meter in await business.store.meters.below(path)}
+
+
 async def _accounts(business: Business, actor: Actor, site: Site) -> list[Account]:
     found = await business.store.sites.accounts_below(site.path)
     return [each for each in found if each.site_id == site.id and may(actor, Action.AUDIT, Subject(each.path))]
 
 
-async def _account(business: Business, account: Account, statement: StatementView) -> AccountFinance:
-    """Reads the statement to its end, and of what is no consumption also which accounts it moved."""
-    row = AccountFinance(
-        account_id=account.id,
-        label=account.label,
-        opening_micro=statement.opening_micro,
-        closing_micro=statement.closing_micro,
-        entries=statement.entries,
-    )
-    balance_micro, others = statement.opening_micro, []
-    async for page in statement.pages:
-        for line in page:
-            if line.balance_micro < 0 <= balance_micro:
-                row.owes_since = line.at
-            balance_micro = line.balance_micro
-            if line.kind == Kind.CONSUMPTION:
-                row.columns[Kind.CONSUMPTION] += line.amount_micro
-            else:
-                others.append(line.seq)
-    if balance_micro >= 0:
-        row.owes_since = None
-    for kind, lines in await business.store.ledger.moves(account.id, others):
-        row.columns.update(columns_of(kind, lines, customer(account.id)))
-    row.columns = Counter({name: amount for name, amount in row.columns.items() if amount})
-    row.energy_wh, row.exact_nano = statement.totals.energy_wh, statement.totals.exact_nano
-    row.check()
-    return row
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Reads the accounts of a span of time."""
+
+    business: Business
+    since: datetime
+    until: datetime
+    utilities: Mapping[str, Utility]
+
+    async def account(self, account: Account) -> AccountFinance:
+        """One account: its entries in one question to the store."""
+        span = await self.span(account)
+        if not span.seqs:
+            return await self._still(account)
+        row = AccountFinance(
+            account_id=account.id,
+            label=account.label,
+            opening_micro=span.balances_micro[0] - span.deltas_micro[0],
+            closing_micro=span.balances_micro[-1],
+            entries=len(span.seqs),
+        )
+        _move(row, span, customer(account.id))
+        await self.energy(row, span)
+        row.check()
+        return row
+
+    async def span(self, account: Account) -> LedgerSpan:
+        """The entries in the order of the chain, without a gap."""
+        ledger = self.business.store.ledger
+        span = await ledger.between(account.id, self.since, self.until)
+        if span.seqs and span.seqs[-1] - span.seqs[0] + 1 != len(span.seqs):
+            # A clock that was set back posts later entries with earlier times: the chain decides, as in a statement.
+            chain = await self._chain(account)
+            span = await ledger.span(account.id, await chain.first_from(self.since), await chain.first_from(self.until))
+        return span
+
+    async def _chain(self, account: Account) -> Chain:
+        return Chain(self.business, account.id, (await self.business.store.ledger.head(account.id)).seq)
+
+    async def _still(self, account: Account) -> AccountFinance:
+        """Nothing moved: what there was before is what there is after."""
+        chain = await self._chain(account)
+        balance = await chain.balance_after(await chain.first_from(self.since) - 1)
+        return AccountFinance(account_id=account.id, label=account.label, opening_micro=balance, closing_micro=balance)
+
+    async def energy(self, row: AccountFinance, span: LedgerSpan) -> None:
+        """Adds what the span bills, by band."""
+        used: Counter[tuple[str, int]] = Counter()
+        for place, lines in enumerate(await self._lines(row.account_id, span)):
+            water = self.utilities.get(span.meters[place]) is Utility.WATER
+            for line in lines:
+                used[WATER if water else line[_BAND], sum(line[_PRICE : _SEWAGE + 1])] += line[_WH]
+        for (band, price), wh in used.items():
+            row.energy_wh[band] += wh
+            row.exact_nano[band] += wh * price
+
+    async def _lines(self, account_id: str, span: LedgerSpan) -> list[list[list[Any]]]:
+        """The priced lines of each entry; those from before entries kept them are worked out."""
+        found: list[list[list[Any]]] = json.loads(f"[{','.join([text or '[]' for text in span.lines])}]")
+        if "" in span.lines:
+            for place, (kind, text) in enumerate(zip(span.kinds, span.lines, strict=True)):
+                if not text and kind == Kind.CONSUMPTION:
+                    found[place].extend(await Chain(self.business, account_id, 0).explained(span.seqs[place]))
+        return found
+
+
+def _move(row: AccountFinance, span: LedgerSpan, own: str) -> None:
+    """Adds up the columns, and finds since when the balance is below zero."""
+    balance_micro, columns = row.opening_micro, row.columns
+    below = None
+    for place, (kind, delta, after) in enumerate(zip(span.kinds, span.deltas_micro, span.balances_micro, strict=True)):
+        if balance_micro + delta != after:
+            raise InvariantBroken(f"account {row.account_id} does not add up at {span.seqs[place]}")
+        if after < 0 <= balance_micro:
+            below = place
+        balance_micro = after
+        if kind == Kind.CONSUMPTION:
+            columns[kind] += delta
+        else:
+            columns.update(columns_of(kind, span.moves[place], own))
+    row.owes_since = span.ats[below] if balance_micro < 0 and below is not None else None
+    row.columns = Counter({name: amount for name, amount in columns.items() if amount})

@@ -95,7 +95,7 @@ async def show_statement(
     until = until or now
     if not timedelta() < until - since <= timedelta(days=MOST_DAYS):
         raise Refused("refused.statement_span", most=MOST_DAYS)
-    entries = _Chain(business, account.id, (await business.store.ledger.head(account.id)).seq)
+    entries = Chain(business, account.id, (await business.store.ledger.head(account.id)).seq)
     first, end = await entries.first_from(since), await entries.first_from(until)
     opening, totals = await entries.balance_after(first - 1), StatementTotals()
     return StatementView(
@@ -114,7 +114,7 @@ async def show_statement(
 
 
 async def _pages(
-    entries: _Chain, span: range, balance_micro: int, totals: StatementTotals
+    entries: Chain, span: range, balance_micro: int, totals: StatementTotals
 ) -> AsyncIterator[Sequence[StatementLine]]:
     async for page in entries.pages(span):
         used = _parsed(page)
@@ -169,7 +169,7 @@ def _parsed(page: LedgerColumns) -> list[list[list[Any]]]:
     return parsed
 
 
-class _Chain:
+class Chain:
     """Finds places in the chain by time, with few questions: entries come at a fairly even pace."""
 
     def __init__(self, business: Business, account_id: str, last_seq: int) -> None:

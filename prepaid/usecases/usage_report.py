@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from prepaid.domain.access import Action, Actor
+from prepaid.domain.accounts import Account, Site
 from prepaid.domain.errors import Refused, not_found
-from prepaid.domain.finance import AccountFinance, Finance
+from prepaid.domain.finance import WATER, AccountFinance
 from prepaid.domain.ledger import Kind
-from prepaid.domain.metering import Meter
 from prepaid.ports import Business
+from prepaid.usecases.at_once import at_once
 from prepaid.usecases.authorize import reach_place
-from prepaid.usecases.finance_report import finance_report
+from prepaid.usecases.finance_report import Book, audited, finance_report, utilities
 from prepaid.usecases.show_statement import month_ends
 
 PERMILLE = 1000
@@ -27,6 +28,7 @@ class UsageRank:
     account_id: str
     label: str
     energy_wh: int
+    water_l: int
     amount_micro: int
     before_wh: int | None
     year_ago_wh: int | None
@@ -40,6 +42,7 @@ class UsageReport:
     month: str
     ranks: tuple[UsageRank, ...]
     energy_wh: int
+    water_l: int
     amount_micro: int
 
 
@@ -68,11 +71,11 @@ class Losses:
 async def usage_report(business: Business, actor: Actor, site_id: str, month: str | None = None) -> UsageReport:
     """Billed energy of the accounts that the actor audits, with both comparisons."""
     now = await finance_report(business, actor, site_id, month)
+    site, accounts = await audited(business, actor, site_id)
     first = date.fromisoformat(f"{now.month}-01")
-    before = await finance_report(business, actor, site_id, f"{first - timedelta(days=1):%Y-%m}")
-    year_ago = await finance_report(business, actor, site_id, f"{first.year - 1}-{first.month:02}")
-    earlier, older = _by_account(before), _by_account(year_ago)
-    rows = sorted(now.accounts, key=lambda each: (-_energy(each), each.label))
+    earlier = await billed(business, site, accounts, f"{first - timedelta(days=1):%Y-%m}")
+    older = await billed(business, site, accounts, f"{first.year - 1}-{first.month:02}")
+    rows = sorted(now.accounts, key=lambda each: (-each.electricity_wh, each.label))
     return UsageReport(
         site_id=now.site_id,
         month=now.month,
@@ -81,16 +84,35 @@ async def usage_report(business: Business, actor: Actor, site_id: str, month: st
                 rank=place,
                 account_id=each.account_id,
                 label=each.label,
-                energy_wh=_energy(each),
+                energy_wh=each.electricity_wh,
+                water_l=each.energy_wh[WATER],
                 amount_micro=-each.columns[Kind.CONSUMPTION],
                 before_wh=earlier.get(each.account_id),
                 year_ago_wh=older.get(each.account_id),
             )
             for place, each in enumerate(rows, start=1)
         ),
-        energy_wh=sum(_energy(each) for each in rows),
+        energy_wh=sum(each.electricity_wh for each in rows),
+        water_l=sum(each.energy_wh[WATER] for each in rows),
         amount_micro=-now.total(Kind.CONSUMPTION),
     )
+
+
+async def billed(business: Business, site: Site, accounts: Sequence[Account], month: str) -> Mapping[str, int]:
+    """Wh billed in a month to each account to which anything was."""
+    since, until = month_ends(site, month)
+    book = Book(business, since, until, await utilities(business, site.path))
+    found: dict[str, int] = {}
+
+    async def ask(account: Account) -> AccountFinance:
+        row = AccountFinance(account_id=account.id, label=account.label)
+        await book.energy(row, await book.span(account))
+        return row
+
+    async for row in at_once(accounts, ask):
+        if row.energy_wh:
+            found[row.account_id] = row.electricity_wh
+    return found
 
 
 async def show_losses(business: Business, actor: Actor, main_meter_id: str, month: str) -> Losses:
@@ -101,28 +123,19 @@ async def show_losses(business: Business, actor: Actor, main_meter_id: str, mont
         raise not_found()
     await reach_place(business, actor, site.path, Action.SEE_SITE, named=main_meter_id)
     since, until = month_ends(site, month)
-    until = min(until, business.clock.now())
-    if until <= since:
+    if since >= business.clock.now():
         raise Refused("refused.statement_month", text=month[:20])
-    behind = [each for each in await business.store.meters.on_gateway(main.gateway_id) if each.id != main.id]
-    used = {each.id: await _used(business, each, since, until) for each in behind}
+    on_bus = await business.store.meters.on_gateway(main.gateway_id)
+    behind = [each for each in on_bus if each.id != main.id and each.utility is main.utility]
+    used = {
+        each.meter_id: each.total_wh
+        async for each in at_once(behind, lambda meter: business.store.readings.hours(meter.id, since, until))
+    }
+    whole = await business.store.readings.hours(main.id, since, until)
     return Losses(
         main_meter_id=main.id,
         month=month,
-        main_wh=await _used(business, main, since, until) or 0,
+        main_wh=whole.total_wh or 0,
         meters_wh={meter_id: wh for meter_id, wh in used.items() if wh is not None},
         silent=tuple(sorted(meter_id for meter_id, wh in used.items() if wh is None)),
     )
-
-
-async def _used(business: Business, meter: Meter, since: datetime, until: datetime) -> int | None:
-    hours = await business.store.readings.usage_by_hour(meter.id, since, until - timedelta(milliseconds=1))
-    return sum(each.energy_wh for each in hours) if hours else None
-
-
-def _energy(row: AccountFinance) -> int:
-    return sum(row.energy_wh.values())
-
-
-def _by_account(report: Finance) -> dict[str, int]:
-    return {each.account_id: _energy(each) for each in report.accounts if each.energy_wh}

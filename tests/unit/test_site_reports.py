@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from python_calamine import load_workbook
 
-from chatwatt import sheets
+from bot.rendering import tables
 from chatwatt.commands.report import make_finance, make_losses, make_usage
 from prepaid.domain.access import CLOCK, Role
 from prepaid.domain.errors import InvariantBroken, Refused
@@ -127,9 +127,9 @@ async def test_losses_are_what_the_main_meter_counted_beyond_the_others(database
     losses = await show_losses(building.business, CLOCK, "met-1", "2026-03")
     assert (losses.main_wh, losses.loss_wh, losses.loss_permille) == (3_000, 300, 100)
     assert (dict(losses.meters_wh), losses.silent) == ({"met-2": 1_200, "met-3": 1_500}, ("met-4",))
-    tables, line = await make_losses(building.business, CLOCK, "en", "met-1", "2026-03")
+    made, line = await make_losses(building.business, CLOCK, "en", "met-1", "2026-03")
     assert line["loss_wh"] == 300
-    assert tables[0].rows[-1][1] == Decimal("0.3")
+    assert made[0].rows[-1][1] == Decimal("0.3")
 
 
 async def test_paper_holds_exact_figures_and_runs_nothing(
@@ -144,29 +144,29 @@ async def test_paper_holds_exact_figures_and_runs_nothing(
         type(account)(id=account.id, site_id=account.site_id, path=account.path, label=EVIL)
     )
     month = building.site.calendar.month(clock.now())
-    tables, line = await make_finance(building.business, CLOCK, "zh", "maple", month)
+    made, line = await make_finance(building.business, CLOCK, "zh", "maple", month)
     report = await finance_report(building.business, CLOCK, "maple", month)
     assert json.loads(json.dumps(line))["closing_micro"] == report.closing_micro
-    total = tables[0].rows[-1]
+    total = made[0].rows[-1]
     closing = total[3 + len(report.columns)]
-    assert closing == sheets.yuan(report.closing_micro) == Decimal(report.closing_micro) / 1_000_000
-    content = sheets.csv_bytes(tables).decode("utf-8-sig")
-    assert sheets.csv_bytes(tables).startswith(b"\xef\xbb\xbf")
+    assert closing == tables.yuan(report.closing_micro) == Decimal(report.closing_micro) / 1_000_000
+    content = tables.csv_bytes(made).decode("utf-8-sig")
+    assert tables.csv_bytes(made).startswith(b"\xef\xbb\xbf")
     assert "'=HYPERLINK" in content
     assert ",=" not in content
-    book = load_workbook(io.BytesIO(sheets.xlsx_bytes(tables)))
+    book = load_workbook(io.BytesIO(tables.xlsx_bytes(made)))
     rows = book.get_sheet_by_index(0).to_python()
     assert rows[1][1] == EVIL
     assert Decimal(str(rows[-1][3 + len(report.columns)])) == closing
-    usage_tables, usage_line = await make_usage(building.business, CLOCK, "en", "maple", month)
+    usage_made, usage_line = await make_usage(building.business, CLOCK, "en", "maple", month)
     assert usage_line["accounts"] == len(FLATS)
     for name in ("a.csv", "a.xlsx"):
-        sheets.write(tmp_path / name, usage_tables)
+        tables.write(tmp_path / name, usage_made)
         assert (tmp_path / name).stat().st_size > 100
     with pytest.raises(Refused, match=r"refused\.report_format"):
-        sheets.check_out(Path("a.pdf"))
+        tables.check_out(Path("a.pdf"))
     with pytest.raises(Refused, match=r"refused\.file_unwritable"):
-        sheets.write(tmp_path / "none" / "a.csv", usage_tables)
+        tables.write(tmp_path / "none" / "a.csv", usage_made)
 
 
 LINES = st.lists(

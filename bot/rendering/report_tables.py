@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bot.rendering.tables import Cell, Sheet, kwh, yuan
 from bot.texts import has, text
-from chatwatt.sheets import Cell, Sheet, kwh, yuan
-from prepaid.domain.finance import TOP_UP, Finance
+from prepaid.domain.finance import TOP_UP, WATER, Finance
 from prepaid.usecases.usage_report import Losses, UsageReport
 
 
@@ -15,7 +15,7 @@ def finance_sheets(language: str, report: Finance) -> tuple[Sheet, ...]:
     names = [text(language, f"report.{name}") for name in head]
     names += [_column(language, column) for column in columns]
     names.append(text(language, "report.closing"))
-    names += [text(language, "report.band", band=band) for band in bands]
+    names += [_band(language, band) for band in bands]
     rows: list[tuple[Cell, ...]] = [
         (
             each.account_id,
@@ -47,20 +47,22 @@ def finance_sheets(language: str, report: Finance) -> tuple[Sheet, ...]:
 
 def usage_sheets(language: str, report: UsageReport) -> tuple[Sheet, ...]:
     """Ranked."""
-    names = ("rank", "account", "room", "energy", "amount", "before", "year_ago")
+    names = ("rank", "account", "room", "energy", "water", "amount", "before", "year_ago")
     rows: list[tuple[Cell, ...]] = [
         (
             each.rank,
             each.account_id,
             each.label,
             kwh(each.energy_wh),
+            kwh(each.water_l),
             yuan(each.amount_micro),
             None if each.before_wh is None else kwh(each.before_wh),
             None if each.year_ago_wh is None else kwh(each.year_ago_wh),
         )
         for each in report.ranks
     ]
-    total = (None, text(language, "report.total"), "", kwh(report.energy_wh), yuan(report.amount_micro), None, None)
+    whole = (kwh(report.energy_wh), kwh(report.water_l), yuan(report.amount_micro))
+    total = (None, text(language, "report.total"), "", *whole, None, None)
     head = tuple(text(language, f"report.{name}") for name in names)
     return (Sheet(text(language, "report.usage"), head, (*rows, total)),)
 
@@ -73,6 +75,10 @@ def losses_sheets(language: str, report: Losses) -> tuple[Sheet, ...]:
     rows += [(meter_id, None) for meter_id in report.silent]
     rows.append((text(language, "report.loss", permille=report.loss_permille), kwh(report.loss_wh)))
     return (Sheet(text(language, "report.losses"), head, tuple(rows)),)
+
+
+def _band(language: str, band: str) -> str:
+    return text(language, "report.water") if band == WATER else text(language, "report.band", band=band)
 
 
 def _column(language: str, column: str) -> str:

@@ -1,0 +1,98 @@
+"""The spans that reports are about: a local day, month or year of a site; and whether an actor reaches the site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from prepaid.domain.access import Action, Actor, Subject, may
+from prepaid.domain.accounts import Site
+from prepaid.domain.errors import Refused, not_found
+from prepaid.ports import Business
+from prepaid.usecases.authorize import record
+
+
+class Length(StrEnum):
+    """How long a report looks back."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+_SHAPES = {Length.DAY: "%Y-%m-%d", Length.MONTH: "%Y-%m", Length.YEAR: "%Y"}
+_YEARS = range(2000, 2100)
+_PARTS = {3: Length.DAY, 2: Length.MONTH, 1: Length.YEAR}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """From local midnight to local midnight. `name` is "2026-11-26", "2026-11" or "2026"."""
+
+    name: str
+    length: Length
+    since: datetime
+    until: datetime
+
+
+def span_of(site: Site, name: str) -> Span:
+    """The span of that name; `Refused` for what is none."""
+    try:
+        parts = [int(part) for part in name.split("-")]
+        length = _PARTS[len(parts)]
+        first = date(*([*parts, 1, 1])[:3])
+        after = _after(first, length)
+        written = f"{first:{_SHAPES[length]}}"
+    except (ValueError, KeyError, OverflowError) as error:
+        raise Refused("refused.report_span", text=name[:20]) from error
+    if written != name or first.year not in _YEARS:
+        raise Refused("refused.report_span", text=name[:20])
+    zone = ZoneInfo(site.calendar.time_zone)
+    since, until = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (first, after))
+    return Span(name=name, length=length, since=since, until=until)
+
+
+def running(site: Site, now: datetime, length: Length, *, back: int = 0) -> Span:
+    """The span that now is in, or the `back`th before it."""
+    day = now.astimezone(ZoneInfo(site.calendar.time_zone)).date()
+    if length is Length.DAY:
+        day -= timedelta(days=back)
+    else:
+        months = day.year * 12 + day.month - 1 - back * (12 if length is Length.YEAR else 1)
+        day = date(months // 12, months % 12 + 1, 1)
+    return span_of(site, f"{day:{_SHAPES[length]}}")
+
+
+def before(site: Site, span: Span, *, years: int = 0) -> Span:
+    """The span before it, or the same one some years ago (29 February becomes the 28th)."""
+    first = span.since.astimezone(ZoneInfo(site.calendar.time_zone)).date()
+    if years:
+        day = first.replace(year=first.year - years, day=min(first.day, 28) if first.month == 2 else first.day)  # noqa: PLR2004
+        return span_of(site, f"{day:{_SHAPES[span.length]}}")
+    last = first - timedelta(days=1)
+    return span_of(site, f"{last:{_SHAPES[span.length]}}")
+
+
+def _after(first: date, length: Length) -> date:
+    if length is Length.DAY:
+        return first + timedelta(days=1)
+    return (first.replace(day=1) + timedelta(days=32 if length is Length.MONTH else 367)).replace(
+        day=1, **({"month": 1} if length is Length.YEAR else {})
+    )
+
+
+async def reach_site(business: Business, actor: Actor, site_id: str) -> Site:
+    """The site, if the actor sees it or a part of it; else `Refused`, on record, as for one that is not there (A2)."""
+    site = await business.store.sites.site(site_id)
+    if site is not None and (
+        may(actor, Action.SEE_SITE, Subject(site.path))
+        or any(
+            grant.scope.startswith(f"{site.path}/") and may(actor, Action.SEE_SITE, Subject(grant.scope))
+            for grant in actor.grants
+        )
+    ):
+        return site
+    await record(business, actor, Action.SEE_SITE, site_id, refused="refused.not_found")
+    raise not_found()

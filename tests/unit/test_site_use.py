@@ -1,0 +1,121 @@
+"""What a place used: by its registers, whatever was missed; loads, nights and odd hours; rooms that nobody rents."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from prepaid.domain.access import CLOCK, Role
+from prepaid.domain.accounts import AccountStatus, Site
+from prepaid.domain.calendar import SiteCalendar
+from prepaid.domain.errors import Refused
+from prepaid.domain.load import HOUR, Hours, load_of
+from prepaid.domain.metering import Meter, Reading
+from prepaid.domain.tariffs import FlatTariff, Utility
+from prepaid.storage.driver import Database
+from prepaid.usecases.site_use import SiteUse, site_use
+from prepaid.usecases.spans import Length, before, running, span_of
+from tests.fakes.building import Building, build
+from tests.fakes.clock import ManualClock
+
+MARCH = datetime(2026, 2, 28, 16, tzinfo=UTC)
+"""Midnight of 1 March in Shanghai."""
+
+
+def test_base_load_night_and_odd_hours_of_a_month() -> None:
+    """A2: 100 W all day, 600 W in the evening; the one hour at 5 kWh is the odd one; too few hours tell nothing."""
+    hours = Hours(MARCH, 31 * 24, "Asia/Shanghai")
+    wh: list[int | None] = [600 if at.hour >= 18 else 100 for at in hours.local]
+    wh[24 * 9 + 3] = 5_000
+    wh[24 * 11 + 4] = None
+    load = load_of(hours, wh, 1)
+    known = [each for each in wh if each is not None]
+    night = 31 * 6 * 100 - 100 - 100 + 5_000
+    assert (load.base_w, load.night_permille) == (100, night * 1000 // sum(known))
+    assert [(each.at, each.energy_wh, each.usual_wh) for each in load.odd] == [
+        (MARCH + HOUR * (24 * 9 + 3), 5_000, 100)
+    ]
+    few = load_of(Hours(MARCH, 24, "Asia/Shanghai"), wh[:24], 7)
+    assert (few.energy_wh, few.base_w, few.night_permille, few.odd) == (7, None, None, ())
+
+
+def test_spans_are_whole_local_days_and_join() -> None:
+    """A2: days, months and years begin at local midnight, also where clocks change; nonsense is refused."""
+    tariff = FlatTariff(id="t", price_micro_per_kwh=1)
+    site = Site(id="s", name="S", path="o/s", calendar=SiteCalendar(time_zone="Europe/Berlin"), tariff=tariff)
+    day, month, year = (span_of(site, name) for name in ("2026-03-29", "2026-03", "2026"))
+    assert day.until - day.since == timedelta(hours=23)
+    assert (month.until - month.since) == timedelta(days=31) - timedelta(hours=1)
+    assert before(site, month).until == month.since
+    assert before(site, span_of(site, "2024-02-29"), years=1).name == "2023-02-28"
+    assert before(site, year).name == "2025"
+    now = month.until - timedelta(seconds=1)
+    assert [running(site, now, length, back=3).name for length in Length] == ["2026-03-28", "2025-12", "2023"]
+    for nonsense in ("2026-3", "26", "2026-02-30", "2026-11-26-1", "", "x", "-1"):
+        with pytest.raises(Refused, match=r"refused\.report_span"):
+            span_of(site, nonsense)
+
+
+async def test_months_add_up_to_the_register_whatever_was_missed(database: Database, clock: ManualClock) -> None:
+    """A2: random readings with hours and days missing: each month's use is the next month's beginning minus its own."""
+    building = await build(database, clock)
+    chance = random.Random(random.randrange(2**32))
+    await building.flat(1)
+    at, register, kept = MARCH - timedelta(days=3), 1_000, []
+    while at < MARCH + timedelta(days=95):
+        kept.append(Reading(meter_id="met-1", at=at, energy_wh=register))
+        at += timedelta(hours=chance.choice((1, 1, 1, 2, 5, 30, 70)))
+        register += chance.randint(0, 900)
+    await building.business.store.readings.keep(kept, "Asia/Shanghai")
+    clock.set(at)
+    uses = [await _use(building, f"2026-0{month}") for month in range(2, 7)]
+    ends = [(each.meters[0].first_wh, each.meters[0].last_wh) for each in uses]
+    assert [end for _, end in ends[:-1]] == [begin for begin, _ in ends[1:]]
+    assert sum(each.total(Utility.ELECTRICITY) for each in uses) == kept[-1].energy_wh - 1_000
+    for use in uses:
+        assert sum(wh for _, wh in use.by_day_wh) <= use.whole.energy_wh
+    days = [(await _use(building, f"2026-03-0{day}")).meters[0] for day in range(1, 5)]
+    assert days[0].first_wh == uses[1].meters[0].first_wh
+    assert [each.last_wh for each in days[:-1]] == [each.first_wh for each in days[1:]]
+
+
+async def test_rooms_without_a_lease_that_use_are_listed(database: Database, clock: ManualClock) -> None:
+    """M7, A2: unassigned, closed and not yet rented rooms are named if they use; water stays water; reach is kept."""
+    building = await build(database, clock)
+    store = building.business.store
+    for unit in (1, 2, 3, 4):
+        await building.flat(unit)
+    await store.sites.move_account("acc-2", AccountStatus.OPEN, AccountStatus.CLOSED)
+    lease = await store.sites.account("acc-3")
+    assert lease is not None
+    await store.sites.save_account(replace(lease, lease_from=datetime(2026, 4, 2, tzinfo=UTC)))
+    spare = Meter(id="spare", site_id="maple", path="acme/maple/b1/109", gateway_id="gw-1", unit=9, profile="test")
+    tap = replace(spare, id="tap", unit=10, account_id="acc-1", utility=Utility.WATER)
+    for meter in (spare, tap):
+        await store.meters.add(meter)
+    readings = [
+        Reading(meter_id=meter_id, at=MARCH + HOUR * hour, energy_wh=hour * used)
+        for meter_id, used in (("met-1", 7), ("met-2", 5), ("met-3", 3), ("spare", 2), ("tap", 11))
+        for hour in (0, 10)
+    ]
+    await store.readings.keep(readings, "Asia/Shanghai")
+    clock.set(MARCH + timedelta(days=40))
+    use = await _use(building, "2026-03")
+    assert {each.meter_id for each in use.empty} == {"met-2", "met-3", "spare"}
+    assert [each.meter_id for each in use.ranked] == ["met-1", "met-2", "met-3", "spare"]
+    assert [each.meter_id for each in use.silent] == ["met-4"]
+    assert (use.total(Utility.ELECTRICITY), use.total(Utility.WATER), use.whole.energy_wh) == (170, 110, 170)
+    part = await building.operator(scope="acme/maple/b1/101", role=Role.VIEWER)
+    seen = await site_use(building.business, part, "maple", span_of(building.site, "2026-03"))
+    assert [each.meter_id for each in seen.meters] == ["met-1"]
+    stranger = await building.operator(scope="other", role=Role.OWNER)
+    for site_id in ("maple", "nowhere"):
+        with pytest.raises(Refused, match=r"refused\.not_found"):
+            await site_use(building.business, stranger, site_id, span_of(building.site, "2026-03"))
+
+
+async def _use(building: Building, name: str) -> SiteUse:
+    return await site_use(building.business, CLOCK, "maple", span_of(building.site, name))
