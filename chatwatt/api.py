@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from bot.delivery import sentence
+from bot.rendering import tables
+from bot.rendering.report_tables import finance_sheets, usage_sheets
 from bot.texts import language_for, text, trouble_text
-from chatwatt import sheets
-from chatwatt.report_sheets import finance_sheets, usage_sheets
 from chatwatt.wiring import Runtime
 from miniprogram_api.parts import Parts
 from miniprogram_api.proofs.wechat import WeChatCodes
@@ -55,8 +55,8 @@ class Sheets:
         return await asyncio.to_thread(lambda: _bytes(usage_sheets(language, report), kind))
 
 
-def _bytes(tables: Sequence[sheets.Sheet], kind: str) -> bytes:
-    return sheets.xlsx_bytes(tables) if kind == "xlsx" else sheets.csv_bytes(tables)
+def _bytes(made: Sequence[tables.Sheet], kind: str) -> bytes:
+    return tables.xlsx_bytes(made) if kind == "xlsx" else tables.csv_bytes(made)
 
 
 class SharedLimiter:
