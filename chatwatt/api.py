@@ -10,6 +10,7 @@ from bot.delivery import sentence
 from bot.rendering import tables
 from bot.rendering.report_tables import finance_sheets, usage_sheets
 from bot.texts import language_for, text, trouble_text
+from chatwatt.mini_program import mini_templates
 from chatwatt.wiring import Runtime
 from miniprogram_api.parts import Parts
 from miniprogram_api.proofs.wechat import WeChatCodes
@@ -100,6 +101,7 @@ async def open_api(
             limiter=SharedLimiter(runtime.limiter),
             wechat=codes if secret else None,
             telegram_token=settings.telegram_token.get_secret_value() if settings.telegram_token else "",
+            templates={kind: each.id for kind, each in mini_templates(settings).items()},
             paper=Sheets(),
             public_url=settings.public_url,
             origins=frozenset(settings.api_origins),

@@ -19,6 +19,7 @@ from chatwatt import health
 from chatwatt.api import open_api
 from chatwatt.endings import endings
 from chatwatt.message_channels import open_channels
+from chatwatt.mini_program import open_mini
 from chatwatt.settings import Settings, WeChatSettings
 from chatwatt.ways import open_ways
 from chatwatt.web import serve
@@ -95,6 +96,7 @@ async def open_house(
             stack.push_async_callback(provider.aclose)
         await stack.enter_async_context(upkeep(providers.values()))
         senders |= await stack.enter_async_context(open_channels(runtime))
+        senders |= await stack.enter_async_context(open_mini(runtime))
         yield House(
             runtime=runtime,
             business=business,

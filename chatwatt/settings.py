@@ -175,6 +175,10 @@ class Settings(BaseSettings):
     mini_secret: SecretStr | None = None
     mini_api: str = "https://api.weixin.qq.com"
     """The WeChat mini-program that people log in from, and where its codes are exchanged."""
+    mini_templates_file: Path | None = None
+    """Its subscribe messages, in the form of the official account's templates. Absent: it tells nobody anything."""
+    mini_page: str = Field(default="", pattern=r"^[A-Za-z0-9/_-]{0,128}$")
+    """The page that such a message opens."""
     provider_fees_ppm: dict[str, int] = Field(default_factory=dict)
     """The fee agreed with each provider, in millionths of a payment."""
     webhooks: bool = False

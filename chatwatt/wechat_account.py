@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import structlog
-import yaml
 
 from bot.channels.wechat import Conversation, WeChatChannel
 from bot.channels.wechat_api import WeChatApi
 from bot.channels.wechat_seal import Seal
-from bot.channels.wechat_templates import Templates, templates_from
+from bot.channels.wechat_templates import Templates
 from bot.channels.wechat_turns import Claims
 from chatwatt.settings import WeChatSettings
+from chatwatt.wechat_template_file import templates_in
 from prepaid.domain.errors import Refused
 from prepaid.ports import Clock, Sessions
-
-MOST_BYTES = 256 * 1024
 
 log = structlog.get_logger()
 
@@ -65,12 +63,4 @@ def api(settings: WeChatSettings, sessions: Sessions, claims: Claims, clock: Clo
 
 def templates(settings: WeChatSettings) -> Templates:
     """The operator's templates; none without a file. Raises `Refused` for a file that cannot be read."""
-    path = settings.templates_file
-    if path is None:
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = yaml.safe_load(text) if len(text) <= MOST_BYTES else None
-    except (OSError, ValueError, yaml.YAMLError):
-        raise Refused("refused.wechat_templates", entry=path.name) from None
-    return templates_from(data)
+    return templates_in(settings.templates_file)

@@ -73,6 +73,8 @@ class Parts:
     """None: nobody logs in by `wx.login`."""
     telegram_token: str = ""
     """The bot's token, which proves what Telegram says of a Web App's user; empty: nobody logs in that way."""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """Which subscribe message tells which kind of notice ("default" for all others): kind and template id."""
     paper: Paper | None = None
     """None: there are no files."""
     public_url: str = ""

@@ -17,6 +17,8 @@ from prepaid.ports import Sessions
 SEND = "/cgi-bin/message/custom/send"
 TEMPLATE = "/cgi-bin/message/template/send"
 SUBSCRIPTION = "/cgi-bin/message/subscribe/bizsend"
+MINI = "/cgi-bin/message/subscribe/send"
+LANGUAGES: Mapping[str, str] = {"zh": "zh_CN", "en": "en_US"}
 MENU = "/cgi-bin/menu/get"
 CREATE_MENU = "/cgi-bin/menu/create"
 TICKET = "/cgi-bin/qrcode/create"
@@ -84,6 +86,12 @@ class WeChatApi:
         """A subscription message; uses up one yes of the person."""
         values = {name: {"value": value} for name, value in data.items()}
         await self._call(SUBSCRIPTION, {"touser": openid, "template_id": template, "data": values})
+
+    async def send_mini(self, openid: str, template: str, data: Mapping[str, str], *, page: str, language: str) -> None:
+        """A subscribe message of a mini-program; uses up one yes of the person. `page` is what it opens, if any."""
+        values = {name: {"value": value} for name, value in data.items()}
+        payload = {"touser": openid, "template_id": template, "data": values, "lang": LANGUAGES.get(language, "zh_CN")}
+        await self._call(MINI, payload if not page else {**payload, "page": page})
 
     async def menu(self) -> list[dict[str, Any]]:
         """The buttons of the menu that stands now; empty when there is none."""

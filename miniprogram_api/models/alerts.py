@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -12,6 +12,8 @@ from prepaid.domain.preferences import DAY_MINUTES, MOST_DAYS, MOST_LEVEL_MICRO,
 from prepaid.usecases.show_alerts import AlertsView
 from prepaid.usecases.show_messages import PAGE_MOST
 
+MOST_ASKED = 5
+"""WeChat takes three templates in a call; some versions five."""
 Minute = Annotated[
     int,
     Field(ge=0, lt=DAY_MINUTES, description="Minutes since local midnight", examples=[1320]),
@@ -92,6 +94,28 @@ class MessagesOut(Shown):
 
     messages: list[MessageOut]
     next: Next
+
+
+class SubscriptionOut(Shown):
+    """One subscribe message of the mini-program, and for how many the person has said yes."""
+
+    template_id: str
+    kinds: list[str] = Field(description='Kinds of message that it brings; "default": all others')
+    left: int
+
+
+class SubscriptionsOut(Shown):
+    """The templates to give to `wx.requestSubscribeMessage`."""
+
+    subscriptions: list[SubscriptionOut]
+
+
+class SubscriptionsWish(Given):
+    """What `wx.requestSubscribeMessage` has answered: template and verdict."""
+
+    answers: dict[Annotated[str, Field(min_length=1, max_length=64)], Literal["accept", "reject", "ban", "filter"]] = (
+        Field(min_length=1, max_length=MOST_ASKED)
+    )
 
 
 def alerts_out(view: AlertsView) -> AlertsOut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from miniprogram_api.contract import Ask, Route
@@ -13,6 +14,9 @@ from miniprogram_api.models.alerts import (
     MessagesWish,
     PreferencesOut,
     PreferencesWish,
+    SubscriptionOut,
+    SubscriptionsOut,
+    SubscriptionsWish,
     alerts_out,
     preferences_of,
     preferences_out,
@@ -24,6 +28,7 @@ from prepaid.domain.preferences import Alerts
 from prepaid.usecases.set_preferences import set_alerts, set_preferences, show_preferences
 from prepaid.usecases.show_alerts import show_alerts
 from prepaid.usecases.show_messages import show_messages
+from prepaid.usecases.subscriptions import Answer, report_answers, show_quotas
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS_DIGITS = 15
@@ -57,6 +62,27 @@ async def _messages(ask: Ask) -> MessagesOut:
     return MessagesOut(
         messages=[_message(ask, each) for each in found],
         next=to_cursor(f"{(found[-1].at - EPOCH) // _MS} {found[-1].id}") if more else None,
+    )
+
+
+async def _subscriptions(ask: Ask) -> SubscriptionsOut:
+    return _left(ask, await show_quotas(ask.business, ask.actor))
+
+
+async def _report(ask: Ask) -> SubscriptionsOut:
+    answers = {template: Answer(verdict) for template, verdict in ask.body(SubscriptionsWish).answers.items()}
+    return _left(ask, await report_answers(ask.business, ask.actor, answers, set(ask.parts.templates.values())))
+
+
+def _left(ask: Ask, left: Mapping[str, int]) -> SubscriptionsOut:
+    kinds: dict[str, list[str]] = {}
+    for kind, template in ask.parts.templates.items():
+        kinds.setdefault(template, []).append(kind)
+    return SubscriptionsOut(
+        subscriptions=[
+            SubscriptionOut(template_id=template, kinds=sorted(names), left=left.get(template, 0))
+            for template, names in kinds.items()
+        ]
     )
 
 
@@ -133,5 +159,24 @@ ROUTES = (
         handle=_messages,
         query=MessagesWish,
         answers=MessagesOut,
+    ),
+    Route(
+        method="GET",
+        path="/me/subscriptions",
+        name="getSubscriptions",
+        summary="Subscribe messages, and for how many the person has said yes",
+        tag="messages",
+        handle=_subscriptions,
+        answers=SubscriptionsOut,
+    ),
+    Route(
+        method="POST",
+        path="/me/subscriptions",
+        name="reportSubscriptions",
+        summary="What wx.requestSubscribeMessage has answered: each yes is one message more",
+        tag="messages",
+        handle=_report,
+        body=SubscriptionsWish,
+        answers=SubscriptionsOut,
     ),
 )

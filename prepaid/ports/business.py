@@ -11,7 +11,7 @@ from prepaid.ports.leases import Leases
 from prepaid.ports.logins import Logins, Replies
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
-from prepaid.ports.people import AuditTrail, Notices, People
+from prepaid.ports.people import AuditTrail, Notices, People, Quotas
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
 from prepaid.ports.schedule import JobRuns, Snapshots
@@ -48,6 +48,7 @@ class Store:
     field_requests: FieldRequests
     logins: Logins
     replies: Replies
+    quotas: Quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,6 +131,21 @@ class People(Protocol):
         ...
 
 
+class Quotas(Protocol):
+    """How many more messages people have agreed to, by template. Never below none."""
+
+    async def add(self, person_id: str, template: str, most: int) -> None:
+        """One more, unless there are `most`."""
+        ...
+
+    async def take(self, person_id: str, template: str) -> bool:
+        """Whether there was one left; it is used up."""
+        ...
+
+    async def clear(self, person_id: str, template: str) -> None: ...
+    async def of_person(self, person_id: str) -> Mapping[str, int]: ...
+
+
 class Sender(Protocol):
     """Carries notices on one channel. Raises `TryAgain` (later, same row), `Refused` (this address takes none)."""
 

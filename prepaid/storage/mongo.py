@@ -20,6 +20,7 @@ from prepaid.storage.notices import MongoNotices
 from prepaid.storage.office import MongoClosings, MongoReceipts, MongoRefunds, MongoTickets
 from prepaid.storage.orders import MongoOrders
 from prepaid.storage.people import MongoPeople
+from prepaid.storage.quotas import MongoQuotas
 from prepaid.storage.readings import MongoReadings
 from prepaid.storage.reconcile import MongoMoneyTickets, MongoPayLinks, MongoRuns
 from prepaid.storage.registers import MongoRegisters
@@ -67,6 +68,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         field_requests=MongoFieldRequests(database),
         logins=MongoLogins(database),
         replies=MongoReplies(database),
+        quotas=MongoQuotas(database),
     )
 
 

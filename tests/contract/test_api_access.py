@@ -35,6 +35,7 @@ BODIES: Mapping[str, Any] = {
     "decline": {"why": "no"},
     "setAlerts": {"low_balance_micro": [9_000_000]},
     "setPreferences": {"channels": []},
+    "reportSubscriptions": {"answers": {"tmpl-any-1234": "accept"}},
     "askStaff": {"wish": "help", "words": "it is dark"},
     "agreeToMoveOut": {"digest": "0" * 64},
     "beginMoveOut": {"reason": "moved"},
@@ -50,6 +51,8 @@ FOR_ALL = {
     "getPreferences",
     "setPreferences",
     "listMessages",
+    "getSubscriptions",
+    "reportSubscriptions",
 }
 """About the caller alone: whoever is logged in."""
 TENANTS = {

@@ -78,6 +78,21 @@ async def test_messages_come_in_pages_and_are_ones_own(house: ApiHouse, tenant: 
         assert (await house.call("GET", f"/me/messages?cursor={bad}", token=token)).body["key"] == "refused.cursor"
 
 
+async def test_a_yes_to_a_subscribe_message_is_counted_once(house: ApiHouse, token: str) -> None:
+    """N1, M15: each reported yes is one message more, the same report twice is one; unknown templates are refused."""
+    where = "/me/subscriptions"
+    wish = {"answers": {"tmpl-low-1234": "accept", "tmpl-any-1234": "reject"}}
+    for key in ("report-1", "report-1", "report-2"):
+        found = await house.call("POST", where, token=token, body=wish, headers={"Idempotency-Key": key})
+    assert found.body == (await house.call("GET", where, token=token)).body
+    assert [(each["template_id"], each["kinds"], each["left"]) for each in found.body["subscriptions"]] == [
+        ("tmpl-low-1234", ["low_balance"], 2),
+        ("tmpl-any-1234", ["default"], 0),
+    ]
+    other = await house.call("POST", where, token=token, body={"answers": {"tmpl-other-1": "accept"}})
+    assert (other.status, other.body["key"]) == (422, "refused.template_unknown")
+
+
 async def test_an_account_is_shared_by_a_code_and_ended_at_once(house: ApiHouse, tenant: Actor, token: str) -> None:
     """A5: a code binds one more person; whoever is let go has no access with the next request."""
     mate = await house.building.flat(2, tenant=False)

@@ -117,6 +117,7 @@ async def api_house(database: Database, clock: ManualClock, **changes: Any) -> A
         limiter=limiter,
         wechat=codes,
         telegram_token=BOT_TOKEN,
+        templates={"low_balance": "tmpl-low-1234", "default": "tmpl-any-1234"},
         paper=Sheets(),
         public_url="https://pay.example",
         **{name: value for name, value in changes.items() if name != "read_s_max"},
