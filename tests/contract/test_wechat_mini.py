@@ -15,6 +15,7 @@ from prepaid.domain.errors import Refused
 from prepaid.domain.notices import NoticeKind
 from prepaid.domain.people import Address
 from prepaid.domain.preferences import Preferences
+from prepaid.ports import Sender
 from prepaid.storage.driver import Database
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.set_preferences import set_preferences
@@ -68,14 +69,14 @@ async def tell(building: Building, key: str) -> None:
 async def test_each_yes_is_one_message_and_without_one_the_next_channel_tells(
     database: Database, clock: ManualClock
 ) -> None:
-    """N1, N2: a report of two yeses brings two messages; the third warning goes to the next rung without asking WeChat."""
+    """N1, N2: a report of two yeses brings two messages; the third warning goes to the next rung, unasked."""
     building = await build(database, clock)
     tenant = await building.flat(1)
     await building.business.store.people.add_address(tenant.id, Address(channel=CHANNEL, user="openid-1"))
     await set_preferences(building.business, tenant, Preferences(channels=(CHANNEL, "chat")))
     chat = RecordingSender()
     async with mini(building) as (wechat, sender):
-        senders = {CHANNEL: sender, "chat": chat}
+        senders: dict[str, Sender] = {CHANNEL: sender, "chat": chat}
         for _ in range(2):
             wechat.yeses["openid-1", LOW] += 1
             await report_answers(building.business, tenant, {LOW: Answer.ACCEPT}, {LOW})
