@@ -50,7 +50,7 @@ async def mini(building: Building) -> AsyncIterator[tuple[SandboxWeChatMini, Min
             base_url=wechat.base_url,
             timeout_s=30.0,
         )
-        sender = MiniSender(api, building.business.store.quotas, TEMPLATES, page="pages/home/home")
+        sender = MiniSender(api, building.business.store.quotas, TEMPLATES, page="pages/rooms/rooms")
         try:
             yield wechat, sender
         finally:
