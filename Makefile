@@ -76,7 +76,7 @@ invariants: $(VENV)/.installed-dev ## Rewrite the tests' column of docs/invarian
 
 .PHONY: packages
 packages: ## Install the Debian packages that tests use, where missing and permitted
-	@tools/apt-needs.sh chromium redis-server gcc libc6-dev libmodbus-dev mbpoll
+	@tools/apt-needs.sh chromium redis-server gcc libc6-dev libmodbus-dev mbpoll nodejs
 
 .PHONY: clean
 clean: ## Remove the environment and caches; data in var/ stays

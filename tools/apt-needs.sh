@@ -8,6 +8,7 @@ for package in "$@"; do
     case "$package" in
         python3-venv) python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing $package" ;;
         libc6-dev) [ -e /usr/include/stdio.h ] || missing="$missing $package" ;;
+        nodejs) command -v node >/dev/null 2>&1 || missing="$missing $package" ;;
         libmodbus-dev) [ -e /usr/include/modbus/modbus.h ] || missing="$missing $package" ;;
         *) command -v "$package" >/dev/null 2>&1 || missing="$missing $package" ;;
     esac

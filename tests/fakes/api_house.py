@@ -115,7 +115,7 @@ async def api_house(database: Database, clock: ManualClock, **changes: Any) -> A
         business=building.business,
         words=CatalogueWords(),
         limiter=limiter,
-        wechat=codes,
+        wechat=changes.pop("wechat", codes),
         telegram_token=BOT_TOKEN,
         templates={"low_balance": "tmpl-low-1234", "default": "tmpl-any-1234"},
         paper=Sheets(),
