@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chatwatt.demo import phones
+from miniprogram_api.guide import PHONES_PATH
 from miniprogram_api.proofs.wechat import WeChatCodes
 from miniprogram_api.reference_client import FILE, client_text
 from miniprogram_api.routes import ROUTES
@@ -61,7 +62,7 @@ async def rig(database: Database, clock: ManualClock, keys: Path) -> AsyncIterat
             providers["wechat_pay"] = provider("wechat_pay", config.model_dump(), clock)  # type: ignore[index]
             world = {
                 "base_url": house.url,
-                "login_url": f"{mini}{phones.PHONES_PATH}",
+                "login_url": f"{mini}{PHONES_PATH}",
                 "pay_url": f"{payments.base_url}/sandbox/pay",
                 "appid": payments.appid,
                 "person": next(iter(phones.PHONES)),
