@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -29,7 +29,6 @@ MOST_DAYS = 400
 _WH, _BAND, _PRICE, _SEWAGE = 2, 3, 5, 6
 """Places in a stored line (`prepaid.domain.tariffs.lines`)."""
 _ENERGY = itemgetter(_WH)
-_PRICED = itemgetter(_BAND, _PRICE)
 
 
 class StatementLine(NamedTuple):
@@ -133,30 +132,41 @@ def _shown(
     first, ats, kinds, deltas, _ = page
     balances = list(accumulate(deltas, initial=balance_micro))[1:]
     flat = list(chain.from_iterable(used))
-    whs = list(map(_ENERGY, flat))
+    whs = _count(flat, totals)
     # Where every entry has one line, as most do, the energies of the lines are those of the entries.
     one_each = {*map(len, used)} == {1}
     energies = whs if one_each else [sum(map(_ENERGY, lines)) for lines in used]
-    amounts: dict[str, int] = {}
-    for kind, delta in zip(kinds, deltas, strict=True):
-        amounts[kind] = amounts.get(kind, 0) + delta
     totals.entries += len(kinds)
-    totals.amount_micro.update(amounts)
-    _count(flat, whs, totals)
+    totals.amount_micro.update(_amounts(kinds, deltas))
     seqs = range(first, first + len(kinds))
     shown = list(map(_LINE, zip(seqs, ats, kinds, deltas, balances, energies, strict=True)))
     return shown, balances[-1]
 
 
-def _count(lines: Sequence[Sequence[Any]], whs: Sequence[int], totals: StatementTotals) -> None:
-    """Adds priced lines to the totals by band; first by price, of which there are few."""
-    plain = max(map(len, lines), default=0) <= _SEWAGE
-    used: defaultdict[tuple[Any, ...], int] = defaultdict(int)
-    for key, wh in zip(map(_PRICED if plain else _with_sewage, lines), whs, strict=True):
+def _amounts(kinds: Sequence[str], deltas: Sequence[int]) -> dict[str, int]:
+    """What moved, by kind. Most pages have one kind alone."""
+    if len({*kinds}) == 1:
+        return {kinds[0]: sum(deltas)}
+    amounts: dict[str, int] = {}
+    for kind, delta in zip(kinds, deltas, strict=True):
+        amounts[kind] = amounts.get(kind, 0) + delta
+    return amounts
+
+
+def _count(lines: Sequence[Sequence[Any]], totals: StatementTotals) -> Sequence[int]:
+    """Adds priced lines to the totals by band; first by price, of which there are few. Returns the energy of each."""
+    if {*map(len, lines)} == {_SEWAGE}:
+        _, _, whs, bands, _, prices = zip(*lines, strict=True)
+        keys: Iterable[tuple[str, int]] = zip(bands, prices, strict=True)
+    else:
+        whs, keys = tuple(map(_ENERGY, lines)), map(_with_sewage, lines)
+    used: defaultdict[tuple[str, int], int] = defaultdict(int)
+    for key, wh in zip(keys, whs, strict=True):
         used[key] += wh
     for (band, price), wh in used.items():
         totals.energy_wh[band] += wh
         totals.exact_nano[band] += wh * price
+    return whs
 
 
 def _with_sewage(line: Sequence[Any]) -> tuple[Any, Any]:
