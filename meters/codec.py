@@ -131,11 +131,10 @@ def encode(number: Fraction, decode: Decode, order: Order) -> list[int]:
 
 def reader(at: int, decode: Decode, order: Order, scale: Fraction, no_value: frozenset[int] = frozenset()) -> Reader:
     """A fast way to one figure that lies `at` this byte of a reply's data, scaled to its integer unit."""
-    whole = scale.denominator == 1 and scale < EXACT_FLOAT_SCALE
-    native = _native(decode, order)
-    if not whole or native is None or no_value:
+    native = plain(decode, order, scale)
+    if native is None or no_value:
         return _careful_reader(at, decode, order, scale, no_value)
-    unpack, times = native.unpack_from, scale.numerator
+    unpack, times = struct.Struct(native).unpack_from, scale.numerator
     if decode is Decode.FLOAT32:
 
         def number(data: bytes) -> int | None:
@@ -158,16 +157,16 @@ def _careful_reader(at: int, decode: Decode, order: Order, scale: Fraction, no_v
     return number
 
 
-def _native(decode: Decode, order: Order) -> struct.Struct | None:
-    """The machine's own decoder where the order is plainly big- or little-endian. None: by hand."""
+def plain(decode: Decode, order: Order, scale: Fraction) -> str | None:
+    """The order and letter by which `struct` decodes it, where only a whole scale is left to do. None: by hand."""
     letters = {2: "H", 4: "I", 8: "Q"}
-    if decode in _BCD or decode is Decode.FLOAT64:
+    if decode in _BCD or decode is Decode.FLOAT64 or scale.denominator != 1 or scale >= EXACT_FLOAT_SCALE:
         return None
     short = _BYTES[decode] == 2  # noqa: PLR2004 - one word has no order of words
     if not short and order in (Order.CDAB, Order.BADC):
         return None
     letter = _FLOATS.get(decode) or letters[_BYTES[decode]]
-    return struct.Struct(("<" if order in _BYTES_SWAPPED else ">") + (letter.lower() if decode in _SIGNED else letter))
+    return ("<" if order in _BYTES_SWAPPED else ">") + (letter.lower() if decode in _SIGNED else letter)
 
 
 def _number(data: bytes, decode: Decode) -> int | float | None:

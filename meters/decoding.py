@@ -1,4 +1,4 @@
-"""Understands the replies of one poll by a profile. What can be worked out beforehand is worked out once."""
+"""Understands the reply PDUs of one poll by a profile. What can be worked out beforehand is worked out once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 from meters import codec
-from meters.codec import Reader
+from meters.figures import Finder, Place, finder
 from meters.parts import (
     BILLED,
     BY_CURRENT,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Name = TypeVar("Name", Measures, Band)
 
 KEPT_RATIOS = 8
+HEAD_BYTES = 2
+"""Function and byte count, which lie before the registers in a reply."""
 NO_RATIO = "ratio"
 """The check that fails when the meter names no transformer ratio: its figures mean nothing then."""
 
@@ -59,11 +61,11 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class _Readers:
-    """How to find every figure: the number of the read, and the reader of its bytes."""
+    """How to find every figure."""
 
-    figures: tuple[tuple[Measures, int, Reader], ...]
-    bands: tuple[tuple[Band, int, Reader], ...]
-    slow: tuple[tuple[Measures, int, Reader], ...]
+    figures: Finder[Measures]
+    bands: Finder[Band] | None
+    slow: Finder[Measures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,12 @@ class _Tested:
     low: int | None
     high: int | None
 
-    def passes(self, datas: Sequence[bytes], measured: Mapping[Measures, int], unit: int) -> bool:
+    def passes(self, replies: Sequence[bytes], measured: Mapping[Measures, int], unit: int) -> bool:
         """Whether the reading has what it must."""
         if self.number < 0:
             value = measured.get(self.check.measures) if self.check.measures is not None else None
         else:
-            value = ((datas[self.number][self.at] << 8 | datas[self.number][self.at + 1]) & self.mask) >> self.shift
+            value = ((replies[self.number][self.at] << 8 | replies[self.number][self.at + 1]) & self.mask) >> self.shift
         if value is None:
             return False
         return value == unit if self.low is None or self.high is None else self.low <= value <= self.high
@@ -106,39 +108,43 @@ class Decoding:
         self._serial_at = self._identity_place()
         back = profile.switch.read_back if profile.switch is not None and profile.relay_in_poll else None
         self._back = back
+        more = self._checks or self._alarms or back or profile.bands or profile.identity
+        self._plain = None if more or self._fixed is None else self._fixed.figures
         self._back_at = self._place(profile.reads, back.address, back.count, back.function) if back else (0, 0)
 
-    def values(self, datas: Sequence[bytes], unit: int) -> Values:
-        """Everything in the data bytes of a poll's replies."""
-        ratios = self._unit_ratio if self._fixed is not None else self._found_ratios(datas)
+    def values(self, replies: Sequence[bytes], unit: int) -> Values:
+        """Everything in a poll's replies."""
+        if self._plain is not None:
+            return Values(measured=self._plain(replies), relay_on=None, failed_checks=())
+        ratios = self._unit_ratio if self._fixed is not None else self._found_ratios(replies)
         readers = self._fixed or self._readers(ratios or self._unit_ratio)
-        measured = _figures(readers.figures, datas)
-        failed = _failed(self._checks, datas, measured, unit) if self._checks else ()
+        measured = readers.figures(replies)
+        failed = _failed(self._checks, replies, measured, unit) if self._checks else ()
         if ratios is None:
             measured = {name: value for name, value in measured.items() if name not in BY_CURRENT | BY_VOLTAGE}
             failed = (*failed, NO_RATIO)
         values = Values(measured=measured, relay_on=None, failed_checks=failed)
         if self._back is not None:
-            back = self._back_words(datas)
+            back = self._back_words(replies)
             values.relay_on, values.faulty = self._back.state(back), self._back.faulty(back)
         if readers.bands and ratios:
-            values.bands = {str(band): value for band, value in _figures(readers.bands, datas).items()}
+            values.bands = {str(band): value for band, value in readers.bands(replies).items()}
         if self._alarms:
             values.alarms = tuple(
-                a.alarm for a, number, at in self._alarms if a.rings(datas[number][at] << 8 | datas[number][at + 1])
+                a.alarm for a, number, at in self._alarms if a.rings(replies[number][at] << 8 | replies[number][at + 1])
             )
         if self._profile.identity is not None:
-            values.serial = self._serial(datas)
+            values.serial = self._serial(replies)
         return values
 
-    def slow(self, datas: Sequence[bytes]) -> Mapping[Measures, int]:
-        """Everything in the data bytes of the slow reads' replies."""
-        return _figures((self._fixed or self._readers(self._unit_ratio)).slow, datas)
+    def slow(self, replies: Sequence[bytes]) -> Mapping[Measures, int]:
+        """Everything in the slow reads' replies."""
+        return (self._fixed or self._readers(self._unit_ratio)).slow(replies)
 
-    def first_look(self, datas: Sequence[bytes], unit: int) -> tuple[str, ...]:
+    def first_look(self, replies: Sequence[bytes], unit: int) -> tuple[str, ...]:
         """The checks of every reading and of the commissioning that these replies do not pass."""
-        values = self.values(datas, unit)
-        return (*values.failed_checks, *_failed(self._first_look, datas, values.measured, unit))
+        values = self.values(replies, unit)
+        return (*values.failed_checks, *_failed(self._first_look, replies, values.measured, unit))
 
     def _tested(self, check: Check) -> _Tested:
         number, at = -1, 0
@@ -149,11 +155,11 @@ class Decoding:
             low = high = check.equals
         return _Tested(check, number, at, check.mask, check.shift, low, high)
 
-    def _back_words(self, datas: Sequence[bytes]) -> list[int]:
+    def _back_words(self, replies: Sequence[bytes]) -> list[int]:
         if self._back is None:
             return []
         number, at = self._back_at
-        return codec.unpacked(datas[number][at : at + 2 * self._back.count])
+        return codec.unpacked(replies[number][at : at + 2 * self._back.count])
 
     def _identity_place(self) -> tuple[int, int] | None:
         """Where the poll itself brings the serial number, if it does."""
@@ -165,12 +171,12 @@ class Decoding:
         except LookupError:
             return None
 
-    def _serial(self, datas: Sequence[bytes]) -> str | None:
+    def _serial(self, replies: Sequence[bytes]) -> str | None:
         identity = self._profile.identity
         if identity is None or self._serial_at is None:
             return None
         number, at = self._serial_at
-        return identity.serial_of(codec.unpacked(datas[number][at : at + 2 * identity.count]))
+        return identity.serial_of(codec.unpacked(replies[number][at : at + 2 * identity.count]))
 
     # Ratios.
 
@@ -180,7 +186,7 @@ class Decoding:
         number, at = self._place(self._profile.reads, ratio.address or 0, codec.width(ratio.decode), None)
         return number, ratio, at
 
-    def _found_ratios(self, datas: Sequence[bytes]) -> tuple[Fraction, Fraction] | None:
+    def _found_ratios(self, replies: Sequence[bytes]) -> tuple[Fraction, Fraction] | None:
         """The ratios of current and voltage; None when the meter names none."""
         found = []
         for known in self._ratios:
@@ -188,9 +194,9 @@ class Decoding:
                 found.append(known)
                 continue
             number, ratio, at = known
-            if not datas:
+            if not replies:
                 return None
-            words = codec.unpacked(datas[number][at : at + 2 * codec.width(ratio.decode)])
+            words = codec.unpacked(replies[number][at : at + 2 * codec.width(ratio.decode)])
             raw = codec.raw(words, ratio.decode, ratio.order)
             if raw is None or raw <= 0:
                 return None
@@ -207,44 +213,35 @@ class Decoding:
 
     def _made(self, ct: Fraction, vt: Fraction) -> _Readers:
         profile = self._profile
-        figures: list[tuple[Measures, int, Reader]] = []
-        slow: list[tuple[Measures, int, Reader]] = []
+        figures: list[Place[Measures]] = []
+        slow: list[Place[Measures]] = []
         for register in profile.registers:
             grown = (ct if register.measures in BY_CURRENT else 1) * (vt if register.measures in BY_VOLTAGE else 1)
             for reads, into in ((profile.reads, figures), (profile.slow_reads, slow)):
                 if any(read.holds(register.address, register.count, register.function) for read in reads):
-                    into.append((register.measures, *self._reader(reads, register, register.scale * grown)))
+                    into.append(self._figure(register.measures, reads, register, register.scale * grown))
                     break
         bands = [
-            (band, *self._reader(profile.reads, register, register.scale * ct * vt))
+            self._figure(band, profile.reads, register, register.scale * ct * vt)
             for band, register in profile.bands.items()
         ]
-        return _Readers(tuple(figures), tuple(bands), tuple(slow))
+        return _Readers(finder(figures), finder(bands) if bands else None, finder(slow))
 
-    def _reader(self, reads: Sequence[Read], figure: BandRegister, scale: Fraction) -> tuple[int, Reader]:
+    def _figure(self, name: Name, reads: Sequence[Read], figure: BandRegister, scale: Fraction) -> Place[Name]:
         number, at = self._place(reads, figure.address, figure.count, figure.function)
         no_value = frozenset(figure.no_value) if isinstance(figure, Register) else frozenset()
-        return number, codec.reader(at, figure.decode, figure.order, scale, no_value)
+        return Place(name, number, at, figure.decode, figure.order, scale, no_value)
 
     @staticmethod
     def _place(reads: Sequence[Read], address: int, count: int, function: int | None) -> tuple[int, int]:
         """The number of the read that holds these registers, and the byte in it at which they begin."""
         for number, read in enumerate(reads):
             if read.holds(address, count, function):
-                return number, 2 * (address - read.address)
+                return number, HEAD_BYTES + 2 * (address - read.address)
         raise LookupError(address)
 
 
 def _failed(
-    checks: Sequence[_Tested], datas: Sequence[bytes], measured: Mapping[Measures, int], unit: int
+    checks: Sequence[_Tested], replies: Sequence[bytes], measured: Mapping[Measures, int], unit: int
 ) -> tuple[str, ...]:
-    return tuple(tested.check.name for tested in checks if not tested.passes(datas, measured, unit))
-
-
-def _figures(readers: Sequence[tuple[Name, int, Reader]], datas: Sequence[bytes]) -> dict[Name, int]:
-    found = {}
-    for name, number, read in readers:
-        value = read(datas[number])
-        if value is not None:
-            found[name] = value
-    return found
+    return tuple(tested.check.name for tested in checks if not tested.passes(replies, measured, unit))

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from meters import codec
 from meters.clock_parts import Clock
-from meters.decoding import Decoding, Values
+from meters.decoding import HEAD_BYTES, Decoding, Values
 from meters.parts import (
     WIDEST_READ,
     Address,
@@ -176,19 +176,19 @@ class Profile(Device):
 
     def values(self, replies: Sequence[Sequence[int]], unit: int) -> Values:
         """Understands one poll: the words of each read, in the order of `reads`."""
-        return self._decoding.values([codec.packed(words) for words in replies], unit)
+        return self._decoding.values([bytes(HEAD_BYTES) + codec.packed(words) for words in replies], unit)
 
     def understand(self, replies: Sequence[bytes], unit: int) -> Values:
         """As `values`, from the reply PDUs: the quick way."""
-        return self._decoding.values([reply[2:] for reply in replies], unit)
+        return self._decoding.values(replies, unit)
 
     def slow_values(self, replies: Sequence[bytes]) -> Mapping[Measures, int]:
         """The figures of the slow reads, from their reply PDUs, in the order of `slow_reads`."""
-        return self._decoding.slow([reply[2:] for reply in replies])
+        return self._decoding.slow(replies)
 
     def first_look_fails(self, replies: Sequence[bytes], unit: int) -> tuple[str, ...]:
         """Which checks of the commissioning a poll's reply PDUs do not pass, those of every reading among them."""
-        return self._decoding.first_look([reply[2:] for reply in replies], unit)
+        return self._decoding.first_look(replies, unit)
 
     @cached_property
     def _decoding(self) -> Decoding:
