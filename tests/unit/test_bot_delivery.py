@@ -45,6 +45,8 @@ PARAMS: dict[str, str | int | bool | None] = {
     "difference_micro": 0,
     "own": 1,
     "loose": 0,
+    "name": "apiclient_cert.pem",
+    "ends_at": (AT + timedelta(days=14)).isoformat(),
 }
 PLAIN_KINDS = [kind for kind in NoticeKind if kind is not NoticeKind.PAYMENT_THREAD]
 
