@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.conversations.wording import band_words
 from bot.rendering.tables import Cell, Sheet, kwh, yuan
 from bot.texts import has, text
 from prepaid.domain.finance import TOP_UP, WATER, Finance
+from prepaid.domain.tariffs import Utility
+from prepaid.usecases.compare_site import SiteTotal, UseReport
+from prepaid.usecases.place_losses import Allocation
+from prepaid.usecases.site_use import MeterUse
 from prepaid.usecases.usage_report import Losses, UsageReport
 
 
@@ -78,7 +87,11 @@ def losses_sheets(language: str, report: Losses) -> tuple[Sheet, ...]:
 
 
 def _band(language: str, band: str) -> str:
-    return text(language, "report.water") if band == WATER else text(language, "report.band", band=band)
+    return (
+        text(language, "report.water")
+        if band == WATER
+        else text(language, "report.band", band=band_words(language, band))
+    )
 
 
 def _column(language: str, column: str) -> str:
@@ -87,3 +100,87 @@ def _column(language: str, column: str) -> str:
         return text(language, "report.top_up", source=source)
     key = f"report.column_{kind}"
     return text(language, key) if has(key) else kind
+
+
+def use_sheets(language: str, report: UseReport) -> tuple[Sheet, ...]:
+    """Each meter with its registers and load; the bars of the picture; odd hours; rooms that nobody rents."""
+    bars = tuple((_clock(report, bar.start), kwh(bar.energy_wh), kwh(bar.before_wh)) for bar in report.bars)
+    by_day = Sheet(text(language, "report.by_day"), _head(language, "when", "energy", "span_before"), bars)
+    if report.use is None:
+        return (by_day,)
+    use = report.use
+    rows = tuple(_meter_row(language, each) for each in use.meters)
+    water = text(language, "report.water")
+    totals: tuple[tuple[Cell, ...], ...] = (
+        (text(language, "report.total"), "", "", "", None, None, kwh(report.energy_wh), None, None, None),
+        (water, "", "", "", None, None, kwh(report.water_l), None, None, None),
+    )
+    names = ("meter", "account", "room", "utility", "first", "last", "energy", "base", "night", "odd_hours")
+    odd = tuple(
+        (each.label, each.meter_id, _clock(report, hour.at), kwh(hour.energy_wh), kwh(hour.usual_wh))
+        for each in use.meters
+        if each.load
+        for hour in each.load.odd
+    )
+    empty = tuple((each.label, each.meter_id, kwh(each.load.energy_wh)) for each in use.empty if each.load)
+    return (
+        Sheet(text(language, "report.site_use"), _head(language, *names), (*rows, *totals)),
+        by_day,
+        Sheet(text(language, "report.odd"), _head(language, "room", "meter", "when", "energy", "usual"), odd),
+        Sheet(text(language, "report.empty"), _head(language, "room", "meter", "energy"), empty),
+    )
+
+
+def site_losses_sheets(language: str, found: Sequence[Losses]) -> tuple[Sheet, ...]:
+    """A table for each main meter."""
+    made = [losses_sheets(language, each)[0] for each in found]
+    return tuple(
+        Sheet(f"{each.title} {losses.main_meter_id}", each.head, each.rows)
+        for each, losses in zip(made, found, strict=True)
+    )
+
+
+def share_sheets(language: str, given: Allocation) -> tuple[Sheet, ...]:
+    """Own use and share of each room; below them what they add up to, which is the main meter."""
+    rows: list[tuple[Cell, ...]] = [
+        (each.account_id, each.label, kwh(each.own_wh), kwh(each.share_wh)) for each in given.shares
+    ]
+    rows.append((text(language, "report.total"), "", kwh(given.own_wh), kwh(given.common_wh)))
+    rows.append((text(language, "report.main"), given.main_meter_id, kwh(given.main_wh), None))
+    title = f"{text(language, 'report.share')} {text(language, f'report.rule_{given.rule}')}"
+    return (Sheet(title, _head(language, "account", "room", "own", "shared"), tuple(rows)),)
+
+
+def sites_sheets(language: str, found: Sequence[SiteTotal]) -> tuple[Sheet, ...]:
+    """The sites, most first."""
+    rows = tuple(
+        (place, each.site_id, each.name, kwh(each.energy_wh), kwh(each.before_wh), kwh(each.water_l))
+        for place, each in enumerate(found, start=1)
+    )
+    head = _head(language, "rank", "site", "site", "energy", "span_before", "water")
+    return (Sheet(text(language, "report.sites"), head, rows),)
+
+
+def _meter_row(language: str, each: MeterUse) -> tuple[Cell, ...]:
+    load = each.load
+    kind = text(language, "report.water" if each.utility is Utility.WATER else "report.electricity")
+    return (
+        each.meter_id,
+        each.account_id or "",
+        each.label,
+        kind,
+        None if each.first_wh is None else kwh(each.first_wh),
+        None if each.last_wh is None else kwh(each.last_wh),
+        None if load is None else kwh(load.energy_wh),
+        None if load is None else load.base_w,
+        None if load is None else load.night_permille,
+        None if load is None else len(load.odd),
+    )
+
+
+def _head(language: str, *names: str) -> tuple[str, ...]:
+    return tuple(text(language, f"report.{name}") for name in names)
+
+
+def _clock(report: UseReport, at: datetime) -> str:
+    return f"{at.astimezone(ZoneInfo(report.time_zone)):%Y-%m-%d %H:%M}"

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from bot.rendering import tables
-from bot.rendering.report_tables import finance_sheets, losses_sheets, usage_sheets
+from bot.rendering.report_tables import finance_sheets, losses_sheets, share_sheets, usage_sheets, use_sheets
 from bot.texts import language_for
 from chatwatt.settings import load
 from chatwatt.wiring import open_runtime
 from prepaid.domain.access import CLOCK, Actor
+from prepaid.domain.sharing import Rule
 from prepaid.ports import Business
+from prepaid.usecases.compare_site import use_report
 from prepaid.usecases.finance_report import finance_report
+from prepaid.usecases.place_losses import share_common
 from prepaid.usecases.usage_report import show_losses, usage_report
 
 Made = tuple[Sequence[tables.Sheet], dict[str, str | int]]
@@ -23,10 +27,11 @@ Made = tuple[Sequence[tables.Sheet], dict[str, str | int]]
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declares the command."""
-    parser = commands.add_parser("report", help="a site's month on paper: finance, usage or losses")
-    parser.add_argument("what", choices=sorted(MAKERS), help="finance, usage, or losses of a main meter")
-    parser.add_argument("subject", metavar="SITE", help="the site; for losses the main meter")
+    parser = commands.add_parser("report", help="a site's month on paper: finance, usage, use, losses or share")
+    parser.add_argument("what", choices=sorted(MAKERS), help="finance, usage, use, losses of a main meter, or share")
+    parser.add_argument("subject", metavar="SITE", help="the site; for losses and share the main meter")
     parser.add_argument("--month", default=None, metavar="M", help="such as 2026-11; default the running one")
+    parser.add_argument("--rule", choices=[*Rule], default=Rule.EQUAL, help="by what share divides; default equal")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write it to FILE.csv or FILE.xlsx as well")
     parser.set_defaults(run=run)
 
@@ -37,7 +42,10 @@ async def run(arguments: argparse.Namespace) -> int:
     language = language_for(os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
     async with open_runtime(load()) as runtime:
         business = runtime.business({})
-        made, line = await MAKERS[arguments.what](business, CLOCK, language, arguments.subject, arguments.month)
+        make = MAKERS[arguments.what]
+        if make is make_share:
+            make = partial(make_share, rule=Rule(arguments.rule))
+        made, line = await make(business, CLOCK, language, arguments.subject, arguments.month)
     if arguments.out is not None:
         tables.write(arguments.out, made)
     print(tables.as_text(made))
@@ -87,4 +95,43 @@ async def make_losses(business: Business, actor: Actor, language: str, meter_id:
     return losses_sheets(language, report), line
 
 
-MAKERS = {"finance": make_finance, "usage": make_usage, "losses": make_losses}
+async def make_use(business: Business, actor: Actor, language: str, site_id: str, month: str | None) -> Made:
+    """Consumption by the registers, for a day, week, month or year."""
+    wanted = month or f"{business.clock.now():%Y-%m}"
+    report = await use_report(business, actor, site_id, wanted)
+    line: dict[str, str | int] = {
+        "site": report.site_id,
+        "span": report.span.name,
+        "energy_wh": report.energy_wh,
+        "water_l": report.water_l,
+        "odd_hours": sum(len(each.load.odd) for each in report.use.meters if each.load) if report.use else 0,
+        "empty": len(report.use.empty) if report.use else 0,
+        "silent": len(report.use.silent) if report.use else 0,
+    }
+    return use_sheets(language, report), line
+
+
+async def make_share(
+    business: Business, actor: Actor, language: str, meter_id: str, month: str | None, *, rule: Rule = Rule.EQUAL
+) -> Made:
+    """What is common behind a main meter, shared out."""
+    wanted = month or f"{business.clock.now():%Y-%m}"
+    given = await share_common(business, actor, meter_id, wanted, rule)
+    line: dict[str, str | int] = {
+        "meter": given.main_meter_id,
+        "span": given.span,
+        "rule": given.rule,
+        "main_wh": given.main_wh,
+        "common_wh": given.common_wh,
+        "rooms": len(given.shares),
+    }
+    return share_sheets(language, given), line
+
+
+MAKERS: Mapping[str, Callable[..., Awaitable[Made]]] = {
+    "finance": make_finance,
+    "usage": make_usage,
+    "use": make_use,
+    "losses": make_losses,
+    "share": make_share,
+}

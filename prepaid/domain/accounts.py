@@ -73,6 +73,8 @@ class Account:
     """A protected customer is never cut off (medical need, small children, ...)."""
     alerts: Alerts = field(default_factory=Alerts)
     """The account's own warning levels instead of the site's; whoever lives there sets them."""
+    area_cm2: int = 0
+    """The room's floor, by which what is common may be shared; 0 where it is not known."""
     lease_from: datetime | None = None
     lease_to: datetime | None = None
     """Each tenancy is an account of its own: who lived there before or lives there after sees nothing of it (A1)."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
 
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.ledger import Kind
@@ -44,6 +45,8 @@ class AccountFinance:
     """Billed Wh by price band; litres under `WATER`."""
     exact_nano: Counter[str] = field(default_factory=Counter)
     """What those cost before rounding, by band."""
+    by_day_micro: Counter[int] = field(default_factory=Counter)
+    """How the balance changed on each day of the span, by its place."""
     owes_since: datetime | None = None
     """When the balance went below zero, if that was in this month and has lasted."""
 
@@ -101,6 +104,13 @@ class Finance:
     def bands(self) -> tuple[str, ...]:
         """The bands in which anything was billed."""
         return tuple(sorted({band for each in self.accounts for band in each.energy_wh}))
+
+    def curve(self, days: int) -> tuple[int, ...]:
+        """All balances together at the end of each of the first so many days."""
+        moved: Counter[int] = Counter()
+        for each in self.accounts:
+            moved.update(each.by_day_micro)
+        return tuple(accumulate((moved[day] for day in range(days)), initial=self.opening_micro))[1:]
 
     def total(self, column: str) -> int:
         """Of all accounts."""

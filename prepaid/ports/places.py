@@ -157,6 +157,10 @@ class Readings(Protocol):
         """A span of whole local days by the hour, with the registers at both ends. Months add up to the register."""
         ...
 
+    async def registers_at(self, meter_id: str, midnights: Sequence[datetime]) -> Sequence[int | None]:
+        """What the meter showed at some local midnights; None before it was first read, and for one that is ahead."""
+        ...
+
     async def close_days(self, before: datetime, limit: int) -> int:
         """Rolls up days that began before an instant and changed since they were; returns how many."""
         ...

@@ -22,6 +22,7 @@ _DAYS: Mapping[str, Any] = {
     "v": {"$push": {"$ifNull": ["$v", {}]}},
     "last": {"$push": "$last"},
 }
+MOST_DAYS = 800
 _Day = tuple[datetime, Mapping[str, int], int]
 """Its beginning, its slots and its newest register."""
 
@@ -44,6 +45,24 @@ async def hours_of(days: Collection, meter_id: str, since: datetime, until: date
         last_wh=last,
         wh=_by_hour(found, since, (until - since) // HOUR),
     )
+
+
+async def registers_at(
+    days: Collection, daily: Collection, meter_id: str, midnights: Sequence[datetime]
+) -> list[int | None]:
+    """The registers at local midnights as `hours_of` knows them, from closed days too, which outlive their slots."""
+    found = await _days(days, {"m": meter_id, "d": {"$in": list(midnights)}})
+    known = {day[0]: _earliest([day]) for day in found if day[1]}
+    missing = [at for at in midnights if at not in known]
+    if missing:
+        query = {"m": meter_id, "d": {"$gte": min(missing) - LOOK_BACK, "$lte": max(missing)}}
+        closed = await daily.find_list(query, {"_id": 0, "d": 1, "first": 1}, limit=MOST_DAYS)
+        firsts = {row["d"]: int(row["first"]) for row in closed}
+        newest = await _days(days, query)
+        for at in missing:
+            before = [day for day in newest if day[0] < at]
+            known[at] = firsts.get(at, before[-1][2] if before else None)
+    return [known[at] for at in midnights]
 
 
 async def _days(days: Collection, query: Document) -> list[_Day]:

@@ -15,7 +15,7 @@ from pymongo import UpdateOne
 from prepaid.domain.load import MeterHours
 from prepaid.domain.metering import Reading, Usage
 from prepaid.storage.driver import Database, Document
-from prepaid.storage.hours import hours_of
+from prepaid.storage.hours import hours_of, registers_at
 from prepaid.storage.rollups import Rollups
 
 SLOT = timedelta(minutes=15)
@@ -33,6 +33,7 @@ class MongoReadings:
     def __init__(self, database: Database) -> None:
         self._days = database.collection("reading_days")
         self._corrections = database.collection("reading_corrections")
+        self._daily = database.collection("usage_daily")
         self._rollups = Rollups(database)
         self._kept: dict[str, _Kept] = {}
 
@@ -114,6 +115,10 @@ class MongoReadings:
     async def hours(self, meter_id: str, since: datetime, until: datetime) -> MeterHours:
         """A span of whole local days by the hour, with the registers at both ends."""
         return await hours_of(self._days, meter_id, since, until)
+
+    async def registers_at(self, meter_id: str, midnights: Sequence[datetime]) -> Sequence[int | None]:
+        """What the meter showed at some local midnights."""
+        return await registers_at(self._days, self._daily, meter_id, midnights)
 
     async def usage_by_hour(self, meter_id: str, since: datetime, until: datetime) -> Sequence[Usage]:
         """Differences between the first readings of consecutive hours; the running hour ends at the newest value."""

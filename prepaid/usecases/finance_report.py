@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from prepaid.domain.access import Action, Actor, Subject, may
 from prepaid.domain.accounts import Account, Site
@@ -32,7 +34,7 @@ async def finance_report(business: Business, actor: Actor, site_id: str, month: 
     site, accounts = await audited(business, actor, site_id)
     wanted = month or site.calendar.month(business.clock.now())
     since, until = month_ends(site, wanted)
-    book = Book(business, since, until, await utilities(business, site.path))
+    book = Book(business, since, until, await utilities(business, site.path), midnights(site, since, until))
     rows = [row async for row in at_once(accounts, book.account)]
     return Finance(
         site_id=site.id,
@@ -60,6 +62,14 @@ async def utilities(business: Business, path: str) -> Mapping[str, Utility]:
     return {meter.id: meter.utility for meter in await business.store.meters.below(path)}
 
 
+def midnights(site: Site, since: datetime, until: datetime) -> tuple[datetime, ...]:
+    """When each local day of a span begins."""
+    zone = ZoneInfo(site.calendar.time_zone)
+    first, end = (at.astimezone(zone).date() for at in (since, until))
+    days = (first + timedelta(days=place) for place in range((end - first).days))
+    return tuple(datetime.combine(day, time(), zone).astimezone(UTC) for day in days)
+
+
 async def _accounts(business: Business, actor: Actor, site: Site) -> list[Account]:
     found = await business.store.sites.accounts_below(site.path)
     return [each for each in found if each.site_id == site.id and may(actor, Action.AUDIT, Subject(each.path))]
@@ -73,6 +83,8 @@ class Book:
     since: datetime
     until: datetime
     utilities: Mapping[str, Utility]
+    days: Sequence[datetime] = ()
+    """When each local day begins; empty: nobody asks for days."""
 
     async def account(self, account: Account) -> AccountFinance:
         """One account: its entries in one question to the store."""
@@ -87,6 +99,8 @@ class Book:
             entries=len(span.seqs),
         )
         _move(row, span, customer(account.id))
+        for at, delta in zip(span.ats, span.deltas_micro, strict=True):
+            row.by_day_micro[max(0, bisect_right(self.days, at) - 1)] += delta
         await self.energy(row, span)
         row.check()
         return row

@@ -47,6 +47,7 @@ class SiteUse:
     """Of all electricity meters together: hours in which one of them was not read are left out."""
     by_day_wh: tuple[tuple[datetime, int], ...]
     """Wh of each local day, by whole hours."""
+    by_hour_wh: tuple[tuple[datetime, int], ...]
 
     def total(self, utility: Utility) -> int:
         """What the registers of a utility moved by."""
@@ -91,6 +92,7 @@ async def site_use(business: Business, actor: Actor, site_id: str, span: Span) -
         meters=tuple(rows),
         whole=whole.load(),
         by_day_wh=whole.by_day(),
+        by_hour_wh=whole.by_hour(),
     )
 
 
@@ -151,6 +153,9 @@ class _Whole:
 
     def load(self) -> Load:
         return load_of(self._hours, self._sum, self._total_wh) if self._any else Load(energy_wh=0)
+
+    def by_hour(self) -> tuple[tuple[datetime, int], ...]:
+        return tuple(zip(self._hours.local, self._known, strict=True))
 
     def by_day(self) -> tuple[tuple[datetime, int], ...]:
         days: dict[datetime, int] = {}

@@ -1,4 +1,4 @@
-"""The spans that reports are about: a local day, month or year of a site; and whether an actor reaches the site."""
+"""The spans of reports: a local day, week, month or year of a site; and whether an actor reaches the site."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ class Length(StrEnum):
     """How long a report looks back."""
 
     DAY = "day"
+    WEEK = "week"
     MONTH = "month"
     YEAR = "year"
 
 
-_SHAPES = {Length.DAY: "%Y-%m-%d", Length.MONTH: "%Y-%m", Length.YEAR: "%Y"}
+_SHAPES = {Length.DAY: "%Y-%m-%d", Length.WEEK: "%G-W%V", Length.MONTH: "%Y-%m", Length.YEAR: "%Y"}
 _YEARS = range(2000, 2100)
+_DAYS = {Length.DAY: 1, Length.WEEK: 7}
 _PARTS = {3: Length.DAY, 2: Length.MONTH, 1: Length.YEAR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """From local midnight to local midnight. `name` is "2026-11-26", "2026-11" or "2026"."""
+    """From local midnight to local midnight. `name` is "2026-11-26", "2026-W48", "2026-11" or "2026"."""
 
     name: str
     length: Length
@@ -40,9 +42,7 @@ class Span:
 def span_of(site: Site, name: str) -> Span:
     """The span of that name; `Refused` for what is none."""
     try:
-        parts = [int(part) for part in name.split("-")]
-        length = _PARTS[len(parts)]
-        first = date(*([*parts, 1, 1])[:3])
+        length, first = _begin(name)
         after = _after(first, length)
         written = f"{first:{_SHAPES[length]}}"
     except (ValueError, KeyError, OverflowError) as error:
@@ -54,11 +54,19 @@ def span_of(site: Site, name: str) -> Span:
     return Span(name=name, length=length, since=since, until=until)
 
 
+def _begin(name: str) -> tuple[Length, date]:
+    year, _, week = name.partition("-W")
+    if week:
+        return Length.WEEK, date.fromisocalendar(int(year), int(week), 1)
+    parts = [int(part) for part in name.split("-")]
+    return _PARTS[len(parts)], date(*([*parts, 1, 1])[:3])
+
+
 def running(site: Site, now: datetime, length: Length, *, back: int = 0) -> Span:
     """The span that now is in, or the `back`th before it."""
     day = now.astimezone(ZoneInfo(site.calendar.time_zone)).date()
-    if length is Length.DAY:
-        day -= timedelta(days=back)
+    if length in _DAYS:
+        day -= timedelta(days=back * _DAYS[length])
     else:
         months = day.year * 12 + day.month - 1 - back * (12 if length is Length.YEAR else 1)
         day = date(months // 12, months % 12 + 1, 1)
@@ -66,8 +74,10 @@ def running(site: Site, now: datetime, length: Length, *, back: int = 0) -> Span
 
 
 def before(site: Site, span: Span, *, years: int = 0) -> Span:
-    """The span before it, or the same one some years ago (29 February becomes the 28th)."""
+    """The span before it, or the same one some years ago: weeks 52 weeks a year, 29 February becomes the 28th."""
     first = span.since.astimezone(ZoneInfo(site.calendar.time_zone)).date()
+    if years and span.length is Length.WEEK:
+        return span_of(site, f"{first - timedelta(weeks=52 * years):{_SHAPES[span.length]}}")
     if years:
         day = first.replace(year=first.year - years, day=min(first.day, 28) if first.month == 2 else first.day)  # noqa: PLR2004
         return span_of(site, f"{day:{_SHAPES[span.length]}}")
@@ -76,8 +86,8 @@ def before(site: Site, span: Span, *, years: int = 0) -> Span:
 
 
 def _after(first: date, length: Length) -> date:
-    if length is Length.DAY:
-        return first + timedelta(days=1)
+    if length in _DAYS:
+        return first + timedelta(days=_DAYS[length])
     return (first.replace(day=1) + timedelta(days=32 if length is Length.MONTH else 367)).replace(
         day=1, **({"month": 1} if length is Length.YEAR else {})
     )

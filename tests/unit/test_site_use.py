@@ -14,8 +14,11 @@ from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.errors import Refused
 from prepaid.domain.load import HOUR, Hours, load_of
 from prepaid.domain.metering import Meter, Reading
+from prepaid.domain.sharing import Rule
 from prepaid.domain.tariffs import FlatTariff, Utility
 from prepaid.storage.driver import Database
+from prepaid.usecases.compare_site import compare_sites, use_report
+from prepaid.usecases.place_losses import share_common, site_losses
 from prepaid.usecases.site_use import SiteUse, site_use
 from prepaid.usecases.spans import Length, before, running, span_of
 from tests.fakes.building import Building, build
@@ -53,8 +56,13 @@ def test_spans_are_whole_local_days_and_join() -> None:
     assert before(site, span_of(site, "2024-02-29"), years=1).name == "2023-02-28"
     assert before(site, year).name == "2025"
     now = month.until - timedelta(seconds=1)
-    assert [running(site, now, length, back=3).name for length in Length] == ["2026-03-28", "2025-12", "2023"]
-    for nonsense in ("2026-3", "26", "2026-02-30", "2026-11-26-1", "", "x", "-1"):
+    assert [running(site, now, length, back=3).name for length in Length] == [
+        "2026-03-28",
+        "2026-W11",
+        "2025-12",
+        "2023",
+    ]
+    for nonsense in ("2026-3", "26", "2026-02-30", "2026-11-26-1", "2026-W54", "", "x", "-1"):
         with pytest.raises(Refused, match=r"refused\.report_span"):
             span_of(site, nonsense)
 
@@ -119,3 +127,73 @@ async def test_rooms_without_a_lease_that_use_are_listed(database: Database, clo
 
 async def _use(building: Building, name: str) -> SiteUse:
     return await site_use(building.business, CLOCK, "maple", span_of(building.site, name))
+
+
+async def test_losses_by_place_and_the_common_part_to_the_unit(database: Database, clock: ManualClock) -> None:
+    """A2: a meter at a building's place is its main meter; what rooms did not count is shared by rule, exactly."""
+    building = await build(database, clock)
+    store = building.business.store
+    for unit in (1, 2, 3):
+        await building.flat(unit)
+    main = Meter(id="main", site_id="maple", path="acme/maple/b1", gateway_id="gw-1", unit=20, profile="test")
+    stairs = replace(main, id="stairs", path="acme/maple/b1/stairs", unit=21)
+    tap = replace(main, id="tap", path="acme/maple/b1/tap", unit=22, utility=Utility.WATER)
+    for meter in (main, stairs, tap):
+        await store.meters.add(meter)
+    used = {"main": 1_000, "met-1": 100, "met-2": 200, "met-3": 401, "stairs": 50, "tap": 7}
+    for hour in (0, 10):
+        rows = [Reading(meter_id=name, at=MARCH + HOUR * hour, energy_wh=wh * hour // 10) for name, wh in used.items()]
+        await store.readings.keep(rows, "Asia/Shanghai")
+    clock.set(MARCH + timedelta(days=2))
+    (losses,) = await site_losses(building.business, CLOCK, "maple", "2026-03")
+    assert (losses.main_meter_id, losses.main_wh, losses.loss_wh) == ("main", 1_000, 249)
+    assert dict(losses.meters_wh) == {"met-1": 100, "met-2": 200, "met-3": 401, "stairs": 50}
+    areas = {1: 600_000, 2: 0, 3: 400_000}
+    for unit, area in areas.items():
+        account = await store.sites.account(f"acc-{unit}")
+        assert account is not None
+        await store.sites.save_account(replace(account, area_cm2=area))
+    found = {}
+    for rule in (Rule.EQUAL, Rule.USE):
+        given = await share_common(building.business, CLOCK, "main", "2026-03", rule)
+        assert sum(each.share_wh for each in given.shares) == given.common_wh == 299
+        found[rule] = [each.share_wh for each in given.shares]
+    assert found == {Rule.EQUAL: [100, 100, 99], Rule.USE: [43, 85, 171]}
+    with pytest.raises(Refused, match=r"refused\.share_area"):
+        await share_common(building.business, CLOCK, "main", "2026-03", Rule.AREA)
+    await building.flat(4)
+    with pytest.raises(Refused, match=r"refused\.share_silent"):
+        await share_common(building.business, CLOCK, "main", "2026-03", Rule.EQUAL)
+    stranger = await building.operator(scope="other", role=Role.OWNER)
+    for meter_id in ("main", "nothing"):
+        with pytest.raises(Refused, match=r"refused\.not_found"):
+            await share_common(building.business, stranger, meter_id, "2026-03", Rule.EQUAL)
+
+
+async def test_spans_are_compared_with_those_before_and_a_year_ago(database: Database, clock: ManualClock) -> None:
+    """A2: month, day, week and year are of the same registers, with what was before, also from closed days alone."""
+    building = await build(database, clock)
+    await building.flat(1)
+    readings = building.business.store.readings
+    kept: list[Reading] = []
+    for name, used in (("2025-03", 0), ("2025-04", 500), ("2026-02", 0), ("2026-03", 700), ("2026-04", 300)):
+        start = span_of(building.site, name).since
+        register = (kept[-1].energy_wh if kept else 0) + used
+        kept += [Reading(meter_id="met-1", at=start + HOUR * hour, energy_wh=register + hour) for hour in range(3)]
+    await readings.keep(kept, "Asia/Shanghai")
+    clock.set(kept[-1].at + timedelta(days=3))
+    await readings.close_days(clock.now(), 100)
+    last = await building.business.store.meters.get("met-1")
+    assert last is not None
+    await building.business.store.meters.saw([(kept[-1], 3)])
+    month = await use_report(building.business, CLOCK, "maple", "2026-03")
+    assert (month.energy_wh, month.before_wh, month.year_ago_wh) == (302, 702, 502)
+    day = await use_report(building.business, CLOCK, "maple", "2026-03-01")
+    assert [bar.energy_wh for bar in day.bars[:3]] == [1, 1, 0]
+    assert len((await use_report(building.business, CLOCK, "maple", "2026-W10")).bars) == 7
+    year = await use_report(building.business, CLOCK, "maple", "2026")
+    assert year.energy_wh == kept[-1].energy_wh - 504
+    assert [bar.before_wh for bar in year.bars][2] == 502
+    viewer = await building.operator(role=Role.VIEWER)
+    (only,) = await compare_sites(building.business, viewer, "2026-03")
+    assert (only.energy_wh, only.before_wh) == (302, 702)
