@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from bot.delivery import sentence
 from bot.rendering import tables
 from bot.rendering.report_tables import finance_sheets, usage_sheets
-from bot.texts import language_for, text, trouble_text
+from bot.texts import has, language_for, text, trouble_text
+from chatwatt.drawing import ChartDrawing, SheetTables
 from chatwatt.mini_program import mini_templates
 from chatwatt.wiring import Runtime
 from miniprogram_api.parts import Parts
@@ -38,6 +39,10 @@ class CatalogueWords:
         if notice.stage is not None:
             return text(language, f"pay.stage.{notice.stage}")
         return sentence(notice, language)
+
+    def has(self, key: str) -> bool:
+        """Whether there is one."""
+        return has(key)
 
     def language_for(self, code: str | None) -> str:
         """The nearest language."""
@@ -108,5 +113,7 @@ async def open_api(
             trusted_proxies=settings.trusted_proxies,
             payer_url=payer_url,
             phones=phones or {},
+            drawing=ChartDrawing(),
+            tables=SheetTables(),
             stopping=stop,
         )

@@ -27,6 +27,7 @@ from chatwatt.wiring import Runtime
 from meters.worker import Worker
 from miniprogram_api import app as api
 from miniprogram_api import payment_page
+from miniprogram_api.overview.page import open_overview
 from payments import notifications
 from payments.providers import Provider
 from payments.upkeep import upkeep
@@ -121,7 +122,9 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
         parts = await stack.enter_async_context(
             open_api(runtime, business, stop, payer_url=house.payer_url, phones=house.phones)
         )
-        routes += [*api.routes(parts), *payment_page.routes(parts)] if parts is not None else []
+        if parts is not None:
+            page = await stack.enter_async_context(open_overview(parts))
+            routes += [*api.routes(parts), *payment_page.routes(parts), *page.routes()]
         bound = await stack.enter_async_context(serve(routes, host=runtime.settings.host, port=port))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         log.info("web_open", host=runtime.settings.host, port=bound)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Protocol
 
 from prepaid.domain.errors import Trouble
@@ -27,6 +28,10 @@ class Words(Protocol):
 
     def notice(self, language: str, notice: Notice) -> str:
         """A notice as one sentence."""
+        ...
+
+    def has(self, key: str) -> bool:
+        """Whether there is a text of that key."""
         ...
 
     def language_for(self, code: str | None) -> str:
@@ -63,6 +68,49 @@ class Paper(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One bar of a chart, the one of the period before behind it, and a point of the line over them."""
+
+    label: str
+    value: int
+    before: int = 0
+    line_micro: int = 0
+
+
+class Drawing(Protocol):
+    """Draws the charts that the chat shows as pictures."""
+
+    def bars(
+        self,
+        *,
+        title: str,
+        summary: str,
+        unit: str,
+        scale: int,
+        bars: Sequence[Bar],
+        line_name: str = "",
+        before_name: str = "",
+    ) -> str:
+        """SVG, with every text in it escaped. `scale` of the values make one of `unit`."""
+        ...
+
+
+Cell = str | int | Decimal
+
+
+class Tables(Protocol):
+    """Writes rows as files that spreadsheets open and never run."""
+
+    def written(self, kind: str, title: str, rows: Sequence[Sequence[Cell]]) -> bytes:
+        """A "csv" or an "xlsx"."""
+        ...
+
+    def media_type(self, kind: str) -> str:
+        """What such a file is called."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything that the routes need."""
 
@@ -86,5 +134,9 @@ class Parts:
     """In a demonstration: where a code is paid without a phone; `{uri}` in it is the code."""
     phones: Mapping[str, str] = field(default_factory=dict)
     """In a demonstration: whom `wx.login` may stand in for without a phone, by openid, with a label."""
+    drawing: Drawing | None = None
+    """None: pages have no charts."""
+    tables: Tables | None = None
+    """None: pages have nothing to save."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the program ends: whoever waits for news is answered at once."""

@@ -89,6 +89,11 @@ class ShowOverview(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOverview(Effect):
+    """Staff: a link to the page that shows the same, live, in a browser."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindAccount(Effect):
     """Staff: an account by room or id; `then` names the intent that goes on with it."""
 

@@ -15,6 +15,7 @@ from bot.conversations.effects import (
     Effect,
     FindAccount,
     ListAccounts,
+    OpenOverview,
     SetLanguage,
     ShowBalance,
     ShowHistory,
@@ -147,9 +148,11 @@ def for_room(intent: str) -> Opening:
 
 
 def _overview(turn: Turn, session: Session, argument: str) -> Reply:
-    del turn
     page = int(argument) if argument.isdecimal() and len(argument) <= 4 else 1  # noqa: PLR2004 - far above any page
-    return Reply(session=session, effects=(ShowOverview(page=max(1, page)),))
+    # A link is its own key, so it is never written where others read along.
+    opens = turn.inbound.private and turn.public_url and page <= 1
+    link = (OpenOverview(),) if opens else ()
+    return Reply(session=session, effects=(ShowOverview(page=max(1, page)), *link))
 
 
 def _language(turn: Turn, session: Session, argument: str) -> Reply:

@@ -15,6 +15,7 @@ from prepaid.usecases.find_account import find_account
 from prepaid.usecases.hold_supply import hold_supply
 from prepaid.usecases.issue_bind_code import issue_bind_code
 from prepaid.usecases.overview import overview
+from prepaid.usecases.page_sessions import make_page_link
 from prepaid.usecases.set_language import set_language
 from prepaid.usecases.show_balance import my_accounts, show_balance
 from prepaid.usecases.show_history import show_history
@@ -54,6 +55,7 @@ _BASIC: dict[type[do.Effect], Performer] = {
     do.BindChat: lambda e, on: bind_chat(on.business, on.actor, e.code, chat=on.chat),
     do.UnbindChat: lambda e, on: unbind_chat(on.business, on.actor, e.account_id),
     do.SetLanguage: lambda e, on: set_language(on.business, on.actor, e.language),
+    do.OpenOverview: lambda _, on: make_page_link(on.business, on.actor),
     do.ShowOverview: lambda _, on: overview(on.business, on.actor),
     do.FindAccount: lambda e, on: find_account(on.business, on.actor, e.text),
     do.SwitchSupply: lambda e, on: switch_supply(on.business, on.actor, e.account_id, on=e.on, reason=e.reason),

@@ -26,6 +26,7 @@ _BASIC: dict[type[do.Effect], Presenter] = {
     do.BindChat: present_tenant.bound,
     do.UnbindChat: present_tenant.unbound,
     do.SetLanguage: present_tenant.language_set,
+    do.OpenOverview: present_staff.overview_link,
     do.ShowOverview: present_staff.overview,
     do.FindAccount: present_staff.found,
     do.SwitchSupply: present_staff.switched,

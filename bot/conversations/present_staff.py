@@ -10,12 +10,13 @@ from bot.conversations.effects import (
     FindAccount,
     HoldSupply,
     IssueBindCode,
+    OpenOverview,
     ShowBalance,
     ShowOverview,
     SwitchSupply,
 )
 from bot.conversations.inbound import Turn
-from bot.conversations.parts import Button, Item, KeyValueTable, List, Look, Part, Row, Tone
+from bot.conversations.parts import Button, Item, KeyValueTable, List, Look, Part, Row, Text, Tone
 from bot.conversations.reply import Reply, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import AfterFound, topics
@@ -23,6 +24,8 @@ from bot.conversations.wording import hold_mark, supply_rows, supply_state
 from bot.texts import text
 from prepaid.domain.accounts import Account
 from prepaid.domain.money import MICRO_PER_FEN
+from prepaid.domain.page_links import LINK_TTL
+from prepaid.usecases.page_sessions import PageLink
 from prepaid.usecases.views import AccountRow, Overview, SiteView, SupplyView
 
 PAGE_ROWS = 10
@@ -46,6 +49,15 @@ def overview(effect: ShowOverview, value: Overview, turn: Turn, session: Session
     )
     tables: tuple[Part, ...] = tuple(_site(language, site) for site in value.sites) if page == 1 else ()
     return Reply(session=session, parts=(*tables, listing))
+
+
+def overview_link(effect: OpenOverview, value: PageLink | None, turn: Turn, session: Session) -> Reply:
+    """The address alone in its message, so that every chat makes a link of it. No key is set: nothing."""
+    del effect
+    if value is None:
+        return Reply(session=session)
+    told = say(turn.actor.language, "overview.page", ttl_s=int(LINK_TTL.total_seconds()))
+    return Reply(session=session, parts=(told, Text(body=f"{turn.public_url}/overview/open/{value.token}")))
 
 
 def _site(language: str, site: SiteView) -> KeyValueTable:

@@ -53,6 +53,7 @@ from prepaid.ports.wakeups import (
     topic_field,
     topic_gateway,
     topic_order,
+    topic_site,
 )
 
 __all__ = [
@@ -108,4 +109,5 @@ __all__ = [
     "topic_field",
     "topic_gateway",
     "topic_order",
+    "topic_site",
 ]

@@ -11,6 +11,7 @@ from prepaid.ports.leases import Leases
 from prepaid.ports.logins import Logins, Replies
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
+from prepaid.ports.panorama import Panorama
 from prepaid.ports.people import AuditTrail, Notices, People, Quotas
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
@@ -49,6 +50,7 @@ class Store:
     logins: Logins
     replies: Replies
     quotas: Quotas
+    panorama: Panorama
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,3 +45,8 @@ def topic_order(order_id: str) -> str:
 def topic_gateway(gateway_id: str) -> str:
     """Wakes the owner of a bus."""
     return f"gateway:{gateway_id}"
+
+
+def topic_site(site_id: str) -> str:
+    """Wakes whoever looks at a whole site: a relay has moved, or money has come in."""
+    return f"site:{site_id}"

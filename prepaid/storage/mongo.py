@@ -19,6 +19,7 @@ from prepaid.storage.migrations import migrate
 from prepaid.storage.notices import MongoNotices
 from prepaid.storage.office import MongoClosings, MongoReceipts, MongoRefunds, MongoTickets
 from prepaid.storage.orders import MongoOrders
+from prepaid.storage.panorama import MongoPanorama
 from prepaid.storage.people import MongoPeople
 from prepaid.storage.quotas import MongoQuotas
 from prepaid.storage.readings import MongoReadings
@@ -69,6 +70,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         logins=MongoLogins(database),
         replies=MongoReplies(database),
         quotas=MongoQuotas(database),
+        panorama=MongoPanorama(database),
     )
 
 

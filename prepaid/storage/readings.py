@@ -66,6 +66,7 @@ class MongoReadings:
         seeded = {"m": reading.meter_id, "d": start}
         newest = {
             "$max": {"last": value, "last_at": reading.at},
+            "$min": {"first": value},
             "$inc": {"n": 1},
             "$unset": {"closed": ""},  # What comes late opens a closed day again.
             "$setOnInsert": seeded,

@@ -18,7 +18,7 @@ from prepaid.domain.money import micro_from_fen
 from prepaid.domain.notices import NoticeKind, Stage
 from prepaid.domain.orders import ALLOWED, OPEN, Order, OrderState, Payment, difference
 from prepaid.domain.supply import Verb
-from prepaid.ports import Business, RefundingProvider
+from prepaid.ports import Business, RefundingProvider, topic_site
 from prepaid.usecases.authorize import record, site_of
 from prepaid.usecases.decide_supply import decide_supply
 from prepaid.usecases.money_tickets import open_payment_ticket
@@ -71,6 +71,7 @@ async def finish_paid(business: Business, order: Order, *, place: Place | None =
         await _send_back(business, order, account, site)
     # Last, so that an order that says credited has nothing left to be done, whenever we died.
     await business.store.orders.move(order.id, OrderState.PAID, OrderState.CREDITED)
+    await business.wakeups.wake(topic_site(order.site_id))
 
 
 async def _to_paid(business: Business, order: Order, payment: Payment, place: Place) -> Order:

@@ -9,7 +9,7 @@ import structlog
 from prepaid.domain.accounts import Account, Site
 from prepaid.domain.notices import NoticeKind, Stage
 from prepaid.domain.supply import Outcome, Reported, Supply
-from prepaid.ports import Business
+from prepaid.ports import Business, topic_site
 from prepaid.usecases.authorize import site_of
 from prepaid.usecases.gather_facts import day_of
 from prepaid.usecases.tell import Crossing, Params, tell_account, tell_staff, tell_thread
@@ -48,6 +48,7 @@ async def _confirmed(business: Business, supply: Supply, reported: Reported) -> 
     )
     if stored:
         log.info("supply_switched", meter=supply.meter_id, on=reported.on, generation=supply.wanted.generation)
+        await business.wakeups.wake(topic_site(supply.site_id))
 
 
 async def _tell_done(business: Business, account: Account, site: Site, supply: Supply, reported: Reported) -> None:

@@ -12,8 +12,10 @@ import aiohttp
 from aiohttp import web
 
 from chatwatt.api import CatalogueWords, Sheets
+from chatwatt.drawing import ChartDrawing, SheetTables
 from miniprogram_api import app, payment_page
 from miniprogram_api.contract import ROOT
+from miniprogram_api.overview.page import OverviewPage
 from miniprogram_api.parts import Parts
 from prepaid.domain.access import Actor
 from prepaid.domain.errors import Refused
@@ -73,6 +75,7 @@ class ApiHouse:
     session: aiohttp.ClientSession
     url: str
     runner: web.AppRunner
+    page: OverviewPage
 
     async def settled(self) -> None:
         """Waits until every request has been worked off, whoever asked."""
@@ -110,6 +113,7 @@ async def api_house(database: Database, clock: ManualClock, **changes: Any) -> A
     building = await build(database, clock)
     business = {"wakeups": LocalWakeups(), "link_key": KEY, "api_key": KEY, **changes.pop("business", {})}
     building.business = replace(building.business, **business)
+    how = {name: changes.pop(name) for name in ("read_s_max", "pace", "streams", "public_url") if name in changes}
     codes, limiter = FakeCodes(), FakeLimiter()
     parts = Parts(
         business=building.business,
@@ -119,19 +123,24 @@ async def api_house(database: Database, clock: ManualClock, **changes: Any) -> A
         telegram_token=BOT_TOKEN,
         templates={"low_balance": "tmpl-low-1234", "default": "tmpl-any-1234"},
         paper=Sheets(),
-        public_url="https://pay.example",
-        **{name: value for name, value in changes.items() if name != "read_s_max"},
+        public_url=how.get("public_url", "https://pay.example"),
+        drawing=ChartDrawing(),
+        tables=SheetTables(),
+        **changes,
     )
     server = web.Application(client_max_size=256 * 1024)
-    server.add_routes(app.routes(parts, **{k: v for k, v in changes.items() if k == "read_s_max"}))
+    server.add_routes(app.routes(parts, **{k: v for k, v in how.items() if k == "read_s_max"}))
     server.add_routes(payment_page.routes(parts))
+    page = OverviewPage(parts, pace=how.get("pace"), streams=how.get("streams"))
+    server.add_routes(page.routes())
     runner = web.AppRunner(server, access_log=None, shutdown_timeout=20.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            yield ApiHouse(building, parts, codes, limiter, session, url, runner)
+            yield ApiHouse(building, parts, codes, limiter, session, url, runner, page)
     finally:
         parts.stopping.set()
         await runner.cleanup()
+        await page.close()

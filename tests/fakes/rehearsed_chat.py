@@ -24,6 +24,7 @@ from prepaid.domain.ledger import Entry, Kind
 from prepaid.domain.metering import Usage
 from prepaid.domain.orders import Order, OrderState
 from prepaid.domain.supply import HoldKind, Outcome
+from prepaid.usecases.page_sessions import PageLink
 from prepaid.usecases.views import AccountLine, AccountRow, BalanceView, Overview, SiteView, SupplyView, UsageView
 from tests.fakes.rehearsed import answers
 
@@ -316,6 +317,7 @@ _STAGE: dict[type[do.Effect], Callable[[RehearsedChat, str, Any], Any]] = {
     do.BindChat: lambda stage, user, e: stage.bind(user, e.code),
     do.UnbindChat: lambda stage, user, _: stage.unbind(user),
     do.SetLanguage: lambda stage, user, e: stage.speak(user, e.language),
+    do.OpenOverview: lambda *_: PageLink(token="0123456789abcdef" * 4 + "0123", until=AT),
     do.ShowOverview: lambda stage, _, __: stage.overview(),
     do.FindAccount: lambda stage, _, e: stage.find(e.text),
     do.SwitchSupply: lambda stage, _, e: stage.switch(e),

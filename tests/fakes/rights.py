@@ -108,6 +108,7 @@ BASIC: tuple[Right, ...] = (
     free("bind start", lambda _: do.BindChat(code="AAAA2222"), EVERYBODY),
     free("language", lambda _: do.SetLanguage(language="en"), EVERYBODY),
     free("overview", lambda _: do.ShowOverview(), STAFF),
+    free("overview", lambda _: do.OpenOverview(), STAFF),
     right("find", lambda on: do.FindAccount(text=on.account_id, then="find"), SEES),
     right(
         "cut restore",
