@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from miniprogram_api import problems
 from miniprogram_api.contract import ROOT, Route
+from miniprogram_api.links import links_of
 from miniprogram_api.replies import HEADER, KEY
 
 VERSION: Final = "1.0.0"
@@ -157,6 +158,9 @@ def _answer(route: Route) -> dict[str, Any]:
         return {"description": "Done"}
     content = {"application/json": {"schema": {"$ref": _REFS.format(model=route.answers.__name__)}}}
     found: dict[str, Any] = {"description": "Well", "content": content}
+    links = links_of(route.name)
+    if links:
+        found["links"] = links
     if route.is_read:
         found["headers"] = {"ETag": {"description": "Entity tag", "schema": {"type": "string"}}}
     return found

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from miniprogram_api.links import LINKS
 from miniprogram_api.openapi import contract
 from miniprogram_api.routes import ROUTES
 from prepaid.domain.access import Role
@@ -26,6 +27,9 @@ from tests.fakes.clock import ManualClock
 EXAMPLES = int(os.environ.get("CHATWATT_API_EXAMPLES", "3"))
 """For each operation and each way of asking; `make api-fuzz` asks for many."""
 ENDS_LOGIN = frozenset({"logOut", "logOutEverywhere"})
+LINKED = frozenset({*LINKS, *(target for each in LINKS.values() for target in each)})
+LEAST_REACHED = 5
+"""Operations that a walk of this length reaches by links, at the least; what it reaches differs with the answers."""
 READING = frozenset(route.name for route in ROUTES if route.body or route.query)
 """These can be asked badly."""
 pytestmark = pytest.mark.timeout(3_600 if EXAMPLES > 10 else 240)
@@ -90,9 +94,54 @@ def _all(url: str, token: str, names: Mapping[str, str]) -> int:
     return asked
 
 
+def _linked(url: str, token: str, names: Mapping[str, str]) -> set[str]:
+    """Follows the contract's links from answer to request; the operations that were reached so and did well."""
+    reached: set[str] = set()
+    document = contract([route for route in ROUTES if route.name in LINKED])
+    del document["security"], document["components"]["securitySchemes"]
+    schema = schemathesis.openapi.from_dict(document)
+    schema.config.phases.stateful.inference.algorithms = []
+    machine: Any = schema.as_state_machine()
+
+    class Workflow(machine):  # type: ignore[misc]
+        """Every request with a good token, none that waits; each answer held against the contract."""
+
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            if case.query and "wait_s" in case.query:
+                case.query = {**case.query, "wait_s": 0}
+            return {"base_url": url, "headers": {"Authorization": f"Bearer {token}"}, "timeout": 60}
+
+        def validate_response(self, response: Any, case: Any, **_: Any) -> None:
+            case.validate_response(response, excluded_checks=[positive_data_acceptance])
+
+        def step(self, input: Any) -> Any:  # noqa: A002 - schemathesis calls it by this name
+            if input.transition is None and input.case.path_parameters:
+                input.case.path_parameters = {
+                    key: names.get(key, value) for key, value in input.case.path_parameters.items()
+                }
+            output = super().step(input)
+            if input.transition is not None and output.response.status_code < 300:
+                reached.add(input.case.operation.definition.raw["operationId"])
+            return output
+
+    run = settings(
+        max_examples=4 * EXAMPLES,
+        stateful_step_count=6,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    Workflow.run(settings=run)
+    return reached
+
+
 async def test_everything_in_the_contract_holds(database: Database, clock: ManualClock) -> None:
-    """Y7, A1: no answer of 500, none that the contract does not name, and every body is what it says."""
+    """Y7, A1: no answer of 500, none that the contract does not name, every body is what it says, links lead on."""
     async with api_house(database, clock) as house:
         token, names = await _real(house)
         asked = await asyncio.to_thread(_all, house.url, token, names)
         assert asked == len(ROUTES) - len(ENDS_LOGIN)
+        reached = await asyncio.to_thread(_linked, house.url, token, names)
+        assert len(reached) >= LEAST_REACHED

@@ -11,6 +11,7 @@ from bot.texts import has
 from chatwatt.api import CatalogueWords
 from miniprogram_api import app, problems
 from miniprogram_api.contract import ROOT
+from miniprogram_api.links import BODY, LINKS
 from miniprogram_api.openapi import contract
 from miniprogram_api.parts import Parts
 from miniprogram_api.routes import ROUTES
@@ -57,6 +58,40 @@ def test_nothing_in_the_contract_is_left_over_or_open() -> None:
     assert all(schemas[name]["additionalProperties"] is False for name in bodies)
     is_open = {route.path for route in ROUTES if route.is_open}
     assert all(path.startswith(("/login/", "/pay/")) for path in is_open)
+
+
+def _field(schemas: Any, name: str, steps: list[str]) -> bool:
+    """Whether a pointer into an answer names something that the model has."""
+    schema = schemas[name]
+    for step in steps:
+        if step.isdigit():
+            schema = schema["items"]
+        elif step in schema.get("properties", {}):
+            schema = schema["properties"][step]
+        else:
+            return False
+        if "$ref" in schema:
+            schema = schemas[schema["$ref"].rsplit("/", 1)[1]]
+    return True
+
+
+def test_links_name_operations_parameters_and_fields_that_exist() -> None:
+    """A link leads from a field of the answer to a parameter or a body's field of another operation."""
+    schemas, routes = contract(ROUTES)["components"]["schemas"], {route.name: route for route in ROUTES}
+    wrong = []
+    for source, links in LINKS.items():
+        answers = routes[source].answers
+        assert answers is not None
+        for target, takes in links.items():
+            route = routes[target]
+            known = set(re.findall(r"\{(\w+)\}", route.path)) | set(route.query.model_fields if route.query else ())
+            known |= {BODY + name for name in (route.body.model_fields if route.body else ())}
+            for parameter, value in takes.items():
+                pointer = value.partition("$response.body#/")[2]
+                there = _field(schemas, answers.__name__, pointer.split("/")) if pointer else "account_id" in value
+                if parameter not in known or not there:
+                    wrong.append(f"{source} -> {target}: {parameter} = {value}")
+    assert wrong == []
 
 
 def test_every_problem_and_stage_has_words() -> None:

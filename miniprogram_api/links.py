@@ -1,0 +1,66 @@
+"""Where an answer leads: which other operation takes what stands in it. The contract carries these as OpenAPI links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Takes = Mapping[str, str]
+"""A parameter of the other operation, and the expression of its value; `BODY.x` is a field of its body."""
+BODY: Final = "body."
+_SAME_ACCOUNT: Final[Takes] = {"account_id": "$request.path.account_id"}
+
+
+def _account(pointer: str) -> Takes:
+    return {"account_id": f"$response.body#/{pointer}/account_id"}
+
+
+_ROOM: Final = ("getBalance", "getUsage", "listEntries", "listBills", "getAlerts", "listOrders", "listMembers")
+_ORDER: Final[Takes] = {"order_id": "$response.body#/order_id"}
+_TOKEN: Final[Takes] = {"token": "$response.body#/token"}
+LINKS: Final[Mapping[str, Mapping[str, Takes]]] = {
+    "getMe": dict.fromkeys(_ROOM, _account("accounts/0")),
+    "listAccounts": dict.fromkeys((*_ROOM, "getStatement", "startTopUp", "makePayLink"), _account("accounts/0")),
+    "listEntries": {
+        "explainEntry": {**_SAME_ACCOUNT, "seq": "$response.body#/entries/0/seq"},
+        "disputeEntry": {**_SAME_ACCOUNT, "body.seq": "$response.body#/entries/0/seq"},
+        "listEntries": {**_SAME_ACCOUNT, "cursor": "$response.body#/next"},
+    },
+    "listBills": {"getStatement": {**_SAME_ACCOUNT, "month": "$response.body#/bills/0/month"}},
+    "getStatement": {"explainEntry": {**_SAME_ACCOUNT, "seq": "$response.body#/lines/0/seq"}},
+    "startTopUp": {"followOrder": _ORDER, "cancelOrder": _ORDER},
+    "listOrders": {"followOrder": {"order_id": "$response.body#/orders/0/order_id"}},
+    "makePayLink": {
+        "lookAtPayLink": _TOKEN,
+        "payByLink": _TOKEN,
+        "followPayLink": _TOKEN,
+        "revokePayLink": {"link_id": "$response.body#/link_id"},
+    },
+    "listPayLinks": {"revokePayLink": {"link_id": "$response.body#/links/0/link_id"}},
+    "inviteMember": {"bind": {"body.code": "$response.body#/code"}},
+    "getMoveOut": {"agreeToMoveOut": {**_SAME_ACCOUNT, "body.digest": "$response.body#/digest"}},
+    "listSites": {
+        name: {"site_id": "$response.body#/sites/0/site_id"} for name in ("getFinanceReport", "getUsageReport")
+    },
+    "listAccountsInReach": dict.fromkeys(("searchAudit", "changeSupply", "askForceCut"), _account("accounts/0")),
+    "listMeters": {"getLosses": {"meter_id": "$response.body#/meters/0/meter_id"}},
+    "askForceCut": {
+        "getApproval": {"approval_id": "$response.body#/approval_id"},
+        "decline": {"approval_id": "$response.body#/approval_id"},
+    },
+    "getApproval": {
+        "approve": {"approval_id": "$response.body#/approval_id", "body.digest": "$response.body#/digest"},
+    },
+}
+
+
+def links_of(name: str) -> dict[str, Any]:
+    """The links of an operation, as OpenAPI writes them."""
+    return {target: _link(target, takes) for target, takes in LINKS.get(name, {}).items()}
+
+
+def _link(target: str, takes: Takes) -> dict[str, Any]:
+    parameters = {each: value for each, value in takes.items() if not each.startswith(BODY)}
+    body = {each.removeprefix(BODY): value for each, value in takes.items() if each.startswith(BODY)}
+    link: dict[str, Any] = {"operationId": target, "parameters": parameters}
+    return {**link, "requestBody": body} if body else link
