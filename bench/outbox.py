@@ -4,10 +4,6 @@ Both in one run, turn and turn about, over the same connections and as many at o
 outbox claimed, the person and the site's rules read, quiet hours and ladder decided, words chosen, the body signed and
 posted, the end written down. The bare client posts bodies that are made already. The server is a process of its own.
 
-`ratio_to_floor` is against a bare client that also makes the one write which a row needs that says of itself that it
-was delivered: 200 at a time, one command for all. Ours writes one row for each batch instead and brings the rows up to
-date when nothing is due; `tidied_per_s` is how fast, and is not part of the other figures.
-
 `claim_growth` is what claiming one row takes with 100,000 rows waiting, over what it takes with 100, both after the
 first twelve claims; `claim_first_ms` is the very first of 100,000, when a process does not know yet where rows wait.
 """
@@ -31,16 +27,17 @@ from bot.channels.webhook import WebhookSender, body_of
 from bot.outgoing import Sealer, open_session, post
 from chatwatt.wiring import Runtime
 from prepaid.domain.errors import InvariantBroken
-from prepaid.domain.notices import Lane, Notice, NoticeKind, NoticeState
+from prepaid.domain.notices import Lane, Notice, NoticeKind
 from prepaid.domain.people import Address, Person
 from prepaid.ports import Business
 from prepaid.storage.mongo import store_over
 from prepaid.usecases.deliver_notices import deliver_notices
 
 PEOPLE = 200
-ROUND = 2_000
-ROUNDS = 3
+ROUND = 1_000
+ROUNDS = 2
 AT_ONCE = 200
+QUEUED_AT_ONCE = 20
 FEW, MANY = 100, 100_000
 WARM, CLAIMS = 12, 15
 BULK = 2_000
@@ -53,29 +50,22 @@ async def run() -> Mapping[str, int | float]:
     async with scratch_runtime() as runtime:
         few_ms, first_ms, many_ms = await _claims(runtime)
     async with scratch_runtime() as runtime, _server() as url, open_session(private=True) as session:
-        ours, bare, floor, tidy = [], [], [], []
+        ours, bare = [], []
         business = runtime.business({})
         await add_site(business)
         sender = WebhookSender(session, Sealer(b"b" * 32), private=True)
         people = await _people(business, sender, url)
         for number in range(ROUNDS + 1):
-            took = await _ours(runtime, sender, people, number)
-            tidied = await _tidy(business, runtime)
+            took = await _ours(business, sender, people, number)
             plain = await _bare(session, url, people)
-            least = await _bare(session, url, people, runtime)
             if number:
                 ours.append(took)
-                tidy.append(tidied)
                 bare.append(plain)
-                floor.append(least)
     return {
         "rows": ROUND * ROUNDS,
         "per_s": round(ROUND / median(ours), 1),
         "bare_per_s": round(ROUND / median(bare), 1),
         "ratio_to_bare": round(median(bare) / median(ours), 3),
-        "floor_per_s": round(ROUND / median(floor), 1),
-        "ratio_to_floor": round(median(floor) / median(ours), 3),
-        "tidied_per_s": round(ROUND / median(tidy), 1),
         "claim_few_ms": round(few_ms, 2),
         "claim_many_ms": round(many_ms, 2),
         "claim_first_ms": round(first_ms, 2),
@@ -112,10 +102,10 @@ async def _people(business: Business, sender: WebhookSender, url: str) -> Sequen
     return people
 
 
-async def _ours(runtime: Runtime, sender: WebhookSender, people: Sequence[Person], turn: int) -> float:
-    business = runtime.business({})
-    now, first = business.clock.now(), turn * ROUND
-    await _insert(runtime, [(_row(business, people[n % PEOPLE].id, n), now) for n in range(first, first + ROUND)])
+async def _ours(business: Business, sender: WebhookSender, people: Sequence[Person], turn: int) -> float:
+    rows = [_row(business, people[n % PEOPLE].id, turn * ROUND + n) for n in range(ROUND)]
+    for first in range(0, ROUND, QUEUED_AT_ONCE):
+        await asyncio.gather(*(business.store.notices.queue(row) for row in rows[first : first + QUEUED_AT_ONCE]))
     began, delivered = time.perf_counter(), 0
     while delivered < ROUND:
         done = await deliver_notices(business, {"webhook": sender}, lanes=[Lane.PROMPT])
@@ -125,22 +115,7 @@ async def _ours(runtime: Runtime, sender: WebhookSender, people: Sequence[Person
     return time.perf_counter() - began
 
 
-async def _tidy(business: Business, runtime: Runtime) -> float:
-    """Until every row says of itself that it was delivered."""
-    began, ends = time.perf_counter(), runtime.database.collection("notice_ends")
-    while await ends.find_one({"lane": Lane.PROMPT}) is not None:
-        await business.store.notices.tidy(Lane.PROMPT)
-    took = time.perf_counter() - began
-    left = {"state": NoticeState.QUEUED, "lane": Lane.PROMPT}
-    if await runtime.database.collection("notices").find_one(left) is not None:
-        raise InvariantBroken("a row that was delivered does not say so")
-    return took
-
-
-async def _bare(
-    session: aiohttp.ClientSession, url: str, people: Sequence[Person], runtime: Runtime | None = None
-) -> float:
-    """With a runtime, the least that is written of rows goes beside it: a command for 200, while the next are sent."""
+async def _bare(session: aiohttp.ClientSession, url: str, people: Sequence[Person]) -> float:
     bodies = [body_of(_bare_row(n), people[n % PEOPLE]) for n in range(ROUND)]
     headers = {"Content-Type": "application/json", "X-Chatwatt-Signature": "v1=" + "0" * 64}
     gate = asyncio.Semaphore(AT_ONCE)
@@ -149,18 +124,8 @@ async def _bare(
         async with gate:
             await post(session, url, data=body, headers=headers)
 
-    async def write(first: int) -> None:
-        if runtime is not None:
-            ids = [f"restored:acc:{n}:p{n % PEOPLE}" for n in range(first, first + AT_ONCE)]
-            change = {"$set": {"done_at": datetime.now(UTC)}}
-            await runtime.database.collection("notices", durable=True).update_many({"_id": {"$in": ids}}, change)
-
     began = time.perf_counter()
-    writes = []
-    for first in range(0, ROUND, AT_ONCE):
-        await asyncio.gather(*map(one, bodies[first : first + AT_ONCE]))
-        writes.append(asyncio.ensure_future(write(first)))
-    await asyncio.gather(*writes)
+    await asyncio.gather(*map(one, bodies))
     return time.perf_counter() - began
 
 
@@ -200,33 +165,29 @@ async def _claim_ms(business: Business) -> list[float]:
 
 async def _fill(runtime: Runtime, first: int, count: int) -> None:
     """Straight into the collection, many at a time."""
-    business = runtime.business({})
+    rows, business = runtime.database.collection("notices"), runtime.business({})
     before = business.clock.now() - timedelta(hours=1)
     for start in range(first, count, BULK):
-        numbers = range(start, min(start + BULK, count))
-        rows = [(_row(business, f"p{n}", n), before + timedelta(milliseconds=n)) for n in numbers]
-        await _insert(runtime, rows)
-
-
-async def _insert(runtime: Runtime, rows: Sequence[tuple[Notice, datetime]]) -> None:
-    """Rows with the instant that each is due from."""
-    documents = [
-        {
-            "_id": row.id,
-            "kind": row.kind,
-            "person_id": row.person_id,
-            "account_id": row.account_id,
-            "at": at,
-            "params": dict(row.params),
-            "state": "queued",
-            "lane": "prompt",
-            "attempts": 0,
-            "next_at": at,
-            "group": row.id.rpartition(":")[0],
-        }
-        for row, at in rows
-    ]
-    await runtime.database.collection("notices").insert_many(documents, ordered=False)
+        documents = []
+        for number in range(start, min(start + BULK, count)):
+            row = _row(business, f"p{number}", number)
+            at = before + timedelta(milliseconds=number)
+            documents.append(
+                {
+                    "_id": row.id,
+                    "kind": row.kind,
+                    "person_id": row.person_id,
+                    "account_id": None,
+                    "at": at,
+                    "params": dict(row.params),
+                    "state": "queued",
+                    "lane": "prompt",
+                    "attempts": 0,
+                    "next_at": at,
+                    "group": row.id,
+                }
+            )
+        await rows.insert_many(documents, ordered=False)
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from babel import Locale
 from babel.dates import format_datetime
 from babel.units import format_unit
 
@@ -19,8 +18,6 @@ from prepaid.domain.money import micro_from_fen, yuan_text
 
 LOCALES: Mapping[str, str] = {"zh": "zh_CN", "en": "en"}
 """Our language codes and the locales behind them."""
-_LOCALES = {language: Locale.parse(name) for language, name in LOCALES.items()}
-"""Looked up once: a name is looked up on disk with every figure."""
 DEFAULT_ZONE = "Asia/Shanghai"
 MAX_TEXT = 200
 """A name or a reason never fills more than this of a message."""
@@ -63,13 +60,13 @@ def duration(seconds: int, language: str) -> str:
     length: Literal["short", "long"] = "short" if language == "zh" else "long"
     for size, unit in _UNITS:
         if seconds >= 2 * size or (unit == "duration-minute" and seconds >= size):
-            return format_unit(seconds // size, unit, length=length, locale=_LOCALES[language])
-    return format_unit(max(0, seconds), "duration-second", length=length, locale=_LOCALES[language])
+            return format_unit(seconds // size, unit, length=length, locale=LOCALES[language])
+    return format_unit(max(0, seconds), "duration-second", length=length, locale=LOCALES[language])
 
 
 def instant(at: datetime, language: str, zone: str, shape: str = "") -> str:
     """An instant as a clock at the site shows it. Shapes: "" (day and minute), time, clock, weekday, day."""
-    return format_datetime(at.astimezone(ZoneInfo(zone)), _PATTERNS[language][shape], locale=_LOCALES[language])
+    return format_datetime(at.astimezone(ZoneInfo(zone)), _PATTERNS[language][shape], locale=LOCALES[language])
 
 
 class Instant:

@@ -51,10 +51,6 @@ class Notices(Protocol):
         """Writes down how rows went that were taken; one whose lease ran out meanwhile stays with its new holder."""
         ...
 
-    async def tidy(self, lane: Lane) -> None:
-        """Catches up on what delivering many left for later. For when nothing is due."""
-        ...
-
     async def exhausted(self, limit: int) -> Sequence[Notice]:
         """Rows that reached nobody, newest first."""
         ...

@@ -32,9 +32,6 @@ SEND_S = 10.0
 """A channel that has not answered by then may have sent or not: the next rung is tried (N2)."""
 BEGIN_WITHIN_S = 15.0
 """A row is begun only so long after it was leased, so that its whole ladder ends within the lease."""
-BATCHES_MOST = 5
-QUICK_S = 2.0
-"""Only after so quick a batch is the next one taken ahead: what waits for a slow channel keeps its lease's time."""
 WRITE_EVERY_S = 0.5
 RECEIPT_EVERY_S = 10
 NO_POLICY = MessagePolicy()
@@ -48,60 +45,17 @@ async def deliver_notices(
 
 
 async def _deliver(business: Business, senders: Mapping[str, Sender], lane: Lane) -> int:
-    """While one batch goes out quickly, the next is taken, so that store and channels are both busy."""
-    known = _Known(business)
-    delivered, quick, rows = 0, False, await _take(business, lane)
-    if not rows:
-        await business.store.notices.tidy(lane)
-    for _ in range(BATCHES_MOST):
-        if not rows:
-            break
-        ahead = asyncio.ensure_future(_take(business, lane)) if quick else None
-        began_s = business.clock.monotonic()
-        try:
-            delivered += await _one_batch(known, senders, rows)
-        finally:
-            rows = await ahead if ahead is not None else ()
-        quick = business.clock.monotonic() - began_s < QUICK_S
-        if ahead is None and quick:
-            rows = await _take(business, lane)
-    return delivered
-
-
-async def _take(business: Business, lane: Lane) -> Sequence[Notice]:
     now = business.clock.now()
-    return await business.store.notices.take(now, now + timedelta(seconds=LEASE_S), BATCH[lane], lane)
-
-
-async def _one_batch(known: _Known, senders: Mapping[str, Sender], rows: Sequence[Notice]) -> int:
-    people = await known.people(rows)
-    round_ = _Round(known.business, senders, people, await known.policies())
+    rows = await business.store.notices.take(now, now + timedelta(seconds=LEASE_S), BATCH[lane], lane)
+    if not rows:
+        return 0
+    people = {person.id: person for person in await business.store.people.many([row.person_id for row in rows])}
+    policies = {site.id: site.messages for site in await business.store.sites.sites()}
+    round_ = _Round(business, senders, people, policies)
     by_person: dict[str, list[Notice]] = {}
     for row in rows:
         by_person.setdefault(row.person_id, []).append(row)
-    return await _written(known.business, [asyncio.create_task(round_.in_order(each)) for each in by_person.values()])
-
-
-class _Known:
-    """Persons and sites' rules, read once in a round of a few seconds."""
-
-    def __init__(self, business: Business) -> None:
-        self.business = business
-        self._people: dict[str, Person] = {}
-        self._policies: Mapping[str, MessagePolicy] | None = None
-
-    async def people(self, rows: Sequence[Notice]) -> Mapping[str, Person]:
-        """Those of the rows, by id."""
-        missing = {row.person_id for row in rows} - self._people.keys()
-        if missing:
-            self._people |= {person.id: person for person in await self.business.store.people.many(sorted(missing))}
-        return self._people
-
-    async def policies(self) -> Mapping[str, MessagePolicy]:
-        """Of every site."""
-        if self._policies is None:
-            self._policies = {site.id: site.messages for site in await self.business.store.sites.sites()}
-        return self._policies
+    return await _written(business, [asyncio.create_task(round_.in_order(each)) for each in by_person.values()])
 
 
 async def _written(business: Business, tasks: Sequence[asyncio.Task[list[Outcome]]]) -> int:
@@ -133,7 +87,6 @@ class _Round:
     ) -> None:
         self._business, self._senders, self._people, self._policies = business, senders, people, policies
         self._began_s = business.clock.monotonic()
-        self._receipting = {name: sender for name, sender in senders.items() if isinstance(sender, ReceiptingSender)}
 
     async def in_order(self, rows: Sequence[Notice]) -> list[Outcome]:
         """One person's rows, one after the other. What cannot begin in time comes again when its lease has run out."""
@@ -186,8 +139,8 @@ class _Round:
             raise Trouble("unknown.channel") from None
 
     def _sent(self, row: Notice, address: Address, reference: str, tried: tuple[str, ...]) -> Outcome:
-        sender, now = self._receipting.get(address.channel), self._business.clock.now()
-        if sender is None or not reference:
+        sender, now = self._senders[address.channel], self._business.clock.now()
+        if not isinstance(sender, ReceiptingSender) or not reference:
             return Outcome(row=row, state=NoticeState.DELIVERED, at=now, tried=tried)
         until = now + timedelta(seconds=sender.receipt_within_s)
         waiting = Waiting(rung=rung_key(address), reference=reference, since=now, until=until)
@@ -212,8 +165,8 @@ class _Round:
 
     async def _receipt(self, person: Person, waiting: Waiting) -> Receipt:
         address = next((each for each in person.addresses if rung_key(each) == waiting.rung), None)
-        sender = self._receipting.get(address.channel) if address is not None else None
-        if address is None or sender is None:
+        sender: object = self._senders.get(address.channel) if address is not None else None
+        if address is None or not isinstance(sender, ReceiptingSender):
             return Receipt.LOST
         try:
             async with asyncio.timeout(SEND_S):
