@@ -37,7 +37,12 @@ class Figures:
             f"state@{line.path}": self._words.text(self._language, f"board.state.{line.state}"),
             f"balance@{line.path}": self.money(line.balance_micro) if line.wallets else "",
             f"used@{line.path}": self.used(line),
+            f"rule@{line.path}": self.rule(line.rule),
         }
+
+    def rule(self, rule: str) -> str:
+        """Why a supply is as it is; "" for a rule without words."""
+        return self._words.text(self._language, rule) if rule and self._words.has(rule) else ""
 
     def used(self, line: RoomLine) -> str:
         """Electricity, water, or both."""

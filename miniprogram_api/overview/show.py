@@ -100,11 +100,10 @@ class Show:
             "f": self.figures.of_room(line),
             "owes": line.balance_micro < 0,
             "hold": next((each.hold for each in line.points if each.hold), ""),
-            "rule": self._rule(next((each.reason for each in line.points if each.on is False), "")),
         }
 
     def _rule(self, rule: str) -> str:
-        return self.words.text(self.language, rule) if rule and self.words.has(rule) else ""
+        return self.figures.rule(rule)
 
     def _meters(self) -> list[dict[str, Any]]:
         return [self._meter(point) for line in self.view.rooms for point in line.points]

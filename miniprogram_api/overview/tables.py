@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from miniprogram_api.overview.figures import Figures
 from miniprogram_api.parts import Cell, Words
 from prepaid.domain.money import MICRO_PER_FEN
 from prepaid.usecases.estate import Estate
@@ -26,14 +27,13 @@ def exported(words: Words, language: str, estate: Estate, view: PlaceView) -> li
 
 
 def _row(words: Words, language: str, site: str, building: str, line: RoomLine) -> list[Cell]:
-    rule = next((each.reason for each in line.points if each.on is False), "")
     silent = next((each.silent_since for each in line.points if each.silent_since is not None), None)
     return [
         site,
         building,
         line.label,
         words.text(language, f"board.state.{line.state}"),
-        words.text(language, rule) if rule and words.has(rule) else "",
+        Figures(words, language).rule(line.rule),
         Decimal(line.balance_micro // MICRO_PER_FEN).scaleb(-2) if line.wallets else "",
         sum(each.power_w for each in line.points if not each.water),
         Decimal(line.used_wh).scaleb(-3),

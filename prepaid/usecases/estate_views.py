@@ -59,6 +59,11 @@ class RoomLine:
         return sum(each.used for each in self.points if each.water)
 
     @property
+    def rule(self) -> str:
+        """Why it is dark, if it is."""
+        return next((each.reason for each in self.points if each.on is False), "")
+
+    @property
     def state(self) -> str:
         """The worst of its supplies, by the name of its text."""
         supplies = [each for each in self.points if each.has_supply]

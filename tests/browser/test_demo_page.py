@@ -102,6 +102,7 @@ async def test_the_admin_sees_the_house_and_each_speaks_a_language(page: Page) -
     await expect(rows).to_have_count(3)
     for room in ("101", "102", "103"):
         await expect(rows.filter(has_text=room)).to_be_visible()
+    await _the_link_opens_the_page(page)
     await page.locator("#column-tenant-a .speak").click()
     await expect(page.locator("#column-tenant-a .send")).to_have_text("Send")
     await say(page, "tenant-a", "balance")
@@ -129,6 +130,17 @@ async def _the_api_is_tried_from_its_page(page: Page) -> None:
     await guide.get_by_role("button", name="Execute").first.click()
     await expect(guide.locator(".responses-table .highlight-code").first).to_contain_text("maple-101")
     await guide.close()
+
+
+async def _the_link_opens_the_page(page: Page) -> None:
+    """The overview's link, clicked in the admin's chat, opens the page of the house, and it is live."""
+    async with page.expect_popup() as opening:
+        await page.locator("#column-admin a[href*='/overview/open/']").click()
+    board = await opening.value
+    await expect(board.locator("h1")).to_have_text("Maple Court")
+    await expect(board.locator("body")).to_have_attribute("data-link", "live")
+    await expect(board.locator("[data-live='meters@demo/maple-court']").first).to_have_text("9")
+    await board.close()
 
 
 async def _a_phone_shows_one_person_at_a_time(page: Page) -> None:

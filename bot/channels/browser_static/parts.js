@@ -25,7 +25,18 @@ function button(spec, on) {
 }
 
 function text(part) {
-  return el("p", `text ${part.tone || "plain"}`, part.body);
+  const node = el("p", `text ${part.tone || "plain"}`);
+  if (!/^https?:\/\/\S+$/.test(part.body)) node.textContent = part.body;
+  else node.append(link(part.body));
+  return node;
+}
+
+function link(address) {
+  const node = el("a", "", address);
+  node.href = address;
+  node.target = "_blank";
+  node.rel = "noopener noreferrer";
+  return node;
 }
 
 function table(part) {
