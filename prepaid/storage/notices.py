@@ -19,6 +19,8 @@ from prepaid.storage.mapping import Mapper
 
 _NOTICES = Mapper(Notice)
 
+MOST_AT_ONCE = 500
+"""Messages that one person gets in one instant, at the most."""
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 NARROW, WIDE = timedelta(milliseconds=50), timedelta(seconds=2)
 
@@ -161,20 +163,34 @@ class MongoNotices:
     async def of_person(
         self, person_id: str, limit: int, before: tuple[datetime, str] | None = None
     ) -> Sequence[Notice]:
-        """Newest first, those of one instant by their ids; recent ones are looked for first."""
-        query: Document = {"person_id": person_id}
-        order = [("at", -1), ("_id", -1)]
+        """Newest first, those of one instant by their ids; recent ones are looked for first.
+
+        The store orders by time alone, for which it has an index; what shares an instant is few and is ordered here.
+        """
         found: list[Document] = []
         newer: Document = {}
         since = self._clock.now() - RECENT
         if before is not None:
             at, last = before
             newer, since = {"$lt": at}, at - RECENT
-            found = await self._rows.find_list({**query, "at": at, "_id": {"$lt": last}}, sort=order[1:], limit=limit)
+            found = [row for row in await self._at_once(person_id, at) if row["_id"] < last][:limit]
         for span in ({"$gte": since, **newer}, {"$lt": since}):
-            if len(found) < limit:
-                found += await self._rows.find_list({**query, "at": span}, sort=order, limit=limit - len(found))
+            left = limit - len(found)
+            if left <= 0:
+                break
+            query = {"person_id": person_id, "at": span}
+            rows = await self._rows.find_list(query, sort=[("at", -1)], limit=left)
+            if len(rows) == left:
+                # The page may end within an instant: which of its rows belong here is for their ids to say.
+                ends_at = rows[-1]["at"]
+                rows = [row for row in rows if row["at"] != ends_at] + await self._at_once(person_id, ends_at)
+            found += sorted(rows, key=lambda row: (row["at"], row["_id"]), reverse=True)[:left]
         return [_NOTICES.from_doc(document) for document in found]
+
+    async def _at_once(self, person_id: str, at: datetime) -> list[Document]:
+        """All that a person was told at one instant, highest id first."""
+        rows = await self._rows.find_list({"person_id": person_id, "at": at}, limit=MOST_AT_ONCE)
+        return sorted(rows, key=lambda row: str(row["_id"]), reverse=True)
 
     async def thread_message(self, order_id: str, person_id: str) -> tuple[str, str] | None:
         """(reference, stage) of the message that shows a payment."""
