@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,9 +18,10 @@ from prepaid.domain.errors import Refused
 
 Cell = str | int | Decimal | None
 FORMATS = (".csv", ".xlsx")
-_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _TWO = Decimal("0.01")
 _MOST_TITLE = 31
+_NO_NAME = re.compile(r"[\[\]:*?/\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,9 @@ def xlsx_bytes(sheets: Sequence[Sheet]) -> bytes:
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     with xlsxwriter.Workbook(content, options) as book:
         exact, bold = book.add_format({"num_format": "0.00####"}), book.add_format({"bold": True})
-        for table in sheets:
-            sheet = book.add_worksheet(table.title[:_MOST_TITLE])
+        for number, table in enumerate(sheets):
+            taken = [each.get_name() for each in book.worksheets()]
+            sheet = book.add_worksheet(_sheet_name(table.title, taken, number))
             sheet.freeze_panes(1, 0)
             sheet.set_column(0, len(table.head) - 1, 18)
             for column, title in enumerate(table.head):
@@ -97,6 +100,14 @@ def xlsx_bytes(sheets: Sequence[Sheet]) -> bytes:
                     elif cell:
                         sheet.write_string(line, column, cell)
     return content.getvalue()
+
+
+def _sheet_name(title: str, taken: Sequence[str], number: int) -> str:
+    """What a spreadsheet takes for a name: short, without marks that mean something to it, and unlike the others."""
+    name = _NO_NAME.sub(" ", title).strip("' ")[:_MOST_TITLE] or str(number + 1)
+    if name.casefold() in {each.casefold() for each in taken}:
+        name = f"{name[: _MOST_TITLE - 4]} {number + 1}"
+    return name
 
 
 def _plain(cell: Cell) -> str:

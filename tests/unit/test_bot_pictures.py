@@ -12,6 +12,7 @@ from python_calamine import CalamineWorkbook
 
 from bot.conversations.parts import MAX_FILE_BYTES, Chart, Point, make_file
 from bot.conversations.topics.usage import usage_chart
+from bot.rendering import tables
 from bot.rendering.charts import HEIGHT, WIDTH, ZOOM, png, svg, top_of
 from bot.rendering.sheets import Cell, csv_bytes, xlsx_bytes
 from prepaid.domain.errors import InvariantBroken
@@ -84,6 +85,16 @@ def test_xlsx_keeps_text_as_text_and_money_as_numbers() -> None:
     assert book.sheet_names == ["2026-11 账单"]
     assert [row[0] for row in sheet[1:]] == list(EVIL[:4])
     assert {row[1] for row in sheet[1:]} == {-5.283}
+
+
+def test_sheets_have_names_that_spreadsheets_take() -> None:
+    """A2: words of any language become names; marks that mean something to a spreadsheet and doubles do not fail."""
+    titles = ("逐时/逐日", "逐时:逐日", "[x]*?\\", "'", "a" * 40, "A" * 40)
+    content = tables.xlsx_bytes([tables.Sheet(title=title, head=("n",), rows=((1,),)) for title in titles])
+    names = CalamineWorkbook.from_filelike(io.BytesIO(content)).sheet_names
+    assert len({name.casefold() for name in names}) == len(titles)
+    assert names[0] == "逐时 逐日"
+    assert max(map(len, names)) <= 31
 
 
 def test_a_file_has_an_end() -> None:
