@@ -4,46 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-
-import pytest
 
 from prepaid.domain.access import Actor
 from prepaid.domain.credit import CreditRules
 from prepaid.domain.orders import OrderState, PayWay
 from prepaid.domain.supply import Reported, Wanted
 from prepaid.ports import KeptReply
-from prepaid.storage.driver import Database
 from prepaid.storage.wakeups import LocalWakeups
 from prepaid.usecases.credit_payment import credit_payment
 from prepaid.usecases.record_switch import record_switch
 from prepaid.usecases.show_usage_by import MOST_DAYS
-from tests.fakes.api_house import Answer, ApiHouse, api_house
-from tests.fakes.clock import ManualClock
+from tests.fakes.api_house import Answer, ApiHouse
 
 CALL = {"appId": "wx1", "timeStamp": "1", "nonceStr": "n", "package": "prepay_id=p", "signType": "RSA", "paySign": "s"}
 WISH = {"amount_fen": 5_000, "provider": "testpay", "way": "qr"}
-
-
-@pytest.fixture
-async def house(database: Database, clock: ManualClock) -> AsyncIterator[ApiHouse]:
-    """The API over a building with one flat."""
-    async with api_house(database, clock) as house:
-        yield house
-
-
-@pytest.fixture
-async def tenant(house: ApiHouse) -> Actor:
-    """Whoever lives in 101."""
-    return await house.building.flat(1, balance_micro=7_000_000)
-
-
-@pytest.fixture
-async def token(house: ApiHouse, tenant: Actor) -> str:
-    """Their access token."""
-    return (await house.tokens(tenant)).access
 
 
 async def begin(house: ApiHouse, token: str, key: str = "", **wish: object) -> Answer:
