@@ -50,6 +50,7 @@ class MongoMeters:
         await self._meters.create_index([("gateway_id", 1), ("unit", 1)], unique=True)
         await self._meters.create_index([("account_id", 1)])
         await self._meters.create_index([("path", 1)])
+        await self._meters.create_index([("site_id", 1), ("silent_since", 1)])
 
     async def get(self, meter_id: str) -> Meter | None:
         """One meter."""

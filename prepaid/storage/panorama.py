@@ -85,7 +85,6 @@ class MongoPanorama:
 
     async def migrate(self) -> None:
         """Creates the indexes that only this needs; sums expire with what they were made from."""
-        await self._meters.create_index([("site_id", 1), ("silent_since", 1)])
         await self._sums.create_index([("site_id", 1), ("d", 1)])
         await self._sums.create_index([("d", 1)], name="expiry", expireAfterSeconds=SUMS_KEPT_S)
 

@@ -148,6 +148,21 @@ async def _complaints(database: Database, listener: Listener) -> list[str]:
     return complaints
 
 
+async def test_each_collection_is_made_by_one_part_alone(heard_database: Database, listener: Listener) -> None:
+    """M1: parts make their collections side by side, and of two that make the same one the rules of one may be lost."""
+    store = await open_store(heard_database, ManualClock())
+    makers: dict[str, set[str]] = {}
+    for part in {
+        id(getattr(store, each.name)): getattr(store, each.name) for each in dataclasses.fields(store)
+    }.values():
+        listener.makes.clear()
+        await part.migrate()
+        for collection in listener.makes:
+            makers.setdefault(collection, set()).add(type(part).__name__)
+    assert len(makers) > 30
+    assert {name: parts for name, parts in makers.items() if len(parts) > 1} == {}
+
+
 async def test_every_query_uses_an_index(heard_database: Database, listener: Listener) -> None:
     """Y3: no query of the store grows with the whole of a collection, unless reading it whole is the point."""
     store = await open_store(heard_database, ManualClock())

@@ -47,11 +47,15 @@ class Listener(monitoring.CommandListener):
 
     def __init__(self) -> None:
         self.heard: dict[str, dict[str, Any]] = {}
+        self.makes: set[str] = set()
+        """Collections that are created, given rules or given indexes."""
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """One command on its way."""
         name, command = event.command_name, event.command
-        if name == "find":
+        if name in {"create", "collMod", "createIndexes"}:
+            self.makes.add(str(command[name]))
+        elif name == "find":
             self._keep(name, command["find"], command.get("filter", {}), command)
         elif name in {"update", "delete"}:
             for each in command["updates" if name == "update" else "deletes"]:
