@@ -56,7 +56,7 @@ def store_uris(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreUris]:
     if mongodb_uri and redis_uri:
         yield StoreUris(mongodb_uri, redis_uri)
         return
-    stores = EmbeddedStores(tmp_path_factory.mktemp("stores"), supervise=False, expires=False)
+    stores = EmbeddedStores(tmp_path_factory.mktemp("stores"), supervise=False)
     loop = asyncio.new_event_loop()
     try:
         embedded = loop.run_until_complete(stores.start())

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from prepaid.domain.errors import Refused
 
-MONGODB = "mongodb"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
@@ -28,9 +26,9 @@ class Program:
     command: Callable[[Path, int], Sequence[str]]
 
 
-def _mongodb_command(expires: bool, data: Path, port: int) -> Sequence[str]:
+def _mongodb_command(data: Path, port: int) -> Sequence[str]:
     config = data.with_name("mongodb.toml")
-    config.write_text("" if expires else "[storage]\nttl_sweep_seconds = 0\n")
+    config.write_text("")
     return [
         *(sys.executable, "-m", "secantus"),
         *("--config", str(config)),
@@ -56,14 +54,12 @@ def _redis_command(binary: Path, data: Path, port: int) -> Sequence[str]:
     ]
 
 
-def mongodb_program(*, expires: bool = True) -> Program:
-    """The MongoDB-wire server. `expires=False` keeps rows whose time is over: the server knows only its own clock."""
-    return Program(
-        name=MONGODB,
-        ready_line="secantus listening on 127.0.0.1:",
-        port_taken_line="Address already in use",
-        command=partial(_mongodb_command, expires),
-    )
+MONGODB = Program(
+    name="mongodb",
+    ready_line="secantus listening on 127.0.0.1:",
+    port_taken_line="Address already in use",
+    command=_mongodb_command,
+)
 
 
 def redis_program(binary: Path) -> Program:

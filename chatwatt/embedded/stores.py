@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from chatwatt.embedded.programs import MONGODB, mongodb_program, redis_program, require_extra, valkey_path
+from chatwatt.embedded.programs import MONGODB, redis_program, require_extra, valkey_path
 from chatwatt.embedded.service import Service
 from prepaid.domain.errors import Refused
 
@@ -47,14 +47,10 @@ def running_in(directory: Path) -> StoreUris | None:
 
 
 class EmbeddedStores:
-    """Both stores, their data and their logs in `directory`. `supervise` restarts one that dies.
+    """Both stores, their data and their logs in `directory`. `supervise` restarts one that dies."""
 
-    `expires=False` is for whoever has a clock of their own, as tests do: the server deletes by the machine's.
-    """
-
-    def __init__(self, directory: Path, *, supervise: bool = True, expires: bool = True) -> None:
+    def __init__(self, directory: Path, *, supervise: bool = True) -> None:
         self._directory = directory
-        self._expires = expires
         self._supervise = supervise
         self._lock_fd = -1
         self._services: dict[str, Service] = {}
@@ -63,7 +59,7 @@ class EmbeddedStores:
     async def start(self) -> StoreUris:
         """Starts both and waits until they answer. Raises `Refused` or `TryAgain`; nothing keeps running then."""
         require_extra()
-        programs = (mongodb_program(expires=self._expires), redis_program(valkey_path()))
+        programs = (MONGODB, redis_program(valkey_path()))
         self._prepare()
         try:
             await self._lock()
@@ -106,7 +102,7 @@ class EmbeddedStores:
 
     def kill_mongodb(self) -> None:
         """SIGKILL; it stays down until `restart_mongodb`. For crash tests."""
-        self._kill(MONGODB)
+        self._kill(MONGODB.name)
 
     def kill_redis(self) -> None:
         """SIGKILL; it stays down until `restart_redis`. For crash tests."""
@@ -114,7 +110,7 @@ class EmbeddedStores:
 
     async def restart_mongodb(self) -> None:
         """Starts it again on the same port and data."""
-        await self._restart(MONGODB)
+        await self._restart(MONGODB.name)
 
     async def restart_redis(self) -> None:
         """Starts it again on the same port and data."""

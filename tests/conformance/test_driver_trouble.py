@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chatwatt.embedded.programs import mongodb_program
+from chatwatt.embedded.programs import MONGODB
 from chatwatt.embedded.service import Service
 from prepaid.domain.errors import Trouble, TryAgain, Unknown
 from prepaid.storage.driver import Collection, Database, DriverName, DuplicateKey, connect
@@ -31,7 +31,7 @@ def driver_name(request: pytest.FixtureRequest) -> DriverName:
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Service]:
     """A server of the test's own, to kill."""
-    service = Service(mongodb_program(), tmp_path)
+    service = Service(MONGODB, tmp_path)
     await service.start()
     yield service
     service.kill()
