@@ -208,7 +208,8 @@ class Watch:
             try:
                 await self._read_beside()
                 again_s = self._pace.slow_s if self.beside.complete else self._pace.rest_s
-            except TryAgain as trouble:
+            except Trouble as trouble:
+                # Whatever it is, the figures of the moment go on, and this part is tried again.
                 self._troubled(trouble)
                 again_s = self._pace.look_s
             self._refresh()

@@ -18,7 +18,8 @@ from tests.fakes.clock import ManualClock
 KEPT = frozenset({"schema_migrations"})
 """Says that the database is migrated, which it stays."""
 
-
+NEVER_S = 2_000_000_000
+"""Sixty years."""
 WRITES = frozenset({"insert", "update", "delete"})
 
 
@@ -59,6 +60,7 @@ class Databases:
             return self._connect(self._ready.pop())
         database = self._connect(f"test_{secrets.token_hex(6)}")
         await open_store(database, ManualClock())
+        await _keep_for_ever(database)
         return database
 
     async def take_back(self, database: Database) -> None:
@@ -83,6 +85,16 @@ class Databases:
 
     def _connect(self, name: str) -> Database:
         return connect(self._uri, name, driver=self._driver)
+
+
+async def _keep_for_ever(database: Database) -> None:
+    """The server expires rows once a minute by the machine's clock, and the tests have one of their own, long past."""
+    for name in await database.collection_names():
+        answer = await database.command({"listIndexes": name})
+        for index in answer["cursor"]["firstBatch"]:
+            if "expireAfterSeconds" in index:
+                kept = {"name": index["name"], "expireAfterSeconds": NEVER_S}
+                await database.command({"collMod": name, "index": kept})
 
 
 async def _empty(database: Database, name: str) -> None:
