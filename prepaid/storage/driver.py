@@ -46,6 +46,8 @@ COMMITTED: Final = ReadConcern("majority")
 NAIVE: Final = CodecOptions[dict[str, Any]](tz_aware=False)
 
 _NAMESPACE_EXISTS: Final = 48
+_OTHER_OPTIONS: Final = frozenset({85, 86})
+"""IndexOptionsConflict and IndexKeySpecsConflict."""
 
 
 class UpdateCounts:
@@ -137,9 +139,20 @@ class Collection:
             return int(result.deleted_count)
 
     async def create_index(self, keys: str | Sequence[tuple[str, int]], **options: Any) -> str:
-        """Creates an index, or finds that it is there. Options are pymongo's: `unique`, `partialFilterExpression`..."""
+        """Creates an index, or finds that it is there. Options are pymongo's: `unique`, `partialFilterExpression`...
+
+        One that is there and keeps rows for another time is given the new time, as an upgrade may want it.
+        """
         with writing():
-            return str(await self._raw.create_index(keys, **options))
+            try:
+                return str(await self._raw.create_index(keys, **options))
+            except OperationFailure as error:
+                if error.code not in _OTHER_OPTIONS or "expireAfterSeconds" not in options:
+                    raise
+            pattern = {keys: 1} if isinstance(keys, str) else dict(keys)
+            index = {"keyPattern": pattern, "expireAfterSeconds": options["expireAfterSeconds"]}
+            await self._raw.database.command({"collMod": self.name, "index": index})
+            return str(options.get("name", "_".join(f"{field}_{order}" for field, order in pattern.items())))
 
     async def find_one(
         self, query: Filter, projection: Filter | None = None, *, sort: Sort | None = None

@@ -159,6 +159,19 @@ async def test_a_validator_holds_and_can_be_tightened(database: Database) -> Non
         await ruled.insert_one({"_id": 2})
 
 
+async def test_rows_can_be_kept_for_another_time(bare_database: Database) -> None:
+    """Y3: a newer program that keeps rows longer starts on what an older one made; another kind of index is refused."""
+    rows = bare_database.collection("rows")
+    for name in ({}, {"name": "expiry"}):
+        for kept_s in (60, 60, 3_600):
+            await rows.create_index([("at" if name else "d", 1)], expireAfterSeconds=kept_s, **name)
+    answer = await bare_database.command({"listIndexes": "rows"})
+    kept = [index.get("expireAfterSeconds") for index in answer["cursor"]["firstBatch"]]
+    assert sorted(filter(None, kept)) == [3_600, 3_600]
+    with pytest.raises(OperationFailure):
+        await rows.create_index([("at", 1)], name="expiry", unique=True)
+
+
 class _Ear(CommandListener):
     """Keeps the commands that were sent."""
 

@@ -28,9 +28,13 @@ class Written(monitoring.CommandListener):
 
     def __init__(self) -> None:
         self.collections: dict[str, set[str]] = {}
+        self.indexed: set[str] = set()
+        """Databases whose indexes were made anew, those that expire rows among them."""
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """Takes down a write."""
+        if event.command_name == "createIndexes":
+            self.indexed.add(event.database_name)
         if event.command_name in WRITES:
             self.collections.setdefault(event.database_name, set()).add(str(event.command[event.command_name]))
 
@@ -67,6 +71,8 @@ class Databases:
         """Empties it for the next test, and closes the connection."""
         written = WRITTEN.collections.pop(database.name, set())
         names = set(await database.collection_names()) if database.name in self._shared else written
+        if database.name in self._shared | WRITTEN.indexed:
+            await _keep_for_ever(database)
         self._shared.discard(database.name)
         await asyncio.gather(*(_empty(database, name) for name in sorted(names - KEPT)))
         self._ready.append(database.name)
@@ -95,6 +101,7 @@ async def _keep_for_ever(database: Database) -> None:
             if "expireAfterSeconds" in index:
                 kept = {"name": index["name"], "expireAfterSeconds": NEVER_S}
                 await database.command({"collMod": name, "index": kept})
+    WRITTEN.indexed.discard(database.name)
 
 
 async def _empty(database: Database, name: str) -> None:
