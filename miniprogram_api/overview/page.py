@@ -122,7 +122,7 @@ class OverviewPage:
 
     async def _leave(self, request: web.Request) -> web.Response:
         await close_page(self.parts.business, request.cookies.get(COOKIE, ""))
-        answer = self._sorry(self._language(request), Refused("refused.page_session"), status=200)
+        answer = web.Response(status=303, headers={"Location": PATH})
         answer.del_cookie(COOKIE, path=PATH)
         return answer
 
