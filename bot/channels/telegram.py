@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
-from telegram import Update
 from telegram.error import TelegramError
 
 from bot.channels.telegram_bot import ALLOWED_UPDATES, API, POLL_S, make_bot, set_menus
@@ -127,6 +126,7 @@ class TelegramChannel:
         finally:
             self._username = ""
             await self._lanes.close(within_s=DRAIN_S)
+            await self._screens.close()
             await self._bot.shutdown()
 
     async def _open(self) -> None:
@@ -179,7 +179,7 @@ class TelegramChannel:
         await self._seen.handled(update_id)
 
     async def _answer(self, update: dict[str, Any]) -> None:
-        heard = read(Update.de_json(update, self._bot), username=self._username)
+        heard = read(update, username=self._username)
         if heard is None:
             return
         # The sign that waits on a pressed button goes away while the answer is being made.

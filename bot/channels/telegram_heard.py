@@ -1,11 +1,17 @@
-"""Reads one update: who said what where, and whether it is ours to answer. Pure."""
+"""Reads one update: who said what where, and whether it is ours to answer. Pure.
+
+An update is read as the plain data that it is: the library's objects of one take longer to make than the answer to a
+question takes to find.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from telegram import CallbackQuery, Chat, Message, Update, User
+from telegram.constants import ChatType, MessageAttachmentType
 
 from bot.conversations.inbound import MAX_HEARD_CHARS, Inbound
 from bot.texts.catalogue import language_for
@@ -14,6 +20,8 @@ CHANNEL = "telegram"
 _COMMAND = re.compile(r"/(\w+)(?:@(\w+))?(.*)", re.DOTALL)
 WHAT_ELSE = "/help"
 """What a sticker or a photograph is taken for."""
+_THINGS = frozenset(str(kind.value) for kind in MessageAttachmentType)
+Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,43 +43,40 @@ def chat_of(update: dict[str, object]) -> str | None:
     return str(chat["id"]) if isinstance(chat, dict) and "id" in chat else None
 
 
-def read(update: Update, *, username: str) -> Heard | None:
+def read(update: Json, *, username: str) -> Heard | None:
     """What was heard, or None for what is not said to us."""
-    if update.callback_query is not None:
-        return _read_press(update.callback_query)
-    if update.message is not None:
-        return _read_message(update.message, username)
+    press, message = update.get("callback_query"), update.get("message")
+    if isinstance(press, dict):
+        return _read_press(press)
+    if isinstance(message, dict):
+        return _read_message(message, username)
     return None
 
 
-def _read_press(press: CallbackQuery) -> Heard | None:
-    chat = press.message.chat if press.message else None
-    if chat is None or not press.data:
+def _read_press(press: Json) -> Heard | None:
+    chat, user, data = _part(_part(press, "message"), "chat"), _part(press, "from"), press.get("data")
+    if "id" not in chat or "id" not in user or not isinstance(data, str) or not data:
         return None
     # In a private chat the chat is the person, so a press can only come from the owner of the message.
-    private = _is_private(chat, press.from_user)
-    return Heard(
-        chat=str(chat.id), inbound=_inbound(press.from_user, private=private, action=press.data), press_id=press.id
-    )
+    inbound = _inbound(user, private=_is_private(chat, user), action=data)
+    return Heard(chat=str(chat["id"]), inbound=inbound, press_id=str(press.get("id", "")))
 
 
-def _read_message(message: Message, username: str) -> Heard | None:
-    user = message.from_user
-    if user is None or user.is_bot:
+def _read_message(message: Json, username: str) -> Heard | None:
+    chat, user = _part(message, "chat"), _part(message, "from")
+    if "id" not in chat or "id" not in user or user.get("is_bot"):
         return None
-    private = _is_private(message.chat, user)
+    private = _is_private(chat, user)
     text = _said(message, private=private, username=username)
     if text is None:
         return None
-    return Heard(chat=str(message.chat.id), inbound=_inbound(user, private=private, text=text[:MAX_HEARD_CHARS]))
+    return Heard(chat=str(chat["id"]), inbound=_inbound(user, private=private, text=text[:MAX_HEARD_CHARS]))
 
 
-def _said(message: Message, *, private: bool, username: str) -> str | None:
-    text = message.text or message.caption
-    if private and text is None and message.effective_attachment is not None:
-        return WHAT_ELSE
-    if text is None:
-        return None
+def _said(message: Json, *, private: bool, username: str) -> str | None:
+    text = message.get("text") or message.get("caption")
+    if not isinstance(text, str):
+        return WHAT_ELSE if private and not _THINGS.isdisjoint(message) else None
     command = _COMMAND.fullmatch(text)
     if command is None:
         return text if private or _mentions(text, username) else None
@@ -85,16 +90,23 @@ def _mentions(text: str, username: str) -> bool:
     return bool(username) and re.search(rf"@{re.escape(username)}\b", text, re.IGNORECASE) is not None
 
 
-def _is_private(chat: Chat, user: User) -> bool:
-    return chat.type == Chat.PRIVATE and chat.id == user.id
+def _is_private(chat: Json, user: Json) -> bool:
+    return chat.get("type") == ChatType.PRIVATE and chat["id"] == user["id"]
 
 
-def _inbound(user: User, *, private: bool, text: str | None = None, action: str | None = None) -> Inbound:
+def _inbound(user: Json, *, private: bool, text: str | None = None, action: str | None = None) -> Inbound:
+    language = user.get("language_code")
     return Inbound(
         channel=CHANNEL,
-        user=str(user.id),
+        user=str(user["id"]),
         text=text,
         action=action,
-        language=language_for(user.language_code),
+        language=language_for(language if isinstance(language, str) else None),
         private=private,
     )
+
+
+def _part(holder: Json, name: str) -> Json:
+    """An object inside another; an empty one where there is none."""
+    part = holder.get(name)
+    return part if isinstance(part, dict) else {}

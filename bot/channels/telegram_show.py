@@ -15,9 +15,8 @@ from typing import TypeVar
 
 import segno
 import structlog
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions
+from telegram import InputFile
 from telegram import Message as Sent
-from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
 from bot.channels.telegram_bot import QuietBot
@@ -25,13 +24,12 @@ from bot.channels.telegram_pace import Pace
 from bot.channels.telegram_request import Flooded
 from bot.channels.telegram_trouble import is_unchanged, is_uneditable, trouble_of
 from bot.conversations.parts import Chart, File, Part, PayQR
-from bot.rendering.charts import png
+from bot.rendering.painter import Painter
 from bot.rendering.telegram_html import Message, render
 from prepaid.domain.errors import Trouble, TryAgain
 
 TRIES = 3
 MODULE_PX = 8
-_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _log = structlog.get_logger()
 _T = TypeVar("_T")
 
@@ -74,6 +72,11 @@ class Screens:
     def __init__(self, bot: QuietBot, pace: Pace) -> None:
         self._bot = bot
         self._pace = pace
+        self._painter = Painter()
+
+    async def close(self) -> None:
+        """Ends what draws for it."""
+        await self._painter.close()
 
     async def show(self, chat: str, parts: Sequence[Part], *, reference: str | None, bulk: bool) -> str:
         """Shows `parts` instead of what `reference` names. Raises `Refused` or `TryAgain`."""
@@ -110,7 +113,7 @@ class Screens:
     async def _put(self, chat: str, message: Message, known: int | None, *, bulk: bool) -> int:
         if known is not None:
             try:
-                await self._paced(chat, lambda: self._edit(chat, message, known), bulk=bulk)
+                await self._paced(chat, lambda: self._text(chat, message, known), bulk=bulk)
             except TelegramError as error:
                 if not is_unchanged(error) and not is_uneditable(error):
                     raise
@@ -118,8 +121,11 @@ class Screens:
                     return known
             else:
                 return known
-        sent = await self._paced(chat, lambda: self._send(chat, message), bulk=bulk)
-        return sent.message_id
+        return await self._paced(chat, lambda: self._text(chat, message), bulk=bulk)
+
+    async def _text(self, chat: str, message: Message, known: int | None = None) -> int:
+        keyboard = [[{"text": key.text, "callback_data": key.callback_data} for key in row] for row in message.keyboard]
+        return await self._bot.put_text(chat, message.html, keyboard, instead_of=known)
 
     async def _extras(self, chat: str, extras: Sequence[PayQR | Chart | File], *, bulk: bool) -> tuple[int, ...]:
         return tuple([await self._extra(chat, extra, bulk=bulk) for extra in extras])
@@ -131,7 +137,7 @@ class Screens:
             document = InputFile(extra.content(), filename=extra.name)
             send = partial(self._bot.send_document, chat, document, caption=extra.caption or None)
         elif isinstance(extra, Chart):
-            send = partial(self._bot.send_photo, chat, await asyncio.to_thread(png, extra), caption=extra.title)
+            send = partial(self._bot.send_photo, chat, await self._painter.png(extra), caption=extra.title)
         else:
             picture = await asyncio.to_thread(qr_png, extra.uri)
             send = partial(self._bot.send_photo, chat, picture, caption=f"{extra.caption} {extra.amount}")
@@ -148,25 +154,6 @@ class Screens:
             if kind:
                 _log.info("telegram_message_stays", kind=kind)
 
-    async def _send(self, chat: str, message: Message) -> Sent:
-        return await self._bot.send_message(
-            chat,
-            message.html,
-            parse_mode=ParseMode.HTML,
-            reply_markup=_markup(message),
-            link_preview_options=_NO_PREVIEW,
-        )
-
-    async def _edit(self, chat: str, message: Message, message_id: int) -> object:
-        return await self._bot.edit_message_text(
-            message.html,
-            chat,
-            message_id,
-            parse_mode=ParseMode.HTML,
-            reply_markup=_markup(message),
-            link_preview_options=_NO_PREVIEW,
-        )
-
     async def _paced(self, chat: str, call: Callable[[], Awaitable[_T]], *, bulk: bool) -> _T:
         """Makes a call when the pace allows; when Telegram asks for silence, every sender is silent."""
         for _ in range(TRIES):
@@ -178,11 +165,3 @@ class Screens:
             _log.warning("telegram_flooded", pause_s=pause_s)
             await self._pace.pause(pause_s)
         raise TryAgain("try_again.channel")
-
-
-def _markup(message: Message) -> InlineKeyboardMarkup | None:
-    if not message.keyboard:
-        return None
-    return InlineKeyboardMarkup(
-        [[InlineKeyboardButton(key.text, callback_data=key.callback_data) for key in row] for row in message.keyboard]
-    )

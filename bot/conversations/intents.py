@@ -185,6 +185,9 @@ _NO = re.compile(r"(?:不|不是|不要|否|别|no|n|nope)")
 _SPACES = re.compile(r"\s+")
 _TAIL = "。.!！?？,，;；~…、 "
 _SUGGEST_CHARS = 24
+_CHINESE = re.compile("[\u3400-\u9fff]")
+_LATIN = re.compile("[a-z]")
+_SYNTAX = re.compile(r"\(\?[:!=]|\(\?P<arg>|\\[sSd]|\[a-z0-9\]|\?")
 
 
 @cache
@@ -205,8 +208,29 @@ def _by_command() -> Mapping[str, Intent]:
 
 
 @cache
-def _patterns() -> tuple[tuple[re.Pattern[str], Intent], ...]:
-    return tuple((re.compile(phrase), intent) for intent in intents() for phrase in intent.phrases)
+def _phrases() -> tuple[tuple[str, Intent], ...]:
+    return tuple((phrase, intent) for intent in intents() for phrase in intent.phrases)
+
+
+@cache
+def _pattern(*, in_ascii: bool) -> re.Pattern[str]:
+    """The phrases that a message may be, in one pattern and in their order: read at once they take a fraction.
+
+    Those that cannot begin as the message does are left out.
+    """
+    return re.compile(
+        "|".join(
+            f"(?:{phrase.replace('(?P<arg>', f'(?P<a{number}>')})(?P<p{number}>)"
+            for number, (phrase, _) in enumerate(_phrases())
+            if _may_begin(phrase, in_ascii=in_ascii)
+        )
+    )
+
+
+def _may_begin(phrase: str, *, in_ascii: bool) -> bool:
+    """Whether a phrase may: one of Chinese alone never begins in ASCII, and one without Chinese always does."""
+    chinese = _CHINESE.search(phrase) is not None
+    return not chinese or _LATIN.search(_SYNTAX.sub("", phrase)) is not None if in_ascii else chinese
 
 
 def normal(text: str) -> str:
@@ -221,11 +245,13 @@ def read(text: str) -> Ask | None:
     plain = normal(text)
     if plain.startswith("/"):
         return _command(plain[1:])
-    for pattern, intent in _patterns():
-        match = pattern.fullmatch(plain)
-        if match is not None:
-            return Ask(intent=intent, argument=(match.groupdict().get("arg") or "").strip())
-    return _command(plain)
+    match = _pattern(in_ascii=plain[:1].isascii()).fullmatch(plain)
+    if match is None or match.lastgroup is None:
+        return _command(plain)
+    number = match.lastgroup[1:]
+    phrase, intent = _phrases()[int(number)]
+    argument = match[f"a{number}"] if "(?P<arg>" in phrase else ""
+    return Ask(intent=intent, argument=(argument or "").strip())
 
 
 def read_action(action: str) -> Ask | None:

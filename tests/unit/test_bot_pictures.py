@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
@@ -13,9 +14,10 @@ from python_calamine import CalamineWorkbook
 from bot.conversations.parts import MAX_FILE_BYTES, Chart, Point, make_file
 from bot.conversations.topics.usage import usage_chart
 from bot.rendering import tables
-from bot.rendering.charts import HEIGHT, WIDTH, ZOOM, png, svg, top_of
+from bot.rendering.charts import BAR, BEFORE, HEIGHT, TOP, WIDTH, png, svg, top_of
+from bot.rendering.painter import Painter
 from bot.rendering.sheets import Cell, csv_bytes, xlsx_bytes
-from prepaid.domain.errors import InvariantBroken
+from prepaid.domain.errors import InvariantBroken, TryAgain
 from prepaid.usecases.compare_usage import SLOTS, Period
 from tests.fakes.rehearsed.usage import used
 from tests.fakes.rehearsed_chat import RehearsedChat
@@ -29,14 +31,20 @@ def test_every_period_has_a_bar_for_each_slot_and_one_line(period: Period, langu
     """T1: bars of the period and of the one before, a line of money through every slot, the words in the language."""
     chart = usage_chart(language, used(RehearsedChat(), "a101", period))
     drawn = ET.fromstring(svg(chart))  # noqa: S314 - our own text
-    bars = [rect for rect in drawn.iter(f"{SVG}rect") if rect.get("rx") == "2" and rect.get("height") != "12"]
-    assert len(bars) == 2 * SLOTS[period]
+    before, now = (_bars(drawn, colour) for colour in (BEFORE, BAR))
+    assert len(before) == len(now) == SLOTS[period]
     line = drawn.find(f"{SVG}polyline")
     assert line is not None
     assert len((line.get("points") or "").split()) == SLOTS[period]
     words = [text.text or "" for text in drawn.iter(f"{SVG}text")]
     assert {chart.title, chart.summary, chart.line_name, chart.before_name} <= set(words)
-    assert all(float(bar.get("y", "0")) >= 0 for bar in bars)
+    assert all(TOP <= top < HEIGHT for top in before + now)
+
+
+def _bars(drawn: ET.Element, colour: str) -> list[int]:
+    """Where the sides of all bars of a colour begin, from the top."""
+    shape = next(path.get("d") or "" for path in drawn.iter(f"{SVG}path") if path.get("fill") == colour)
+    return [int(bar.split("q")[0].split()[1]) for bar in shape.split("M")[1:]]
 
 
 def test_the_picture_is_a_png_of_the_right_size() -> None:
@@ -44,8 +52,24 @@ def test_the_picture_is_a_png_of_the_right_size() -> None:
     chart = usage_chart("zh", used(RehearsedChat(), "a101", Period.WEEK))
     picture = png(chart)
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
-    assert struct.unpack(">II", picture[16:24]) == (WIDTH * ZOOM, HEIGHT * ZOOM)
+    assert struct.unpack(">II", picture[16:24]) == (WIDTH, HEIGHT)
     assert png(chart) is picture
+
+
+async def test_the_painter_draws_outside_of_the_process_and_comes_back() -> None:
+    """Y3: charts are drawn in a process of its own, once each; when that dies, the next chart has another."""
+    chart = usage_chart("zh", used(RehearsedChat(), "a101", Period.WEEK))
+    painter = Painter()
+    picture = await painter.png(chart)
+    assert picture == png(chart)
+    assert await painter.png(chart) is picture
+    await painter.close()
+    other = replace(chart, title="2026")
+    assert await painter.png(other) == png(other)
+    with pytest.raises(TryAgain):
+        await painter.png(replace(chart, points=("broken",)))  # type: ignore[arg-type]
+    assert await painter.png(replace(other, title="2027"))
+    await painter.close()
 
 
 def test_words_of_a_chart_are_never_markup() -> None:

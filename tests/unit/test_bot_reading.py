@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.conversations.amounts import looks_like_amount, read_fen
-from bot.conversations.intents import is_no, is_yes, nearest, read, read_action
+from bot.conversations.intents import intents, is_no, is_yes, nearest, normal, read, read_action
 from prepaid.domain.errors import Refused
 
 SAID = [
@@ -141,3 +145,18 @@ def test_did_you_mean() -> None:
     assert nearest("overveiw", staff=True) == "overview"
     assert nearest("overveiw", staff=False) is None
     assert nearest("qqqqqq", staff=True) is None
+
+
+PHRASES = [(re.compile(phrase), intent.name) for intent in intents() for phrase in intent.phrases]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(PHRASES).flatmap(lambda each: st.from_regex(each[0], fullmatch=True)))
+def test_all_phrases_at_once_are_read_as_one_after_the_other(words: str) -> None:
+    """T3: the one pattern that is fast to read means the same as each phrase in its turn."""
+    plain = normal(words)
+    match, name = next(((m, name) for pattern, name in PHRASES if (m := pattern.fullmatch(plain))), (None, ""))
+    ask = read(words)
+    if match is not None and not plain.startswith("/"):
+        assert ask is not None
+        assert (ask.intent.name, ask.argument) == (name, (match.groupdict().get("arg") or "").strip())
