@@ -1,7 +1,7 @@
 """Reads one update: who said what where, and whether it is ours to answer. Pure.
 
-An update is read as the plain data that it is: the library's objects of one take longer to make than the answer to a
-question takes to find.
+An update is read as the plain data that it is: to make the library's objects of one takes half as long as to find the
+answer to a question (docs/adr/0023). What is read is compared with what those objects say, for every shape of update.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def read(update: Json, *, username: str) -> Heard | None:
 
 def _read_press(press: Json) -> Heard | None:
     chat, user, data = _part(_part(press, "message"), "chat"), _part(press, "from"), press.get("data")
-    if "id" not in chat or "id" not in user or not isinstance(data, str) or not data:
+    if not (_has_number(chat) and _has_number(user)) or not isinstance(data, str) or not data:
         return None
     # In a private chat the chat is the person, so a press can only come from the owner of the message.
     inbound = _inbound(user, private=_is_private(chat, user), action=data)
@@ -64,7 +64,7 @@ def _read_press(press: Json) -> Heard | None:
 
 def _read_message(message: Json, username: str) -> Heard | None:
     chat, user = _part(message, "chat"), _part(message, "from")
-    if "id" not in chat or "id" not in user or user.get("is_bot"):
+    if not (_has_number(chat) and _has_number(user)) or user.get("is_bot"):
         return None
     private = _is_private(chat, user)
     text = _said(message, private=private, username=username)
@@ -104,6 +104,10 @@ def _inbound(user: Json, *, private: bool, text: str | None = None, action: str 
         language=language_for(language if isinstance(language, str) else None),
         private=private,
     )
+
+
+def _has_number(part: Json) -> bool:
+    return type(part.get("id")) is int
 
 
 def _part(holder: Json, name: str) -> Json:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from babel.core import Locale
 from babel.dates import format_datetime
 from babel.units import format_unit
 
@@ -25,6 +26,8 @@ _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "zh": {"": "M月d日 HH:mm", "time": "HH:mm:ss", "clock": "HH:mm", "weekday": "EEEE HH:mm", "day": "M月d日"},
     "en": {"": "d MMM, HH:mm", "time": "HH:mm:ss", "clock": "HH:mm", "weekday": "EEEE HH:mm", "day": "d MMM"},
 }
+# Read once: for a name Babel looks through all those that it knows, each time.
+_READ: Mapping[str, Locale] = {language: Locale.parse(name) for language, name in LOCALES.items()}
 _UNITS = ((86_400, "duration-day"), (3600, "duration-hour"), (60, "duration-minute"))
 _INSTANT_NAMES = frozenset({"at", "until", "since"})
 
@@ -60,13 +63,13 @@ def duration(seconds: int, language: str) -> str:
     length: Literal["short", "long"] = "short" if language == "zh" else "long"
     for size, unit in _UNITS:
         if seconds >= 2 * size or (unit == "duration-minute" and seconds >= size):
-            return format_unit(seconds // size, unit, length=length, locale=LOCALES[language])
-    return format_unit(max(0, seconds), "duration-second", length=length, locale=LOCALES[language])
+            return format_unit(seconds // size, unit, length=length, locale=_READ[language])
+    return format_unit(max(0, seconds), "duration-second", length=length, locale=_READ[language])
 
 
 def instant(at: datetime, language: str, zone: str, shape: str = "") -> str:
     """An instant as a clock at the site shows it. Shapes: "" (day and minute), time, clock, weekday, day."""
-    return format_datetime(at.astimezone(ZoneInfo(zone)), _PATTERNS[language][shape], locale=LOCALES[language])
+    return format_datetime(at.astimezone(ZoneInfo(zone)), _PATTERNS[language][shape], locale=_READ[language])
 
 
 class Instant:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
+import signal
 import struct
+import sys
 from dataclasses import replace
 from decimal import Decimal
 from xml.etree import ElementTree as ET
@@ -15,7 +19,7 @@ from bot.conversations.parts import MAX_FILE_BYTES, Chart, Point, make_file
 from bot.conversations.topics.usage import usage_chart
 from bot.rendering import tables
 from bot.rendering.charts import BAR, BEFORE, HEIGHT, TOP, WIDTH, png, svg, top_of
-from bot.rendering.painter import Painter
+from bot.rendering.painter import WAITING, Painter
 from bot.rendering.sheets import Cell, csv_bytes, xlsx_bytes
 from prepaid.domain.errors import InvariantBroken, TryAgain
 from prepaid.usecases.compare_usage import SLOTS, Period
@@ -57,19 +61,96 @@ def test_the_picture_is_a_png_of_the_right_size() -> None:
 
 
 async def test_the_painter_draws_outside_of_the_process_and_comes_back() -> None:
-    """Y3: charts are drawn in a process of its own, once each; when that dies, the next chart has another."""
+    """Y3: charts are drawn in a process of its own; killed or closed, it is replaced, and an odd chart harms none."""
     chart = usage_chart("zh", used(RehearsedChat(), "a101", Period.WEEK))
     painter = Painter()
     picture = await painter.png(chart)
     assert picture == png(chart)
     assert await painter.png(chart) is picture
-    await painter.close()
-    other = replace(chart, title="2026")
-    assert await painter.png(other) == png(other)
+    first = painter.pid
+    assert first is not None
     with pytest.raises(TryAgain):
         await painter.png(replace(chart, points=("broken",)))  # type: ignore[arg-type]
-    assert await painter.png(replace(other, title="2027"))
+    assert painter.pid == first
+    os.kill(first, signal.SIGKILL)
+    other = replace(chart, title="2026")
+    assert await painter.png(other) == png(other)
+    second = painter.pid
+    assert second is not None
+    assert second != first
     await painter.close()
+    assert await _ended(first)
+    assert await _ended(second)
+
+
+async def test_the_painter_bounds_what_waits_for_it() -> None:
+    """Y3: a painter that hangs costs a chart its time limit, and more than so many waiting are sent away at once."""
+    chart = usage_chart("zh", used(RehearsedChat(), "a101", Period.WEEK))
+    painter = Painter()
+    await painter.png(chart)
+    hung = painter.pid
+    assert hung is not None
+    os.kill(hung, signal.SIGSTOP)
+    waiting = [asyncio.create_task(painter.png(replace(chart, title=str(number)))) for number in range(WAITING + 1)]
+    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert [type(task.exception()) for task in done] == [TryAgain]
+    for task in waiting:
+        task.cancel()
+    assert await asyncio.gather(*waiting, return_exceptions=True)
+    assert await _ended(hung)
+    late = Painter(within_s=0.0)
+    with pytest.raises(TryAgain):
+        await late.png(chart)
+    assert late.pid is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+async def test_the_painter_never_outlives_the_program(number: signal.Signals) -> None:
+    """Y3: after the program was killed, or ended by Ctrl-C, nothing that drew for it is left."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PROGRAM,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    painter = int(await process.stdout.readline())
+    os.killpg(process.pid, number)
+    assert await process.wait()
+    assert await _ended(painter)
+
+
+PROGRAM = """
+import asyncio
+from bot.conversations.parts import Chart
+from bot.rendering.painter import WAITING, Painter
+
+async def main():
+    painter = Painter()
+    await painter.png(Chart(title="", points=()))
+    print(painter.pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def _ended(pid: int) -> bool:
+    """Whether a process is gone within half a minute."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(handle, gone.set)
+    try:
+        async with asyncio.timeout(30):
+            return await gone.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
 
 
 def test_words_of_a_chart_are_never_markup() -> None:
