@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHATWATT_CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
 WIDE = {"width": 1680, "height": 1000}
+SMALL = {"width": 1360, "height": 840}
 PHONE = {"width": 390, "height": 844}
 DARK_MS = 60_000
 STEP_MS = 20_000
@@ -32,7 +33,7 @@ USERS = ("tenant-a", "tenant-b", "tenant-c", "admin")
 
 
 async def main(images: Path) -> None:
-    """All four pictures, from two runs of the demo."""
+    """All pictures of the chat page, from two runs of the demo."""
     await asyncio.to_thread(images.mkdir, parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -66,10 +67,29 @@ async def _tell(page: Page, language: str, images: Path) -> None:
         await _say(page, "tenant-c", balance)
     await _say(page, "admin", overview)
     await _shoot(page, images / f"chat-{language}.png")
+    await _skins(page, language, images)
     if language == "zh":
         await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
         await page.locator(".tab").first.click()
         await _shoot(page, images / "chat-phone.png")
+
+
+async def _skins(page: Page, language: str, images: Path) -> None:
+    """The same chats as Telegram and WeChat show them, with a question and a chart in view; and the data behind one."""
+    await page.set_viewport_size(SMALL)  # type: ignore[arg-type]
+    recharge, _, _, usage = SAY[language]
+    await _say(page, "tenant-c", recharge)
+    await _say(page, "tenant-b", usage)
+    for skin in ("telegram", "wechat"):
+        await page.locator(f"#skins [data-name={skin}]").click()
+        await _shoot(page, images / f"chat-{skin}-{language}.png")
+    if language == "en":
+        await page.locator("#skins [data-name=telegram]").click()
+        await page.locator("#column-tenant-c .message.bot .stamp button").last.click()
+        await page.locator("#inspector .views button").nth(1).click()
+        await _shoot(page, images / "chat-data-en.png")
+    await page.reload()
+    await page.locator("#skins [data-name=own]").click()
 
 
 async def _speak(page: Page, user: str, language: str) -> None:

@@ -19,6 +19,7 @@ from bot.channels.browser_link import MAX_MESSAGE_BYTES, Link
 from bot.channels.browser_room import Room
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
+from bot.rendering.looks import SKINS, WECHAT
 from bot.texts import LANGUAGES, keys, text
 from prepaid.domain.errors import Refused
 
@@ -28,7 +29,10 @@ FILES: Mapping[str, str] = {
     "app.js": "text/javascript",
     "parts.js": "text/javascript",
     "scene.js": "text/javascript",
+    "skins.js": "text/javascript",
+    "inspector.js": "text/javascript",
     "style.css": "text/css",
+    "skins.css": "text/css",
 }
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_LINKS = 8
@@ -60,6 +64,19 @@ class BrowserUser:
     staff: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserAct:
+    """Something that can be done to the house behind the chats. `staff` puts its button into the staff's column.
+
+    `name` is that of its words, `page.act_NAME`; while the status of the user says `{"acts": {NAME: True}}`, the button
+    says `page.act_NAME_off`.
+    """
+
+    name: str
+    call: Callable[[str], Awaitable[None]]
+    staff: bool = False
+
+
 class Hears(Protocol):
     """What the page needs of a conversation."""
 
@@ -72,6 +89,7 @@ class BrowserChannel:
 
     `status(user)` is polled each second while somebody looks; it gives `{"on": bool | None, "balance_micro": int}`.
     `pay(uri)` pays in the sandbox and says whether that worked; `payer_url` is a template with `{uri}` to open instead.
+    `acts` are buttons that do something to the simulated house.
     `hosts` are the names that the page may be reached by; `None` stands for the local ones.
     """
 
@@ -83,6 +101,7 @@ class BrowserChannel:
         status: Status | None = None,
         pay: Payer | None = None,
         payer_url: str | None = None,
+        acts: Sequence[BrowserAct] = (),
         hosts: frozenset[str] | None = None,
         name: str = "browser",
     ) -> None:
@@ -92,6 +111,7 @@ class BrowserChannel:
         self._status = status
         self._pay = pay
         self._payer_url = payer_url
+        self._acts = {act.name: act for act in acts}
         self._rooms = {user.id: Room(user_id=user.id, language=user.language) for user in users}
         self._users = {user.id: user for user in users}
 
@@ -136,7 +156,9 @@ class BrowserChannel:
         ]
         words = {language: _page_words(language) for language in LANGUAGES}
         pay = {"means": self._can_pay, "url": self._payer_url or ""}
-        return web.json_response({"users": users, "words": words, "pay": pay}, headers=HEADERS)
+        acts = [{"name": act.name, "staff": act.staff} for act in self._acts.values()]
+        known = {"users": users, "words": words, "pay": pay, "acts": acts, "skins": SKINS}
+        return web.json_response(known, headers=HEADERS)
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         self._check_host(request)
@@ -166,17 +188,28 @@ class BrowserChannel:
         return {} if self._status is None else await self._status(user)
 
     async def _said(self, room: Room, data: Mapping[str, Any]) -> None:
-        """One message of the page: {"say": text}, {"press": action, "label": words} or {"pay": uri}."""
+        """One message: {"say": text, "skin": name}, {"press": action, "label": words}, {"pay": uri}, {"act": name}."""
         if isinstance(data.get("pay"), str):
             await self._paid(room, data["pay"])
+            return
+        if isinstance(data.get("act"), str):
+            await self._acted(room, data["act"])
             return
         say, press = data.get("say"), data.get("press")
         if not isinstance(say if press is None else press, str):
             return
         shown = str(data.get("label") or press)[:80] if press is not None else str(say)
-        room.said(shown)
         user = self._users[room.user_id]
-        inbound = Inbound(channel=self.name, user=user.id, text=say, action=press, language=user.language)
+        inbound = Inbound(
+            channel=self.name,
+            user=user.id,
+            text=say,
+            action=press,
+            language=user.language,
+            # Where buttons become numbers, a number means a button.
+            numbered=data.get("skin") == WECHAT,
+        )
+        room.said(shown, inbound)
         parts = await self._conversation.hear(inbound)
         room.speak(self._conversation.language_of(self.name, user.id))
         if parts:
@@ -189,6 +222,14 @@ class BrowserChannel:
         worked = await self._pay(uri)
         _log.info("sandbox_payment", user=room.user_id, worked=worked)
         room.push({"type": "paid", "uri": uri, "worked": worked})
+
+    async def _acted(self, room: Room, name: str) -> None:
+        """Does something to the house, if this user's column has a button for it."""
+        act = self._acts.get(name)
+        if act is None or act.staff != self._users[room.user_id].staff:
+            return
+        _log.info("sandbox_act", user=room.user_id, act=name)
+        await act.call(room.user_id)
 
     def _check_host(self, request: web.Request) -> None:
         """Only names that are ours, so that no foreign page can reach us through its own name (DNS rebinding)."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import segno
-
 from bot.channels.browser_link import Link
+from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part, PayQR, thread_of, to_json
+from bot.rendering.looks import looks, qr_uri
 from prepaid.domain.notices import STAGE_ORDER, Stage
 
 KEPT = 200
@@ -36,9 +36,10 @@ class Room:
         """What a page that connects is shown."""
         return list(self._messages.values())
 
-    def said(self, words: str) -> None:
-        """Keeps and shows what the user said."""
-        self._keep({"ref": self._next(), "from": "me", "at": _now(), "parts": [{"kind": "text", "body": words}]})
+    def said(self, words: str, inbound: Inbound) -> None:
+        """Keeps and shows what the user said, and how the conversation hears it."""
+        parts = [{"kind": "text", "body": words}]
+        self._keep({"ref": self._next(), "from": "me", "at": _now(), "parts": parts, "inbound": asdict(inbound)})
 
     def show(self, parts: Sequence[Part], *, reference: str | None) -> str:
         """Adds a message, or replaces one; a payment thread replaces the message that shows it and never goes back."""
@@ -50,7 +51,8 @@ class Room:
             if old is not None and _rank(old, thread.thread) > STAGE_ORDER.index(Stage(thread.stage)):
                 return ref
         at = old["at"] if old else _now()
-        self._keep({"ref": ref, "from": "bot", "at": at, "parts": [_as_json(part) for part in parts]})
+        shown = [_as_json(part) for part in parts]
+        self._keep({"ref": ref, "from": "bot", "at": at, "parts": shown, "looks": looks(parts)})
         return ref
 
     def speak(self, language: str | None) -> None:
@@ -84,14 +86,7 @@ class Room:
 
 def _as_json(part: Part) -> Message:
     data = to_json(part)
-    return {**data, "svg": _qr_uri(part.uri)} if isinstance(part, PayQR) else data
-
-
-def _qr_uri(uri: str) -> str:
-    """The code as an SVG in a data URI, which an image shows without any script (error level m, border 4)."""
-    code = segno.make(uri, micro=False, error="m")
-    image: str = code.svg_data_uri(border=4, dark="#16202c", light="#ffffff", scale=4)
-    return image
+    return {**data, "svg": qr_uri(part.uri)} if isinstance(part, PayQR) else data
 
 
 def _rank(message: Message, thread: str) -> int:

@@ -25,7 +25,7 @@ from bot.channels.telegram_request import Flooded
 from bot.channels.telegram_trouble import is_unchanged, is_uneditable, trouble_of
 from bot.conversations.parts import Chart, File, Part, PayQR
 from bot.rendering.painter import Painter
-from bot.rendering.telegram_html import Message, render
+from bot.rendering.telegram_html import Message, caption, render
 from prepaid.domain.errors import Trouble, TryAgain
 
 TRIES = 3
@@ -135,12 +135,12 @@ class Screens:
         send: Callable[[], Awaitable[Sent]]
         if isinstance(extra, File):
             document = InputFile(extra.content(), filename=extra.name)
-            send = partial(self._bot.send_document, chat, document, caption=extra.caption or None)
+            send = partial(self._bot.send_document, chat, document, caption=caption(extra) or None)
         elif isinstance(extra, Chart):
-            send = partial(self._bot.send_photo, chat, await self._painter.png(extra), caption=extra.title)
+            send = partial(self._bot.send_photo, chat, await self._painter.png(extra), caption=caption(extra))
         else:
             picture = await asyncio.to_thread(qr_png, extra.uri)
-            send = partial(self._bot.send_photo, chat, picture, caption=f"{extra.caption} {extra.amount}")
+            send = partial(self._bot.send_photo, chat, picture, caption=caption(extra))
         return (await self._paced(chat, send, bulk=bulk)).message_id
 
     async def _take_away(self, chat: str, ids: set[int]) -> None:

@@ -55,6 +55,13 @@ def render(parts: Sequence[Part]) -> list[Message]:
     return [*(Message(html=piece) for piece in pieces[:-1]), Message(html=pieces[-1], keyboard=keyboard)]
 
 
+def caption(part: PayQR | Chart | File) -> str:
+    """What stands under a photograph or a document."""
+    if isinstance(part, File):
+        return part.caption
+    return part.title if isinstance(part, Chart) else f"{part.caption} {part.amount}"
+
+
 def _pieces(blocks: list[str]) -> list[str]:
     """Joins whole parts while they fit, so that no tag is ever cut; one part that is too long loses its markup."""
     pieces: list[str] = []

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from bot.channels.browser import BrowserChannel
 from bot.delivery import NoticeSender
 from chatwatt.demo import phones
+from chatwatt.demo.acts import Acts
 from chatwatt.demo.pace import Pace
 from chatwatt.demo.seed import ADMIN, CHANNEL, EMPTY_UNITS, FLATS, PROFILE, Flat, seed
 from chatwatt.embedded.ports import free_port
@@ -102,14 +103,16 @@ async def _run(
     runtime = replace(runtime, settings=runtime.settings.model_copy(update=there))
     config = payments.merchant_config(f"{url}/notify/wechat_pay")
     providers = {"wechat_pay": build("wechat_pay", config.model_dump(), runtime.clock)}
-    async with open_house(runtime, providers) as house, aiohttp.ClientSession() as session:
+    async with open_house(runtime, providers) as house, aiohttp.ClientSession() as session, Acts(gateway) as acts:
         await seed(house.business, pace, port=gateway.port)
         await _power_up(house.business, gateway)
 
         async def pay(uri: str) -> bool:
             return await _pay(session, payments, uri)
 
-        page = BrowserChannel(house.conversation, [*(f.user for f in FLATS), ADMIN], status=_status(house), pay=pay)
+        users = [*(flat.user for flat in FLATS), ADMIN]
+        status = _status(house, acts)
+        page = BrowserChannel(house.conversation, users, status=status, pay=pay, acts=acts.offered())
         senders = {**house.senders, CHANNEL: NoticeSender(page)}
         routes = [*page.routes(), *phones.routes(outside.wechat)]
         payer_url = payments.base_url + PAYER
@@ -155,22 +158,23 @@ async def _power_up(business: Business, gateway: SandboxGateway) -> None:
         gateway.meter(unit).load_w = 0
 
 
-def _status(house: House) -> Callable[[str], Any]:
+def _status(house: House, acts: Acts) -> Callable[[str], Any]:
     """What the lamp of a tenant's window shows: what the relay last said, never what is wished."""
     flats = {flat.user.id: flat for flat in FLATS}
 
     async def status(user: str) -> Mapping[str, Any]:
         flat = flats.get(user)
+        done = {"acts": acts.state(user)}
         if flat is None:
-            return {}
+            return done
         store = house.business.store
         try:
             supply = await store.supplies.get(flat.meter_id)
             head = await store.ledger.head(flat.account_id)
         except TryAgain:
-            return {}
+            return done
         on = supply.reported.on if supply is not None and supply.reported is not None else None
-        return {"on": on, "balance_micro": head.balance_micro}
+        return {"on": on, "balance_micro": head.balance_micro, **done}
 
     return status
 

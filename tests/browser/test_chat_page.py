@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
 
-from bot.channels.browser import BrowserChannel, BrowserUser
+from bot.channels.browser import BrowserAct, BrowserChannel, BrowserUser
 from bot.conversations.parts import Text
 from bot.delivery import NoticeSender
 from prepaid.domain.notices import Notice, NoticeKind, Stage
@@ -37,7 +37,9 @@ class House:
 
     def __init__(self) -> None:
         self.stage = RehearsedChat(on_topup=self._ordered)
-        self.channel = BrowserChannel(self.stage, USERS, status=self.stage.status, pay=self.pay)
+        self.unplugged = False
+        acts = [BrowserAct(name="gateway", call=self.plug, staff=True)]
+        self.channel = BrowserChannel(self.stage, USERS, status=self.status, pay=self.pay, acts=acts)
         self.sender = NoticeSender(self.channel)
         self.order: Order | None = None
         self.url = ""
@@ -59,6 +61,15 @@ class House:
         await self.channel.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def status(self, user: str) -> dict[str, object]:
+        """The lamp, and what was done to the house."""
+        return {**await self.stage.status(user), "acts": {"gateway": self.unplugged}}
+
+    async def plug(self, user: str) -> None:
+        """Pulls the plug, or puts it back."""
+        assert user == "admin"
+        self.unplugged = not self.unplugged
 
     async def pay(self, uri: str) -> bool:
         """Pays the order on show: the notices come and the light goes on."""
@@ -148,6 +159,32 @@ async def test_a_top_up_in_the_chat_lights_the_window(page: Page, house: House) 
     await expect(column.locator(".qr")).to_have_count(0)
     await expect(column.locator(".figure-big")).to_have_text("¥48.76")
     await expect(page.locator("#column-anna .thread")).to_have_count(0)
+
+
+async def test_the_skins_are_what_the_channels_show(page: Page, house: House) -> None:
+    """T2: an answer as Telegram and as WeChat show it, its data, a button of the house; numbers count on WeChat."""
+    await page.goto(house.url)
+    column, skins = page.locator("#column-ben"), page.locator("#skins")
+    await say(page, "ben", "recharge 50")
+    await skins.get_by_role("button", name="Telegram").click()
+    await expect(column.locator(".key").first).to_have_text("Yes, top up")
+    await column.locator(".message.bot .stamp button").click()
+    await page.locator("#inspector").get_by_role("button", name="Telegram").click()
+    await expect(page.locator("#inspector pre")).to_contain_text('"callback_data"')
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#inspector")).to_be_hidden()
+    await skins.get_by_role("button", name="WeChat").click()
+    await expect(column.locator(".bubble").last).to_contain_text("1. Yes, top up")
+    await expect(column.locator(".key")).to_have_count(0)
+    await say(page, "ben", "1")
+    await expect(column.locator("button[data-pay]")).to_be_visible()
+    await page.reload()
+    await expect(skins.get_by_role("button", name="WeChat")).to_have_attribute("aria-pressed", "true")
+    await expect(column.locator(".acts button")).to_have_count(0)
+    plug = page.locator("#column-admin .acts button")
+    await plug.click()
+    await expect(plug).to_have_text("Plug the gateway in")
+    assert house.unplugged
 
 
 async def test_columns_speak_their_own_language(page: Page, house: House) -> None:

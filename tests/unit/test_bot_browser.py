@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from bot.channels import browser_link, terminal
-from bot.channels.browser import BrowserChannel, BrowserUser
+from bot.channels.browser import BrowserAct, BrowserChannel, BrowserUser
 from bot.channels.browser_link import MAX_MESSAGE_BYTES
 from bot.channels.browser_room import KEPT, Room
 from bot.channels.terminal import chat
@@ -36,6 +36,7 @@ class Page:
     port: int
     client: aiohttp.ClientSession
     paid: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -58,14 +59,20 @@ async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Page]:
         paid.append(uri)
         return True
 
-    channel = BrowserChannel(stage, USERS, status=stage.status, pay=pay)
+    done: list[str] = []
+
+    async def act(user: str) -> None:
+        done.append(user)
+
+    acts = [BrowserAct(name="load", call=act), BrowserAct(name="gateway", call=act, staff=True)]
+    channel = BrowserChannel(stage, USERS, status=stage.status, pay=pay, acts=acts)
     app = web.Application()
     app.add_routes(channel.routes())
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as client:
-        yield Page(stage, channel, runner.addresses[0][1], client, paid)
+        yield Page(stage, channel, runner.addresses[0][1], client, paid, done)
     await channel.close()
     await runner.cleanup()
 
@@ -116,6 +123,29 @@ async def test_the_lamp_is_pushed_when_it_changes(page: Page) -> None:
     assert (await until(socket, "status"))["status"]["on"] is False
     page.stage.rooms["a102"].on = True
     assert (await until(socket, "status"))["status"]["on"] is True
+
+
+async def test_a_number_is_a_button_where_buttons_are_numbers(page: Page) -> None:
+    """FEATURES T2: with WeChat's look a bare "1" means the first button; every answer carries all looks."""
+    socket = await page.open()
+    await socket.send_json({"say": "recharge 50", "skin": "wechat"})
+    heard = await until(socket, "message", **{"from": "me"})
+    assert heard["message"]["inbound"]["numbered"] is True
+    asked = (await until(socket, "message", **{"from": "bot"}))["message"]["looks"]
+    assert asked["telegram"][0]["keyboard"][0][0]["text"] in asked["wechat"][0]["text"]
+    await socket.send_json({"say": "1", "skin": "wechat"})
+    shown = (await until(socket, "message", **{"from": "bot"}))["message"]["looks"]
+    assert [list(each) for each in shown["telegram"]][-1] == ["photo", "caption"]
+
+
+async def test_a_column_does_to_the_house_only_what_it_has_buttons_for(page: Page) -> None:
+    """A8: the staff's buttons work in the staff's column alone, and what has no button does nothing."""
+    socket = await page.open()
+    for name in ("gateway", "nothing", "load"):
+        await socket.send_json({"act": name})
+    await socket.send_json({"say": "balance"})
+    await until(socket, "message", **{"from": "bot"})
+    assert page.done == ["ben"]
 
 
 async def test_only_a_code_on_show_can_be_paid(page: Page) -> None:

@@ -1,7 +1,9 @@
 // The chat page: one column and one socket for each virtual user. Everything a person reads comes from the server.
 
+import { Inspector } from "./inspector.js";
 import { draw, el } from "./parts.js";
 import { controlScene, paint, windowScene } from "./scene.js";
+import { drawLook } from "./skins.js";
 
 const FIRST_RETRY_MS = 400;
 const LAST_RETRY_MS = 8000;
@@ -9,6 +11,9 @@ const QUICK = { tenant: ["balance", "recharge", "usage", "history"], staff: ["ov
 
 const config = await (await fetch("/chat/config")).json();
 const columns = new Map();
+const inspector = new Inspector((key) => [...columns.values()][0].words(key));
+const asked = new URLSearchParams(location.search).get("skin");
+let skin = config.skins.includes(asked) ? asked : config.skins[0];
 
 class Column {
   constructor(user, index) {
@@ -51,6 +56,7 @@ class Column {
     const under = el("div", "under");
     under.append(this.pill, this.speak);
     over.append(title, this.figure, under);
+    this.acts = el("div", "acts");
     header.append(art, over);
     this.log = el("div", "log");
     this.log.setAttribute("role", "log");
@@ -64,7 +70,7 @@ class Column {
     this.sendButton.type = "submit";
     this.form.append(this.input, this.sendButton);
     this.form.addEventListener("submit", (event) => this.submit(event));
-    this.root.append(header, this.log, this.quick, this.form);
+    this.root.append(header, this.acts, this.log, this.quick, this.form);
     document.getElementById("columns").append(this.root);
     document.getElementById("tabs").append(this.tab);
   }
@@ -82,8 +88,23 @@ class Column {
       chip.addEventListener("click", () => this.send({ press: name, label: chip.textContent }));
       return chip;
     }));
+    this.acts.replaceChildren(...config.acts.filter((act) => act.staff === this.user.staff).map((act) => {
+      const press = el("button");
+      press.type = "button";
+      press.dataset.act = act.name;
+      press.addEventListener("click", () => this.send({ act: act.name }));
+      return press;
+    }));
     this.state(this.connection || "connecting");
     this.light();
+  }
+
+  done() {
+    for (const press of this.acts.children) {
+      const on = Boolean(this.status && this.status.acts && this.status.acts[press.dataset.act]);
+      press.setAttribute("aria-pressed", String(on));
+      press.textContent = this.words(`act_${press.dataset.act}${on ? "_off" : ""}`);
+    }
   }
 
   connect() {
@@ -140,19 +161,40 @@ class Column {
 
   show(message) {
     this.log.querySelector(".empty")?.remove();
-    const old = this.messages.get(message.ref);
+    const old = this.messages.get(message.ref)?.node;
     const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 160;
-    const node = el("article", `message ${message.from}`);
-    const on = { press: (action, label) => this.send({ press: action, label }), words: (key) => this.words(key), pay: this.payer() };
-    const body = el("div", "body");
-    body.append(...message.parts.map((part) => draw(part, on)));
-    node.append(body, el("time", "", new Date(message.at).toLocaleTimeString(this.language, { hour: "2-digit", minute: "2-digit", hour12: false })));
+    const node = this.article(message);
     if (old) {
       old.replaceWith(node);
       node.classList.add("changed");
     } else this.log.append(node);
-    this.messages.set(message.ref, node);
+    this.messages.set(message.ref, { node, message });
     if (atEnd || message.from === "me" || !old) requestAnimationFrame(() => this.log.scrollTo({ top: this.log.scrollHeight }));
+  }
+
+  article(message) {
+    const node = el("article", `message ${message.from}`);
+    const on = { press: (action, label) => this.send({ press: action, label }), words: (key) => this.words(key), pay: this.payer() };
+    const body = el("div", "body");
+    body.append(...(skin === config.skins[0] ? message.parts.map((part) => draw(part, on)) : drawLook(message, skin, on)));
+    const stamp = el("div", "stamp");
+    const look = el("button", "", "{}");
+    look.type = "button";
+    look.title = this.words("inspect");
+    look.setAttribute("aria-label", this.words("inspect"));
+    look.addEventListener("click", () => inspector.open(message));
+    stamp.append(el("time", "", new Date(message.at).toLocaleTimeString(this.language, { hour: "2-digit", minute: "2-digit", hour12: false })), look);
+    node.append(body, stamp);
+    return node;
+  }
+
+  redraw() {
+    for (const shown of this.messages.values()) {
+      const node = this.article(shown.message);
+      shown.node.replaceWith(node);
+      shown.node = node;
+    }
+    this.log.scrollTo({ top: this.log.scrollHeight });
   }
 
   payer() {
@@ -185,7 +227,7 @@ class Column {
   submit(event) {
     event.preventDefault();
     const say = this.input.value.trim();
-    if (say && this.send({ say })) this.input.value = "";
+    if (say && this.send({ say, skin })) this.input.value = "";
   }
 
   send(data) {
@@ -204,6 +246,7 @@ class Column {
   }
 
   light() {
+    this.done();
     if (this.user.staff) {
       this.control();
       return;
@@ -247,15 +290,41 @@ function choose(id) {
   }
 }
 
+function wear(name) {
+  skin = name;
+  document.body.dataset.skin = name;
+  for (const press of document.getElementById("skins").children) press.setAttribute("aria-pressed", String(press.dataset.name === name));
+  const address = new URL(location.href);
+  if (name === config.skins[0]) address.searchParams.delete("skin");
+  else address.searchParams.set("skin", name);
+  history.replaceState(null, "", address);
+  for (const column of columns.values()) column.redraw();
+}
+
+function wardrobe(words) {
+  const box = document.getElementById("skins");
+  box.setAttribute("aria-label", words("skins"));
+  box.replaceChildren(...config.skins.map((name) => {
+    const press = el("button", "", words(`view_${name}`));
+    press.type = "button";
+    press.dataset.name = name;
+    press.setAttribute("aria-pressed", String(name === skin));
+    press.addEventListener("click", () => wear(name));
+    return press;
+  }));
+}
+
 function headings() {
   const first = [...columns.values()][0];
   if (!first) return;
   document.documentElement.lang = first.language;
   document.title = first.words("title");
   document.getElementById("sandbox").textContent = first.words("sandbox");
+  wardrobe((key) => first.words(key));
   document.getElementById("tabs").setAttribute("aria-label", first.words("tabs"));
 }
 
 config.users.forEach((user, index) => columns.set(user.id, new Column(user, index)));
 headings();
+wear(skin);
 if (config.users.length) choose(config.users[0].id);

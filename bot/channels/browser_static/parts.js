@@ -31,7 +31,7 @@ function text(part) {
   return node;
 }
 
-function link(address) {
+export function link(address) {
   const node = el("a", "", address);
   node.href = address;
   node.target = "_blank";
@@ -97,14 +97,16 @@ function payQr(part, on) {
   image.alt = part.uri;
   node.append(image);
   if (part.note) node.append(el("p", "note", part.note));
-  if (on.pay) {
-    const press = el("button", "press primary wide", on.words("pay_sandbox"));
-    press.type = "button";
-    press.dataset.pay = part.uri;
-    press.addEventListener("click", () => on.pay(part.uri, press));
-    node.append(press);
-  }
+  if (on.pay) node.append(payPress(part, on));
   return node;
+}
+
+export function payPress(part, on) {
+  const press = el("button", "press primary wide", on.words("pay_sandbox"));
+  press.type = "button";
+  press.dataset.pay = part.uri;
+  press.addEventListener("click", () => on.pay(part.uri, press));
+  return press;
 }
 
 const MARKS = { done: "✓", doing: "", todo: "", stuck: "!" };
