@@ -209,7 +209,8 @@ def _wechat(runtime: Runtime, conversation: Conversation, settings: WeChatSettin
         return None
     from chatwatt.wechat_account import account  # noqa: PLC0415 - its libraries are large, and most have no account
 
-    return account(settings, conversation, runtime.sessions, runtime.claims, runtime.clock)
+    url = runtime.settings.public_url
+    return account(settings, conversation, runtime.sessions, runtime.claims, runtime.clock, public_url=url)
 
 
 def _webhook_url(settings: Settings) -> str:

@@ -18,7 +18,13 @@ log = structlog.get_logger()
 
 
 def account(
-    settings: WeChatSettings, conversation: Conversation, sessions: Sessions, claims: Claims, clock: Clock
+    settings: WeChatSettings,
+    conversation: Conversation,
+    sessions: Sessions,
+    claims: Claims,
+    clock: Clock,
+    *,
+    public_url: str = "",
 ) -> WeChatChannel:
     """The channel. Raises `Refused` for half a setup."""
     missing = settings.missing()
@@ -35,6 +41,7 @@ def account(
         api=api(settings, sessions, claims, clock),
         now=clock.now,
         templates=templates(settings),
+        public_url=public_url,
     )
 
 

@@ -20,7 +20,8 @@ import aiohttp
 from aiohttp import web
 from wechatpy.crypto import WeChatCrypto
 
-from sandbox.wechat_checks import BadCallError, check_data, check_keys, check_menu, check_text, read_reply
+from sandbox.wechat_checks import BadCallError, check_custom, check_data, check_keys, check_menu, read_reply
+from sandbox.wechat_media import PICTURE_BYTES, Pictures
 from sandbox.wechat_people import Follower, Shown
 
 APP_ID = "wx5823bf96d3bd56c7"
@@ -78,6 +79,7 @@ class WeChatSandbox:
         """The fields of each template that the account has."""
         self.port = port
         self.tokens = Tokens()
+        self.pictures = Pictures()
         self._now = now
         self._safe = safe
         self._crypto = WeChatCrypto(TOKEN, AES_KEY, APP_ID)
@@ -92,7 +94,7 @@ class WeChatSandbox:
         self._client: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        app = web.Application()
+        app = web.Application(client_max_size=PICTURE_BYTES + 64 * 1024)
         app.router.add_route("*", "/cgi-bin/{path:.+}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
@@ -221,13 +223,13 @@ class WeChatSandbox:
 
     async def _serve(self, request: web.Request) -> web.Response:
         path = request.match_info["path"]
-        payload = json.loads(await request.read() or b"{}")
+        payload = {} if path == "media/upload" else json.loads(await request.read() or b"{}")
         try:
             answer = {"errcode": 0, "errmsg": "ok", **await self._answer(path, request, payload)}
         except BadCallError as error:
             answer = {"errcode": error.code, "errmsg": error.words}
         code = int(str(answer["errcode"]))
-        if path in {"stable_token", "menu/get", "qrcode/create"} and code == 0:
+        if path in {"stable_token", "menu/get", "qrcode/create", "media/upload"} and code == 0:
             del answer["errcode"], answer["errmsg"]
         async with self.changed:
             self.calls.append((path, code))
@@ -246,6 +248,8 @@ class WeChatSandbox:
             return self._stable_token(payload)
         if self.now_s() >= self.tokens.good.get(request.query.get("access_token", ""), 0.0):
             raise BadCallError(40001, "invalid credential, access_token is invalid or not latest")
+        if (request.method, path) == ("POST", "media/upload"):
+            return await self.pictures.take(request, self.now_s())
         handler = _HANDLERS.get((request.method, path))
         if handler is None:
             raise BadCallError(48001, f"api unauthorized: {path}")
@@ -277,13 +281,15 @@ class WeChatSandbox:
         return person
 
     def _custom(self, payload: dict[str, Any]) -> dict[str, Any]:
-        text = check_text(payload)
+        text, picture = check_custom(payload), b""
+        if payload["msgtype"] == "image":
+            picture = self.pictures.look(text, self.now_s())
         person = self._person(payload)
         if self.now_s() >= max(person.words.until, person.acts.until):
             raise BadCallError(45015, "response out of time limit or subscription is canceled")
         if not person.acts.take(self.now_s()) and not person.words.take(self.now_s()):
             raise BadCallError(45047, "out of response count limit")
-        person.shown.append(Shown("service", text))
+        person.shown.append(Shown("service", "" if picture else text, picture))
         return {}
 
     def _template(self, payload: dict[str, Any]) -> dict[str, Any]:

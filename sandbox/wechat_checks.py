@@ -33,8 +33,17 @@ def check_keys(payload: Mapping[str, Any], needed: set[str], allowed: frozenset[
         raise BadCallError(47001, f"data format error: {sorted(payload)}")
 
 
-def check_text(payload: Mapping[str, Any]) -> str:
-    """The words of a customer-service message."""
+def check_custom(payload: Mapping[str, Any]) -> str:
+    """The words of a customer-service message, or the number of its picture."""
+    if payload.get("msgtype") != "image":
+        return _check_text(payload)
+    check_keys(payload, {"touser", "msgtype", "image"})
+    if not isinstance(payload["image"], dict) or set(payload["image"]) != {"media_id"}:
+        raise BadCallError(40007, "invalid media_id")
+    return str(payload["image"]["media_id"])
+
+
+def _check_text(payload: Mapping[str, Any]) -> str:
     check_keys(payload, {"touser", "msgtype", "text"})
     text = payload["text"].get("content") if isinstance(payload["text"], dict) else None
     if payload["msgtype"] != "text" or not isinstance(text, str) or not text:

@@ -13,10 +13,11 @@ ACT_S, ACT_MESSAGES = 60, 3
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One message of the account: "reply", "service", "template" or "subscription", and its words."""
+    """One message of the account: "reply", "service", "template" or "subscription", and its words or its picture."""
 
     way: str
     text: str
+    picture: bytes = b""
 
 
 @dataclass(slots=True)

@@ -16,7 +16,9 @@ from aiohttp import web
 from bot.channels.webhook_body import read_body
 from bot.channels.wechat_allowances import Allowances
 from bot.channels.wechat_api import WeChatApi
+from bot.channels.wechat_files import Files
 from bot.channels.wechat_heard import Heard, read
+from bot.channels.wechat_media import Media
 from bot.channels.wechat_menu import buttons, is_same
 from bot.channels.wechat_receipts import Receipts
 from bot.channels.wechat_seal import ForgedError, Seal
@@ -26,7 +28,6 @@ from bot.channels.wechat_turns import Claims, FullError, Push, Turns
 from bot.channels.wechat_xml import Envelope, MalformedError
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
-from bot.rendering.wechat_text import render
 from prepaid.domain.errors import Trouble
 from prepaid.ports import Sessions
 
@@ -61,23 +62,27 @@ class WeChatChannel:
         api: WeChatApi,
         now: Callable[[], datetime],
         templates: Templates | None = None,
+        public_url: str = "",
     ) -> None:
         self._conversation = conversation
         self._seal = seal
         self._api = api
         self._allowances = Allowances(sessions, app_id, now)
         self._receipts = Receipts(sessions, app_id, now)
-        self._messages = Messages(api, self._allowances)
+        self._files = Files(sessions, app_id, public_url)
+        self._media = Media(api, self._files)
+        self._messages = Messages(api, self._allowances, self._media)
         self._turns = Turns(sessions, claims, app_id)
         self._templates = templates or {}
 
     def routes(self) -> list[web.RouteDef]:
-        """The server URL that is entered in WeChat's console."""
-        return [web.get(WEBHOOK_PATH, self._verify), web.post(WEBHOOK_PATH, self._receive)]
+        """The server URL that is entered in WeChat's console, and where links to files lead."""
+        ours = [web.get(WEBHOOK_PATH, self._verify), web.post(WEBHOOK_PATH, self._receive)]
+        return [*ours, *self._files.routes()]
 
     def sender(self) -> WeChatSender:
         """What the outbox is given."""
-        return WeChatSender(self._api, self._allowances, self._receipts, self._templates)
+        return WeChatSender(self._api, self._allowances, self._receipts, self._templates, self._messages)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Offers the menu and then waits for `stop`; messages come in by the routes meanwhile."""
@@ -86,6 +91,7 @@ class WeChatChannel:
             await stop.wait()
         finally:
             await self._turns.close(within_s=DRAIN_S)
+            await self._media.close()
             await self._api.close()
 
     async def _offer_menu(self, stop: asyncio.Event) -> None:
@@ -160,7 +166,7 @@ class WeChatChannel:
             return []
         async with asyncio.timeout(HANDLE_S):
             parts = await self._conversation.hear(heard.inbound)
-        return render(parts) if parts else []
+            return await self._media.messages(parts) if parts else []
 
     def _push_to(self, user: str) -> Push:
         async def push(messages: Sequence[str]) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.channels.wechat_http import API, WeChatHttp
+from bot.channels.wechat_http import API, Payload, Upload, WeChatHttp
 from bot.channels.wechat_tokens import Tokens
 from bot.channels.wechat_trouble import TOKEN_CODES, code_of, trouble_of
 from bot.channels.wechat_turns import Claims
 from prepaid.domain.errors import InvariantBroken, TryAgain
 from prepaid.ports import Sessions
 
+UPLOAD = "/cgi-bin/media/upload"
 SEND = "/cgi-bin/message/custom/send"
 TEMPLATE = "/cgi-bin/message/template/send"
 SUBSCRIPTION = "/cgi-bin/message/subscribe/bizsend"
@@ -24,6 +25,7 @@ CREATE_MENU = "/cgi-bin/menu/create"
 TICKET = "/cgi-bin/qrcode/create"
 NO_MENU = 46003
 TEXT_BYTES = 2048
+PICTURE_BYTES = 10 * 1024 * 1024
 MESSAGE_ID_CHARS = 32
 SCENE_CHARS = 64
 TICKET_S_MAX = 30 * 24 * 3600
@@ -69,6 +71,21 @@ class WeChatApi:
         if len(text.encode()) > TEXT_BYTES:
             raise InvariantBroken("a WeChat text is at most 2048 bytes")
         await self._call(SEND, {"touser": openid, "msgtype": "text", "text": {"content": text}})
+
+    async def upload_picture(self, png: bytes) -> str:
+        """The number of a picture that WeChat keeps for three days."""
+        if len(png) > PICTURE_BYTES:
+            raise InvariantBroken("a WeChat picture is at most 10 MB")
+        upload = Upload(name="chart.png", content_type="image/png", content=png)
+        answer = await self._call(UPLOAD, upload, repeatable=True, query={"type": "image"})
+        number = answer.get("media_id")
+        if not isinstance(number, str) or not number:
+            raise TryAgain("try_again.channel")
+        return number
+
+    async def send_picture(self, openid: str, number: str) -> None:
+        """A customer-service message with an uploaded picture, within the same window."""
+        await self._call(SEND, {"touser": openid, "msgtype": "image", "image": {"media_id": number}})
 
     async def send_template(self, openid: str, template: str, data: Mapping[str, str], *, message_id: str) -> str:
         """A template message; its number. The same `message_id` reaches the person once within ten minutes."""
@@ -121,17 +138,19 @@ class WeChatApi:
     async def _call(
         self,
         path: str,
-        payload: Mapping[str, Any] | None,
+        payload: Payload,
         *,
+        query: Mapping[str, str] | None = None,
         repeatable: bool = False,
         fine: frozenset[int] = frozenset(),
     ) -> dict[str, Any]:
         token = await self._tokens.current()
-        answer = await self._http.call(path, payload, query={"access_token": token}, repeatable=repeatable)
+        asked = {**(query or {}), "access_token": token}
+        answer = await self._http.call(path, payload, query=asked, repeatable=repeatable)
         if code_of(answer) in TOKEN_CODES:
             # A refused token has done nothing, so the call may be made again with another, once.
             token = await self._tokens.instead_of(token)
-            answer = await self._http.call(path, payload, query={"access_token": token}, repeatable=repeatable)
+            answer = await self._http.call(path, payload, query={**asked, "access_token": token}, repeatable=repeatable)
         code = code_of(answer)
         if code and code not in fine:
             raise trouble_of(code, path)

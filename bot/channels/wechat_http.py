@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,18 @@ API = "https://api.weixin.qq.com"
 MAX_ANSWER_BYTES = 1024 * 1024
 CONNECTIONS = 32
 SERVER_TROUBLE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that goes as a form's field named "media"."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+Payload = Mapping[str, Any] | Upload | None
 
 
 class WeChatHttp:
@@ -38,7 +51,7 @@ class WeChatHttp:
             await self._session.close()
 
     async def call(
-        self, path: str, payload: Mapping[str, Any] | None, *, query: Mapping[str, str] | None = None, repeatable: bool
+        self, path: str, payload: Payload, *, query: Mapping[str, str] | None = None, repeatable: bool
     ) -> dict[str, Any]:
         """The answer as it came; without a payload the call is a GET.
 
@@ -58,17 +71,16 @@ class WeChatHttp:
         # Raised outside the handler, so that the original, which may hold the URL, is not chained to it.
         raise trouble
 
-    async def _exchange(self, path: str, payload: Mapping[str, Any] | None, query: Mapping[str, str]) -> dict[str, Any]:
+    async def _exchange(self, path: str, payload: Payload, query: Mapping[str, str]) -> dict[str, Any]:
         if self._session is None:
             raise ValueError("not open")
-        # WeChat shows \u escapes to people as they stand, so the letters themselves are sent.
-        body = None if payload is None else json.dumps(payload, ensure_ascii=False).encode()
+        body, headers = _body(payload)
         async with self._session.request(
             "GET" if body is None else "POST",
             f"{self.base_url}{path}",
             data=body,
             params=query,
-            headers={} if body is None else {"Content-Type": "application/json; charset=utf-8"},
+            headers=headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             allow_redirects=False,
             proxy=self._proxy,
@@ -76,6 +88,18 @@ class WeChatHttp:
             if response.status >= SERVER_TROUBLE:
                 raise ValueError("server trouble")
             return _answer(await _read_bounded(response))
+
+
+def _body(payload: Payload) -> tuple[bytes | aiohttp.FormData | None, dict[str, str]]:
+    if payload is None:
+        return None, {}
+    if isinstance(payload, Upload):
+        form = aiohttp.FormData()
+        form.add_field("media", payload.content, filename=payload.name, content_type=payload.content_type)
+        return form, {}
+    # WeChat shows \u escapes to people as they stand, so the letters themselves are sent.
+    body = json.dumps(payload, ensure_ascii=False).encode()
+    return body, {"Content-Type": "application/json; charset=utf-8"}
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.channels.wechat_allowances import Allowances
 from bot.channels.wechat_api import WeChatApi
+from bot.channels.wechat_media import Media, picture_in
 from bot.channels.wechat_receipts import WITHIN_S, Receipts, reference_of
 from bot.channels.wechat_templates import Template, Templates, message_id, template_for
 from bot.channels.wechat_trouble import NOT_SUBSCRIBED, is_window_closed
@@ -27,14 +28,15 @@ SEND_S = 9.0
 class Messages:
     """Free messages: what `NoticeSender` shows notices through, and where the rest of a long answer goes."""
 
-    def __init__(self, api: WeChatApi, allowances: Allowances) -> None:
+    def __init__(self, api: WeChatApi, allowances: Allowances, media: Media) -> None:
         self._api = api
         self._allowances = allowances
+        self._media = media
 
     async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
         """Sends the parts as new messages: nothing can be edited here. Raises `Refused`, `TryAgain` or `Unknown`."""
         del reference
-        await self.send(user, render(parts))
+        await self.send(user, await self._media.messages(parts))
         return ""
 
     async def send(self, user: str, messages: Sequence[str]) -> None:
@@ -43,7 +45,8 @@ class Messages:
             if not await self._allowances.take(user):
                 raise Refused("refused.no_channel", code=CLOSED)
             try:
-                await self._api.send_text(user, message)
+                picture = picture_in(message)
+                await (self._api.send_picture(user, picture) if picture else self._api.send_text(user, message))
             except Refused as refused:
                 if is_window_closed(refused):
                     await self._allowances.shut(user)
@@ -59,8 +62,10 @@ class WeChatSender(NoticeSender):
 
     receipt_within_s = WITHIN_S
 
-    def __init__(self, api: WeChatApi, allowances: Allowances, receipts: Receipts, templates: Templates) -> None:
-        super().__init__(Messages(api, allowances), buttons=False)
+    def __init__(
+        self, api: WeChatApi, allowances: Allowances, receipts: Receipts, templates: Templates, messages: Messages
+    ) -> None:
+        super().__init__(messages, buttons=False)
         self._api = api
         self._allowances = allowances
         self._receipts = receipts

@@ -35,8 +35,9 @@ def telegram(parts: Sequence[Part]) -> Look:
 
 
 def wechat(parts: Sequence[Part]) -> Look:
-    """What an official account sends: the first one as its answer."""
-    return [{"text": text} for text in wechat_text.render(parts)]
+    """What an official account sends: the first one as its answer, and charts as pictures."""
+    texts = [{"text": text} for text in wechat_text.render([wechat_text.without_bars(part) for part in parts])]
+    return [*texts, *({"photo": chart_uri(part)} for part in parts if isinstance(part, Chart))]
 
 
 def qr_uri(uri: str) -> str:

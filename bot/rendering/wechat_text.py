@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from bot.conversations.parts import Part
+from bot.conversations.parts import Chart, Part
 from bot.rendering.capabilities import Capabilities, Charts, Means, split_lines
 from bot.rendering.lines import in_lines
 
-CAPABILITIES = Capabilities(buttons=Means.NUMBERS, charts=Charts.BLOCKS, edits=False, qr_image=False, max_chars=600)
+CAPABILITIES = Capabilities(buttons=Means.NUMBERS, charts=Charts.DRAWN, edits=False, qr_image=False, max_chars=600)
 """WeChat bounds a text by 2,048 bytes of UTF-8; 600 characters of three bytes each stay inside it."""
 MAX_BYTES = 2048
 _TAG = re.compile("<(?=/?[A-Za-z])")
@@ -26,6 +27,11 @@ def render(parts: Sequence[Part]) -> list[str]:
     """
     whole = _TAG.sub(_NO_TAG, "\n\n".join("\n".join(block) for block in in_lines(parts)))
     return [piece for message in split_lines(whole, CAPABILITIES.max_chars) for piece in _within_bytes(message)]
+
+
+def without_bars(part: Part) -> Part:
+    """A chart that goes out as a picture leaves its title and summary among the words."""
+    return replace(part, points=()) if isinstance(part, Chart) else part
 
 
 def _within_bytes(message: str) -> Iterator[str]:

@@ -56,6 +56,7 @@ async def account(
     *,
     templates: Templates | None = None,
     safe: bool = True,
+    public_url: str = "",
 ) -> AsyncIterator[Account]:
     """Opens and closes both sides."""
     seal = Seal(app_id=APP_ID, token=TOKEN, aes_key=AES_KEY if safe else None, now=clock.now)
@@ -73,6 +74,7 @@ async def account(
             api=api,
             now=clock.now,
             templates=templates,
+            public_url=public_url,
         )
         async with served(channel.routes()) as base:
             sandbox.server_url = base + WEBHOOK_PATH
