@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,10 +59,30 @@ class BulkCounts:
 
 
 @contextmanager
+def heeding() -> Iterator[None]:
+    """Lets no cancellation of the task be lost in here: a loop under a time limit would then go on for ever.
+
+    PyMongo's asyncio client waits by `asyncio.wait_for`, which up to Python 3.11 gives the answer, and drops the
+    cancellation, when both come in the same turn of the loop.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    try:
+        yield
+    except Exception as error:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError from error
+        raise
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+
+
+@contextmanager
 def reading() -> Iterator[None]:
     """A read changes nothing, so losing the store in the middle of one means: try again."""
     try:
-        yield
+        with heeding():
+            yield
     except (ConnectionFailure, CursorNotFound, ExecutionTimeout) as error:
         raise TryAgain("try_again.store") from error
 
@@ -74,7 +95,8 @@ def writing() -> Iterator[None]:
     `ServerSelectionTimeoutError` really means that nothing was sent.
     """
     try:
-        yield
+        with heeding():
+            yield
     except ServerSelectionTimeoutError as error:
         raise TryAgain("try_again.store") from error
     except (ConnectionFailure, ExecutionTimeout, WriteConcernError) as error:

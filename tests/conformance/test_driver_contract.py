@@ -18,6 +18,9 @@ from chatwatt.embedded import StoreUris
 from prepaid.storage.driver import Collection, Database, DriverName, DuplicateKey, UpdateCounts, connect
 
 
+CANCELLED = 20
+
+
 @pytest.fixture(params=["motor", "native"])
 def driver_name(request: pytest.FixtureRequest) -> DriverName:
     """Both drivers, whatever the suite runs on."""
@@ -157,6 +160,27 @@ async def test_a_validator_holds_and_can_be_tightened(database: Database) -> Non
     await ruled.insert_one({"_id": 1, "account": "a"})
     with pytest.raises(OperationFailure, match="validation"):
         await ruled.insert_one({"_id": 2})
+
+
+async def test_no_cancellation_is_lost(things: Collection) -> None:
+    """Y3: a task that asks the store again and again ends when it is cancelled, in whatever turn of the loop."""
+
+    async def asks(answered: asyncio.Event) -> None:
+        while True:
+            await things.find_one({"_id": "none"})
+            answered.set()
+
+    for turns in range(CANCELLED):
+        answered = asyncio.Event()
+        asking = asyncio.create_task(asks(answered))
+        await answered.wait()
+        for _ in range(turns % 9):
+            await asyncio.sleep(0)
+        asking.cancel()
+        _, left = await asyncio.wait({asking}, timeout=5)
+        asking.cancel()
+        await asyncio.wait({asking}, timeout=5)
+        assert not left, f"lost after {turns} cancellations"
 
 
 async def test_rows_can_be_kept_for_another_time(bare_database: Database) -> None:

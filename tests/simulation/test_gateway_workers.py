@@ -117,7 +117,8 @@ async def estate(database: Database, redis_url: str) -> AsyncIterator[Estate]:
             await gateway.start()
             stack.push_async_callback(gateway.stop)
             field.append(gateway)
-        await add_site(business, operations_a_day=100, no_off_after_on_s=0)
+        # All of them come back at once: restores that wait for their turn would take up to a minute by rule.
+        await add_site(business, operations_a_day=100, no_off_after_on_s=0, restores_at_once=GATEWAYS * METERS)
         await add_gateways(business, [gateway.port for gateway in field])
         homes = flats(GATEWAYS, METERS)
         for flat in homes:
