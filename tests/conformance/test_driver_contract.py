@@ -17,7 +17,6 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from chatwatt.embedded import StoreUris
 from prepaid.storage.driver import Collection, Database, DriverName, DuplicateKey, UpdateCounts, connect
 
-
 CANCELLED = 20
 
 
