@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from meters import codec
@@ -31,6 +32,8 @@ Name = TypeVar("Name", Measures, Band)
 KEPT_RATIOS = 8
 HEAD_BYTES = 2
 """Function and byte count, which lie before the registers in a reply."""
+NO_BANDS: Mapping[str, int] = MappingProxyType({})
+"""Of a meter that counts in none, so that no reading of it makes an empty table."""
 NO_RATIO = "ratio"
 """The check that fails when the meter names no transformer ratio: its figures mean nothing then."""
 
@@ -115,7 +118,7 @@ class Decoding:
     def values(self, replies: Sequence[bytes], unit: int) -> Values:
         """Everything in a poll's replies."""
         if self._plain is not None:
-            return Values(measured=self._plain(replies), relay_on=None, failed_checks=())
+            return Values(measured=self._plain(replies), relay_on=None, failed_checks=(), bands=NO_BANDS)
         ratios = self._unit_ratio if self._fixed is not None else self._found_ratios(replies)
         readers = self._fixed or self._readers(ratios or self._unit_ratio)
         measured = readers.figures(replies)

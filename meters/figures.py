@@ -58,7 +58,8 @@ def finder(places: Sequence[Place[Name]]) -> Finder[Name]:
     if len(groups) == 1 and not careful and not groups[0].floats:
         number, layout, names, scales, _ = groups[0]
         unpack = layout.unpack_from
-        return lambda replies: dict(zip(names, map(mul, unpack(replies[number]), scales), strict=True))
+        # One name and one scale for each figure of the layout, by its making.
+        return lambda replies: dict(zip(names, map(mul, unpack(replies[number]), scales), strict=False))
     return lambda replies: _found(groups, careful, replies)
 
 

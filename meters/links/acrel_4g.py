@@ -13,6 +13,7 @@ from datetime import datetime
 
 from meters.links.crc import crc16, with_crc
 from meters.links.dtu import QUIET_S
+from meters.links.requests import Request
 from meters.links.rtu import RtuLink
 
 START, END = b"\x7b\x7b", b"\x7d\x7d"
@@ -80,6 +81,6 @@ class AcrelLink(RtuLink):
     def __init__(self, *, quiet_s: float = QUIET_S) -> None:
         super().__init__(quiet_s=quiet_s)
 
-    def frame(self, unit: int, pdu: bytes) -> bytes:
+    def frame(self, unit: int, request: Request) -> bytes:
         """An RTU frame in its envelope."""
-        return put(DOWNLINK, super().frame(unit, pdu))
+        return put(DOWNLINK, super().frame(unit, request))

@@ -9,6 +9,7 @@ its late reply was seen and dropped, or a quiet time has passed (S4, S5, S11).
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from prepaid.domain.errors import InvariantBroken
 KEPT_BYTES = 1024
 """More than the longest frame with noise around it. What comes beyond it is dropped from the front."""
 QUIET_S = 2.0
+TICK_S = 0.001
+"""The loop's clock: an alarm set nearer than this would ring in the same tick."""
 LAST_UNIT = 255
 
 
@@ -57,10 +60,14 @@ class Link(asyncio.Protocol, ABC):
         self._asking = False
         self._buffer = bytearray()
         self._loop = asyncio.get_running_loop()
+        # One alarm for the whole connection: nearly every reply comes in time, so nearly no request needs one of its own.
+        self._alarm: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+        self._due = 0.0
 
     @abstractmethod
-    def frame(self, unit: int, pdu: bytes) -> bytes:
-        """Puts a PDU into a frame to send."""
+    def frame(self, unit: int, request: Request) -> bytes:
+        """Puts a request's PDU into a frame to send."""
 
     @abstractmethod
     def take(self, waiting: Waiting | None) -> bytes | None:
@@ -91,6 +98,7 @@ class Link(asyncio.Protocol, ABC):
             return
         self._transport = None
         self.closed.set()
+        self._silence()
         waiting = self._waiting
         if waiting is not None and not waiting.reply.done():
             lost = WriteUnanswered(waiting.unit) if waiting.request.writes else LinkDown()
@@ -147,7 +155,8 @@ class Link(asyncio.Protocol, ABC):
             left_s = self.hold_s(unit)
             if left_s > 0:
                 await asyncio.sleep(left_s)
-            if self._transport is None or self._transport.is_closing():
+            transport = self._transport
+            if transport is None or transport.is_closing():
                 # Whoever tries again at once must not keep the loop from telling that the connection is gone.
                 await asyncio.sleep(0)
                 raise LinkDown
@@ -156,8 +165,10 @@ class Link(asyncio.Protocol, ABC):
             if self._buffer:
                 self.skip(len(self._buffer))
             waiting = self._waiting = Waiting(unit, request, self._loop.create_future())
-            self._transport.write(self.frame(unit, request.pdu))
-            timer = self._loop.call_later(timeout_s, self._time_up, waiting)
+            transport.write(self.frame(unit, request))
+            self._due = due = self._loop.time() + timeout_s
+            if due < self._rings_at:
+                self._ring_at(due)
             try:
                 return await waiting.reply
             except ExceptionReply:
@@ -166,8 +177,6 @@ class Link(asyncio.Protocol, ABC):
                 # Timeout, loss or cancellation: whatever it was, the reply may still come.
                 self.taint(waiting)
                 raise
-            finally:
-                timer.cancel()
         finally:
             self._asking = False
             self._waiting = None
@@ -177,9 +186,29 @@ class Link(asyncio.Protocol, ABC):
         del unit
         return 0.0
 
-    def _time_up(self, waiting: Waiting) -> None:
-        if waiting.reply.done():
+    def _ring_at(self, due: float) -> None:
+        self._silence()
+        self._rings_at = due
+        self._alarm = self._loop.call_at(due, self._rung)
+
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm, self._rings_at = None, math.inf
+
+    def _rung(self) -> None:
+        """The alarm was set for a request before this one perhaps; then it is set anew."""
+        self._alarm, self._rings_at = None, math.inf
+        waiting = self._waiting
+        if waiting is None or waiting.reply.done():
             return
+        now = self._loop.time()
+        if now < self._due:
+            self._ring_at(max(self._due, now + TICK_S))
+        else:
+            self._time_up(waiting)
+
+    def _time_up(self, waiting: Waiting) -> None:
         self.counts.timeouts += 1
         silent = WriteUnanswered(waiting.unit) if waiting.request.writes else NoReply(waiting.unit)
         waiting.reply.set_exception(silent)

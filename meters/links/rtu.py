@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from meters.links.crc import crc16, with_crc
 from meters.links.link import Link, Waiting
+from meters.links.requests import Request
 
 __all__ = ["RtuLink", "with_crc"]
 
@@ -28,9 +29,9 @@ class RtuLink(Link):
         super().__init__(quiet_s=quiet_s)
         self._late: dict[int, _Late] = {}
 
-    def frame(self, unit: int, pdu: bytes) -> bytes:
+    def frame(self, unit: int, request: Request) -> bytes:
         """Unit, PDU and CRC."""
-        return with_crc(bytes((unit,)) + pdu)
+        return with_crc(bytes((unit,)) + request.pdu)
 
     def tainted(self, unit: int) -> float:
         """Until the late reply was dropped or the quiet time has passed."""

@@ -133,6 +133,24 @@ async def test_silence_is_try_again_for_a_read_and_unknown_for_a_write(framing: 
         assert len(slave.received) == 2
 
 
+async def test_each_request_has_its_own_time(framing: str, framed: Framed) -> None:
+    """S5: a short time after a long one ends early, and a long one after a short one outlasts the end of the short."""
+
+    def good(asked: bytes) -> list[Answer]:
+        return [(0.0, framed(asked, UNIT, GOOD_READ))]
+
+    def late(asked: bytes) -> list[Answer]:
+        return [(4 * SHORT_S, framed(asked, UNIT, GOOD_READ))]
+
+    async with linked(framing, good, good, late, lambda _: []) as (link, _):
+        await link.ask(UNIT, READ, timeout_s=600)
+        await link.ask(UNIT, READ, timeout_s=2 * SHORT_S)
+        assert requests.words(await link.ask(UNIT, READ, timeout_s=600)) == (1, 2)
+        with pytest.raises(NoReply):
+            await asyncio.wait_for(link.ask(UNIT, READ, timeout_s=SHORT_S), 30)
+        assert link.counts.timeouts == 1
+
+
 async def test_a_lost_connection_ends_the_wait_at_once(framing: str) -> None:
     """The one in flight learns of the loss now and not at its timeout; a write stays unknown."""
     async with linked(framing, lambda _: [(0.0, None)]) as (link, _):
