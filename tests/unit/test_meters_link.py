@@ -136,10 +136,10 @@ async def test_silence_is_try_again_for_a_read_and_unknown_for_a_write(framing: 
 async def test_each_request_has_its_own_time(framing: str, framed: Framed) -> None:
     """S5: a short time after a long one ends early, and a long one after a short one outlasts the end of the short."""
 
-    def good(asked: bytes) -> list[Answer]:
+    def good(asked: bytes) -> Answer:
         return [(0.0, framed(asked, UNIT, GOOD_READ))]
 
-    def late(asked: bytes) -> list[Answer]:
+    def late(asked: bytes) -> Answer:
         return [(4 * SHORT_S, framed(asked, UNIT, GOOD_READ))]
 
     async with linked(framing, good, good, late, lambda _: []) as (link, _):
