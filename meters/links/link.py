@@ -60,7 +60,7 @@ class Link(asyncio.Protocol, ABC):
         self._asking = False
         self._buffer = bytearray()
         self._loop = asyncio.get_running_loop()
-        # One alarm for the whole connection: nearly every reply comes in time, so nearly no request needs one of its own.
+        # One alarm for the whole connection: nearly every reply comes in time, and a timer for each would be waste.
         self._alarm: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
         self._due = 0.0
