@@ -11,7 +11,8 @@ from bot.conversations.parts import MAX_ACTION_BYTES, Buttons, Look, Part, Text,
 from bot.conversations.reply import choose, press
 from bot.conversations.thread import payment_thread
 from bot.texts import language_for, text
-from prepaid.domain.notices import Notice, NoticeKind, Stage
+from prepaid.domain.delivery import lane_of
+from prepaid.domain.notices import Lane, Notice, NoticeKind, Stage
 from prepaid.domain.people import Address, Person
 
 MOST_THREADS = 5_000
@@ -60,8 +61,11 @@ _ASKS_FOR_MONEY = frozenset({_K.LOW_BALANCE, _K.BALANCE_GONE, _K.CUT_DONE})
 class Channel(Protocol):
     """A chat that can be written to. Raises `TryAgain` (later) or `Refused` (this user will never take it)."""
 
-    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
-        """Shows a message, or replaces the message `reference`; returns the reference of the message now shown."""
+    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None, bulk: bool = False) -> str:
+        """Shows a message, or replaces the message `reference`; returns the reference of the message now shown.
+
+        `bulk`: it is told to many, and gives way to what somebody waits for.
+        """
         ...
 
 
@@ -98,7 +102,8 @@ class NoticeSender:
         """Delivers, or edits the thread's message; raises as the channel does."""
         times = self._times_of(notice, person)
         parts = notice_parts(notice, language_for(person.language), times=times, buttons=self._buttons)
-        return await self._channel.show(address.user, parts, reference=reference)
+        bulk = lane_of(notice.kind) is Lane.BULK
+        return await self._channel.show(address.user, parts, reference=reference, bulk=bulk)
 
     def _times_of(self, notice: Notice, person: Person) -> Mapping[Stage, datetime]:
         """When the stages of a thread happened. Lost with the process: then a line has its mark but no clock."""

@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from bot.channels.telegram import WEBHOOK_PATH, Mode, TelegramChannel
+from bot.channels.telegram_pace import TelegramPace
 from bot.conversations.runner import Conversation
 from bot.delivery import NoticeSender
 from chatwatt import health
@@ -34,6 +35,7 @@ from payments.upkeep import upkeep
 from prepaid.domain.errors import Refused
 from prepaid.ports import Business, Sender
 from prepaid.storage.holiday_tables import holiday_table
+from prepaid.storage.windows import RedisWindows
 from scheduler.jobs import (
     audit,
     certificates,
@@ -193,10 +195,14 @@ def _telegram(runtime: Runtime, conversation: Conversation) -> TelegramChannel |
     secret = settings.telegram_webhook_secret
     if mode is Mode.WEBHOOK and not (secret and settings.public_url):
         raise Refused("refused.public_url_missing")
+    token = settings.telegram_token.get_secret_value()
+    # The first half of a token is the bot's public id.
+    windows = RedisWindows(runtime.redis, f"telegram:{token.split(':', maxsplit=1)[0]}")
     return TelegramChannel(
         conversation,
         runtime.sessions,
-        token=settings.telegram_token.get_secret_value(),
+        token=token,
+        pace=TelegramPace(windows),
         api_base=settings.telegram_api,
         mode=mode,
         webhook_url=_webhook_url(settings) if mode is Mode.WEBHOOK else "",
@@ -210,7 +216,10 @@ def _wechat(runtime: Runtime, conversation: Conversation, settings: WeChatSettin
     from chatwatt.wechat_account import account  # noqa: PLC0415 - its libraries are large, and most have no account
 
     url = runtime.settings.public_url
-    return account(settings, conversation, runtime.sessions, runtime.claims, runtime.clock, public_url=url)
+    shared = RedisWindows(runtime.redis, f"wechat:{settings.app_id}")
+    return account(
+        settings, conversation, runtime.sessions, runtime.claims, runtime.clock, public_url=url, shared=shared
+    )
 
 
 def _webhook_url(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from bot.channels.wechat_turns import Claims
 from chatwatt.settings import WeChatSettings
 from chatwatt.wechat_template_file import templates_in
 from prepaid.domain.errors import Refused
-from prepaid.ports import Clock, Sessions
+from prepaid.ports import Clock, Sessions, SharedWindows
 
 log = structlog.get_logger()
 
@@ -25,6 +25,7 @@ def account(
     clock: Clock,
     *,
     public_url: str = "",
+    shared: SharedWindows | None = None,
 ) -> WeChatChannel:
     """The channel. Raises `Refused` for half a setup."""
     missing = settings.missing()
@@ -42,6 +43,7 @@ def account(
         now=clock.now,
         templates=templates(settings),
         public_url=public_url,
+        shared=shared,
     )
 
 

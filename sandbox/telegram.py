@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -72,6 +73,9 @@ class TelegramSandbox:
         self._faults: list[Fault] = []
         self._blocked: set[int] = set()
         self._flood_until = 0.0
+        self.most_per_s: int | None = None
+        """With a figure, sends beyond so many in any second are answered with 429."""
+        self._sends: deque[float] = deque()
         self._polling = 0
         self._ticks = 0
         self._update_id = 900
@@ -216,11 +220,22 @@ class TelegramSandbox:
         if left_s > 0:
             seconds = int(-(-left_s // 1))
             raise BadCallError(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
+        self._check_rate()
         chat_id = _whole(params, "chat_id")
         if chat_id not in self._screens:
             raise bad_request("chat not found")
         if chat_id in self._blocked:
             raise BadCallError(403, "Forbidden: bot was blocked by the user")
+
+    def _check_rate(self) -> None:
+        if self.most_per_s is None:
+            return
+        now = asyncio.get_running_loop().time()
+        while self._sends and self._sends[0] <= now - 1.0:
+            self._sends.popleft()
+        if len(self._sends) >= self.most_per_s:
+            raise BadCallError(429, "Too Many Requests: retry after 1", retry_after=1)
+        self._sends.append(now)
 
     async def _getMe(self, params: dict[str, Any]) -> Any:  # noqa: N802, ARG002  named as in the Bot API
         return BOT

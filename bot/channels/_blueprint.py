@@ -53,9 +53,10 @@ class WebhookChannel:
         """What the app mounts."""
         return [web.post(f"/{NAME}", self._receive)]
 
-    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
+    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None, bulk: bool = False) -> str:
         """Posts the rendered parts. Raises `TryAgain` when the other side is away, `Refused` for an unknown user."""
-        del reference  # This network cannot edit, so a thread's next stage is simply a new message.
+        # This network cannot edit, so a thread's next stage is simply a new message; and it names no limits.
+        del reference, bulk
         body = json.dumps({"user": user, "text": render(parts)}, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", "X-Signature": self._sign(body)}
         timeout = aiohttp.ClientTimeout(total=SEND_WITHIN_S)

@@ -124,8 +124,9 @@ class BrowserChannel:
             web.get("/chat/static/{name}", self._file),
         ]
 
-    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
+    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None, bulk: bool = False) -> str:
         """Shows a message, or replaces `reference` (or the message that holds the same thread). Raises `Refused`."""
+        del bulk  # Nobody limits an own page.
         room = self._rooms.get(user)
         if room is None:
             raise Refused("refused.no_channel")

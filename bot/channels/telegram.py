@@ -19,12 +19,13 @@ from bot.channels.telegram_bot import ALLOWED_UPDATES, API, POLL_S, make_bot, se
 from bot.channels.telegram_heard import chat_of, read
 from bot.channels.telegram_intake import Unreachable, Webhook, persist, poll, unless
 from bot.channels.telegram_menus import Menu, menus
-from bot.channels.telegram_pace import LocalPace, Pace
+from bot.channels.telegram_pace import TelegramPace
 from bot.channels.telegram_show import Screens
 from bot.channels.telegram_threads import Threads
 from bot.channels.telegram_updates import Lanes, Seen
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
+from bot.pace import Pace
 from prepaid.domain.errors import Trouble, TryAgain
 from prepaid.ports import Sessions
 
@@ -81,7 +82,7 @@ class TelegramChannel:
             raise ValueError("webhook mode needs a public URL and a secret")
         self._conversation = conversation
         self._bot = make_bot(token, api_base=api_base, proxy=proxy, timeout_s=timeout_s)
-        self._screens = Screens(self._bot, pace or LocalPace())
+        self._screens = Screens(self._bot, pace or TelegramPace())
         # The first half of a token is the bot's public id.
         scope = token.split(":", maxsplit=1)[0]
         self._seen = Seen(sessions, scope)
@@ -106,11 +107,11 @@ class TelegramChannel:
             return []
         return [web.post(WEBHOOK_PATH, Webhook(self._accept, self._webhook_secret, is_open=lambda: self.ready).handle)]
 
-    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
+    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None, bulk: bool = False) -> str:
         """Carries a notice, in place of `reference` if it still can be edited. Raises `Refused` or `TryAgain`."""
         try:
             async with asyncio.timeout(SHOW_S):
-                return await self._show(user, parts, reference=reference, bulk=True)
+                return await self._show(user, parts, reference=reference, bulk=bulk)
         except TimeoutError:
             raise TryAgain("try_again.channel", kind="TimeoutError") from None
 

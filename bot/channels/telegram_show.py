@@ -20,10 +20,10 @@ from telegram import Message as Sent
 from telegram.error import TelegramError
 
 from bot.channels.telegram_bot import QuietBot
-from bot.channels.telegram_pace import Pace
 from bot.channels.telegram_request import Flooded
 from bot.channels.telegram_trouble import is_unchanged, is_uneditable, trouble_of
 from bot.conversations.parts import Chart, File, Part, PayQR
+from bot.pace import Pace
 from bot.rendering.painter import Painter
 from bot.rendering.telegram_html import Message, caption, render
 from prepaid.domain.errors import Trouble, TryAgain

@@ -20,6 +20,7 @@ from bot.channels.wechat_files import Files
 from bot.channels.wechat_heard import Heard, read
 from bot.channels.wechat_media import Media
 from bot.channels.wechat_menu import buttons, is_same
+from bot.channels.wechat_pace import WeChatPace
 from bot.channels.wechat_receipts import Receipts
 from bot.channels.wechat_seal import ForgedError, Seal
 from bot.channels.wechat_sender import Messages, WeChatSender
@@ -29,7 +30,7 @@ from bot.channels.wechat_xml import Envelope, MalformedError
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
 from prepaid.domain.errors import Trouble
-from prepaid.ports import Sessions
+from prepaid.ports import Sessions, SharedWindows
 
 WEBHOOK_PATH = "/wechat/messages"
 MAX_BODY_BYTES = 64 * 1024
@@ -63,6 +64,7 @@ class WeChatChannel:
         now: Callable[[], datetime],
         templates: Templates | None = None,
         public_url: str = "",
+        shared: SharedWindows | None = None,
     ) -> None:
         self._conversation = conversation
         self._seal = seal
@@ -71,7 +73,8 @@ class WeChatChannel:
         self._receipts = Receipts(sessions, app_id, now)
         self._files = Files(sessions, app_id, public_url)
         self._media = Media(api, self._files)
-        self._messages = Messages(api, self._allowances, self._media)
+        self._pace = WeChatPace(now, shared)
+        self._messages = Messages(api, self._allowances, self._media, self._pace)
         self._turns = Turns(sessions, claims, app_id)
         self._templates = templates or {}
 

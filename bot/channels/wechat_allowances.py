@@ -43,6 +43,12 @@ class Allowances:
         """WeChat says that the window is closed, or the person has left."""
         await self._save(self._window(user), {"words": _SHUT, "act": _SHUT})
 
+    async def has_room(self, user: str) -> bool:
+        """Whether a message might go out now; counts nothing."""
+        windows = await self._load(self._window(user))
+        pairs = [_pair(windows.get(name)) for name in ("act", "words")]
+        return not windows or any(until > self._now().timestamp() and left > 0 for until, left in pairs)
+
     async def take(self, user: str) -> bool:
         """Whether a message may go out now; counts it. The window that ends first is used up first."""
         windows = await self._load(self._window(user))

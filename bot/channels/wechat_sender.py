@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from bot.channels.wechat_allowances import Allowances
 from bot.channels.wechat_api import WeChatApi
 from bot.channels.wechat_media import Media, picture_in
+from bot.channels.wechat_pace import WeChatPace
 from bot.channels.wechat_receipts import WITHIN_S, Receipts, reference_of
 from bot.channels.wechat_templates import Template, Templates, message_id, template_for
 from bot.channels.wechat_trouble import NOT_SUBSCRIBED, is_window_closed
@@ -16,9 +18,9 @@ from bot.conversations.parts import Part
 from bot.delivery import NoticeSender, notice_parts
 from bot.rendering.wechat_text import render
 from bot.texts import language_for
-from prepaid.domain.delivery import Receipt
+from prepaid.domain.delivery import Receipt, lane_of
 from prepaid.domain.errors import Refused, TryAgain
-from prepaid.domain.notices import Notice, Stage
+from prepaid.domain.notices import Lane, Notice, Stage
 from prepaid.domain.people import Address, Person
 
 SEND_S = 9.0
@@ -28,29 +30,39 @@ SEND_S = 9.0
 class Messages:
     """Free messages: what `NoticeSender` shows notices through, and where the rest of a long answer goes."""
 
-    def __init__(self, api: WeChatApi, allowances: Allowances, media: Media) -> None:
+    def __init__(self, api: WeChatApi, allowances: Allowances, media: Media, pace: WeChatPace) -> None:
         self._api = api
         self._allowances = allowances
         self._media = media
+        self._pace = pace
 
-    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
+    @property
+    def pace(self) -> WeChatPace:
+        """What every message to WeChat goes through."""
+        return self._pace
+
+    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None, bulk: bool = False) -> str:
         """Sends the parts as new messages: nothing can be edited here. Raises `Refused`, `TryAgain` or `Unknown`."""
         del reference
-        await self.send(user, await self._media.messages(parts))
+        await self.send(user, await self._media.messages(parts), bulk=bulk)
         return ""
 
-    async def send(self, user: str, messages: Sequence[str]) -> None:
+    async def send(self, user: str, messages: Sequence[str], *, bulk: bool = False) -> None:
         """Sends within the person's window. Raises `Refused` with WeChat's code when that is closed."""
         for message in messages:
-            if not await self._allowances.take(user):
+            if not await self._allowances.has_room(user):
                 raise Refused("refused.no_channel", code=CLOSED)
             try:
-                picture = picture_in(message)
-                await (self._api.send_picture(user, picture) if picture else self._api.send_text(user, message))
+                await self._pace.call(user, partial(self._send_one, user, message), bulk=bulk)
             except Refused as refused:
                 if is_window_closed(refused):
                     await self._allowances.shut(user)
                 raise
+
+    async def _send_one(self, user: str, message: str) -> None:
+        await self._allowances.take(user)
+        picture = picture_in(message)
+        await (self._api.send_picture(user, picture) if picture else self._api.send_text(user, message))
 
 
 CLOSED = 45015
@@ -66,6 +78,7 @@ class WeChatSender(NoticeSender):
         self, api: WeChatApi, allowances: Allowances, receipts: Receipts, templates: Templates, messages: Messages
     ) -> None:
         super().__init__(messages, buttons=False)
+        self._pace = messages.pace
         self._api = api
         self._allowances = allowances
         self._receipts = receipts
@@ -99,13 +112,16 @@ class WeChatSender(NoticeSender):
     async def _by_template(self, template: Template, user: str, notice: Notice, language: str) -> str:
         words = " ".join(render(notice_parts(notice, language, buttons=False)))
         data = template.data(notice, words, language)
+        bulk = lane_of(notice.kind) is Lane.BULK
         if not template.subscription:
-            number = await self._api.send_template(user, template.id, data, message_id=message_id(notice, user))
+            send = partial(self._api.send_template, user, template.id, data, message_id=message_id(notice, user))
+            number = await self._pace.template(user, send, bulk=bulk)
             return reference_of(number) if number else ""
         if not await self._allowances.take_yes(user, template.id):
             raise Refused("refused.no_channel", code=NOT_SUBSCRIBED)
         try:
-            await self._api.send_subscription(user, template.id, data)
+            send_one = partial(self._api.send_subscription, user, template.id, data)
+            await self._pace.call(user, send_one, bulk=bulk)
         except Refused as refused:
             if refused.params.get("code") == NOT_SUBSCRIBED:
                 await self._allowances.answered(user, template.id, yes=False)

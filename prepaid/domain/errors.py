@@ -24,6 +24,10 @@ class TryAgain(Trouble):
     """Transient: nothing has changed, and the same request may succeed later."""
 
 
+class HeldBack(TryAgain):
+    """Our own pace left no room for it yet: nothing was tried, so it counts as no failure of anybody."""
+
+
 class Unknown(Trouble):
     """It may have happened. Find out by asking the other side; never repeat it blindly."""
 

@@ -28,6 +28,7 @@ from prepaid.ports.office import (
     Refunds,
     Tickets,
 )
+from prepaid.ports.pace import SharedWindows
 from prepaid.ports.people import (
     Accepted,
     AddressKeeper,
@@ -100,6 +101,7 @@ __all__ = [
     "Runs",
     "Sender",
     "Sessions",
+    "SharedWindows",
     "Sites",
     "Store",
     "Supplies",

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from prepaid.domain.delivery import Receipt, quiet_until, rung_key, rungs
-from prepaid.domain.errors import Refused, Trouble
+from prepaid.domain.errors import HeldBack, Refused, Trouble
 from prepaid.domain.notices import (
     MAX_ATTEMPTS,
     STAGE_ORDER,
@@ -34,6 +34,8 @@ BEGIN_WITHIN_S = 15.0
 """A row is begun only so long after it was leased, so that its whole ladder ends within the lease."""
 WRITE_EVERY_S = 0.5
 RECEIPT_EVERY_S = 10
+HELD_S = 5
+"""What our own pace held back comes again then; another rung would not be what the person chose."""
 NO_POLICY = MessagePolicy()
 
 
@@ -117,6 +119,9 @@ class _Round:
                 continue
             try:
                 reference = await self._send(address, row, person)
+            except HeldBack:
+                next_at = self._business.clock.now() + timedelta(seconds=HELD_S)
+                return Outcome(row=row, state=NoticeState.QUEUED, at=next_at, next_at=next_at, tried=tried, why=why)
             except Refused as refused:
                 tried, why = (*tried, rung_key(address)), refused.key
             except Trouble as trouble:

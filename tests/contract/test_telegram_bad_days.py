@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from bot.channels.telegram import TelegramChannel
-from bot.channels.telegram_pace import LocalPace
+from bot.channels.telegram_pace import TelegramPace
 from bot.conversations.parts import Text
 from prepaid.domain.errors import Refused, Trouble, TryAgain
 from sandbox.telegram import TOKEN, TelegramSandbox
@@ -49,7 +49,7 @@ async def test_a_flood_warning_silences_every_sender() -> None:
 async def test_a_pause_that_is_too_long_leaves_the_message_to_the_outbox() -> None:
     """Y3: a send does not wait longer than its bound; the row is tried again later."""
     async with TelegramSandbox() as sandbox:
-        channel = channel_for(sandbox, Script(), PlainSessions(), pace=LocalPace(max_wait_s=0.5))
+        channel = channel_for(sandbox, Script(), PlainSessions(), pace=TelegramPace(max_wait_s=0.5))
         async with running(channel):
             await sandbox.wait_calls("getUpdates", 1)
             sandbox.screen(7)

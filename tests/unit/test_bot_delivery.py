@@ -109,7 +109,7 @@ class Shown:
     def __init__(self) -> None:
         self.messages: dict[str, tuple[Part, ...]] = {}
 
-    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None) -> str:
+    async def show(self, user: str, parts: Sequence[Part], *, reference: str | None, bulk: bool = False) -> str:
         """Adds or replaces."""
         key = reference or f"{user}-{len(self.messages)}"
         self.messages[key] = tuple(parts)

@@ -10,8 +10,8 @@ import pytest
 
 from prepaid.domain.accounts import Account
 from prepaid.domain.delivery import Receipt
-from prepaid.domain.errors import Refused, TryAgain, Unknown
-from prepaid.domain.notices import Lane, Notice, NoticeKind, NoticeState
+from prepaid.domain.errors import HeldBack, Refused, TryAgain, Unknown
+from prepaid.domain.notices import MAX_ATTEMPTS, Lane, Notice, NoticeKind, NoticeState
 from prepaid.domain.people import Address, Person
 from prepaid.domain.preferences import Alerts, Preferences, Quiet
 from prepaid.storage.driver import Database
@@ -215,3 +215,16 @@ async def test_an_accounts_own_levels_take_the_place_of_the_sites(building: Buil
     assert account is not None
     await building.business.store.sites.save_account(account)
     assert (await building.business.store.sites.account("acc-1")) == account
+
+
+async def test_what_our_own_pace_holds_back_is_nobodys_failure(building: Building) -> None:
+    """N1, N2: no place below the provider's limit yet: the row comes again on the same channel, however often."""
+    senders = {"chat": RecordingSender(trouble=HeldBack("try_again.channel")), "sms": RecordingSender()}
+    await tell(building)
+    for _ in range(MAX_ATTEMPTS + 2):
+        assert await deliver_notices(building.business, senders) == 0
+        building.clock.advance(seconds=delivery.HELD_S)
+    assert (await row(building)).attempts == 0
+    senders["chat"].trouble = None
+    assert await deliver_notices(building.business, senders) == 1
+    assert [len(each.sent) for each in senders.values()] == [1, 0]
