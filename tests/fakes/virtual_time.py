@@ -41,3 +41,8 @@ def run_virtually(work: Coroutine[Any, Any, _T]) -> _T:
     """The result of `work`, run in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(work)
+
+
+async def pass_time(seconds: float) -> None:
+    """Lets virtual time pass."""
+    await asyncio.sleep(seconds)

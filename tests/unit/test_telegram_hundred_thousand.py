@@ -30,7 +30,7 @@ from prepaid.domain.notices import Notice, NoticeKind
 from prepaid.domain.people import Address, Person
 from tests.fakes.memory_windows import MemoryWindows
 from tests.fakes.strict_telegram import JITTER_S, LATENCY_S, PER_S, StrictTelegram
-from tests.fakes.virtual_time import run_virtually
+from tests.fakes.virtual_time import pass_time, run_virtually
 
 PUSHES, WORDED = 100_000, 2_000
 BATCH = 100
@@ -101,7 +101,7 @@ async def rounds(push: Push, numbers: Sequence[int]) -> int:
         again = [number for number, gone in zip(batch, sent, strict=True) if not gone]
         waiting += again
         held += len(again)
-        await asyncio.sleep(0.02)
+        await pass_time(0.02)
     return held
 
 
@@ -117,7 +117,7 @@ async def replies(process: Process, until: asyncio.Future[list[int]]) -> list[fl
 
     async with asyncio.TaskGroup() as group:
         while not until.done():
-            await asyncio.sleep(rng.expovariate(1 / 2.0))
+            await pass_time(rng.expovariate(1 / 2.0))
             for _ in range(15 if rng.random() < 0.05 else 1):
                 number += 1
                 group.create_task(ask(f"9{number:07}"))
@@ -177,7 +177,7 @@ async def quarrel() -> tuple[StrictTelegram, list[object]]:
     process = Process(telegram, MemoryWindows())
     pushing = asyncio.gather(*(process.push(number) for number in range(150)))
     for strange in range(40):
-        await asyncio.sleep(0.02)
+        await pass_time(0.02)
         try:
             await telegram.send_message(f"8{strange}", "strange")
         except Exception:  # noqa: BLE001, S112  whoever it is has no pace

@@ -11,7 +11,7 @@ from bot.channels.wechat_pace import ALL_PER_S, FOR_PROMPT, TOO_MANY_CALLS, WeCh
 from prepaid.domain.errors import HeldBack, TryAgain
 from tests.fakes.clock import ManualClock
 from tests.fakes.memory_windows import MemoryWindows
-from tests.fakes.virtual_time import run_virtually
+from tests.fakes.virtual_time import pass_time, run_virtually
 
 
 class Account:
@@ -44,7 +44,7 @@ def test_replies_pass_bulk_and_no_second_holds_too_many() -> None:
         paces = [WeChatPace(clock.now, shared) for _ in range(2)]
         many = [[f"{side}:{number}" for number in range(180)] for side in range(2)]
         pushing = asyncio.gather(*(_calls(p, account, us, bulk=True) for p, us in zip(paces, many, strict=True)))
-        await asyncio.sleep(2.0)
+        await pass_time(2.0)
         began = loop.time()
         await _calls(paces[0], account, [f"reply:{number}" for number in range(10)], bulk=False)
         assert loop.time() - began < 1.0
@@ -69,7 +69,7 @@ def test_a_full_minute_holds_everybody_back() -> None:
         for pace in (one, two):
             with pytest.raises(HeldBack):
                 await _call(pace, account, "a", bulk=False)
-        await asyncio.sleep(60)
+        await pass_time(60)
         await _call(two, account, "a", bulk=False)
         account.trouble = [TryAgain("try_again.channel", code=-1)]
         with pytest.raises(TryAgain) as other:
