@@ -44,6 +44,12 @@ class StrictTelegram:
         self.taken.append((at, chat, text))
         return SimpleNamespace(message_id=len(self.taken))
 
+    async def put_text(self, chat: str, html: str, _keyboard: object, *, instead_of: int | None = None) -> int:
+        """As the bot sends a text; these screens never edit one."""
+        assert instead_of is None
+        sent = await self.send_message(chat, html)
+        return int(sent.message_id)
+
     def _full(self, chat: str, at: float, place: int) -> bool:
         most, within_s = (GROUP_PER_MIN, 60.0) if chat.startswith("-") else (BURST, 3.0)
         mine = self._chats.get(chat)
