@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.conversations.parts import Row
 from bot.texts import has, text
+from prepaid.domain.finance import TOP_UP
 from prepaid.domain.supply import HoldKind, Outcome
 from prepaid.usecases.views import AccountRow, SupplyView
 
@@ -12,6 +13,17 @@ def band_words(language: str, band: str) -> str:
     """A band of a tariff as people call it; a name of one's own stays as it is."""
     key = f"band.{band}"
     return text(language, key) if has(key) else band
+
+
+def column_words(language: str, column: str, *, short: bool = False) -> str:
+    """A column of a finance report (`prepaid.domain.finance`): what moved, and of a top-up where it came from."""
+    kind, _, source = column.partition(":")
+    if kind == TOP_UP:
+        key = f"report.source.{source.partition(':')[0]}"
+        name = text(language, key) if has(key) else source
+        return name if short else text(language, "report.top_up", source=name)
+    key = f"report.column_{kind}"
+    return text(language, key) if has(key) else kind
 
 
 def supply_state(language: str, supply: SupplyView | AccountRow) -> str:

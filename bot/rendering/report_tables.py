@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.conversations.wording import band_words
+from bot.conversations.wording import band_words, column_words
 from bot.rendering.tables import Cell, Sheet, kwh, yuan
-from bot.texts import has, text
-from prepaid.domain.finance import TOP_UP, WATER, Finance
+from bot.texts import text
+from prepaid.domain.finance import WATER, Finance
 from prepaid.domain.tariffs import Utility
 from prepaid.usecases.compare_site import SiteTotal, UseReport
 from prepaid.usecases.place_losses import Allocation
@@ -22,7 +22,7 @@ def finance_sheets(language: str, report: Finance) -> tuple[Sheet, ...]:
     columns, bands = report.columns, report.bands
     head = ("account", "room", "opening")
     names = [text(language, f"report.{name}") for name in head]
-    names += [_column(language, column) for column in columns]
+    names += [column_words(language, column) for column in columns]
     names.append(text(language, "report.closing"))
     names += [_band(language, band) for band in bands]
     rows: list[tuple[Cell, ...]] = [
@@ -92,14 +92,6 @@ def _band(language: str, band: str) -> str:
         if band == WATER
         else text(language, "report.band", band=band_words(language, band))
     )
-
-
-def _column(language: str, column: str) -> str:
-    kind, _, source = column.partition(":")
-    if kind == TOP_UP:
-        return text(language, "report.top_up", source=source)
-    key = f"report.column_{kind}"
-    return text(language, key) if has(key) else kind
 
 
 def use_sheets(language: str, report: UseReport) -> tuple[Sheet, ...]:

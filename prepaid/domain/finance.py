@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import accumulate
 
@@ -83,6 +83,8 @@ class Finance:
     since: datetime
     until: datetime
     accounts: tuple[AccountFinance, ...]
+    days: tuple[date, ...] = ()
+    """The local days that have begun."""
 
     @property
     def opening_micro(self) -> int:

@@ -35,6 +35,7 @@ async def finance_report(business: Business, actor: Actor, site_id: str, month: 
     wanted = month or site.calendar.month(business.clock.now())
     since, until = month_ends(site, wanted)
     book = Book(business, since, until, await utilities(business, site.path), midnights(site, since, until))
+    zone = ZoneInfo(site.calendar.time_zone)
     rows = [row async for row in at_once(accounts, book.account)]
     return Finance(
         site_id=site.id,
@@ -44,6 +45,7 @@ async def finance_report(business: Business, actor: Actor, site_id: str, month: 
         since=since,
         until=until,
         accounts=tuple(rows),
+        days=tuple(at.astimezone(zone).date() for at in book.days if at <= business.clock.now()),
     )
 
 

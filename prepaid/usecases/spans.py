@@ -23,6 +23,18 @@ class Length(StrEnum):
     YEAR = "year"
 
 
+SPOKEN = {
+    "": (Length.MONTH, 0),
+    "today": (Length.DAY, 0),
+    "yesterday": (Length.DAY, 1),
+    "week": (Length.WEEK, 0),
+    "last_week": (Length.WEEK, 1),
+    "month": (Length.MONTH, 0),
+    "last_month": (Length.MONTH, 1),
+    "year": (Length.YEAR, 0),
+    "last_year": (Length.YEAR, 1),
+}
+"""How people name spans."""
 _SHAPES = {Length.DAY: "%Y-%m-%d", Length.WEEK: "%G-W%V", Length.MONTH: "%Y-%m", Length.YEAR: "%Y"}
 _YEARS = range(2000, 2100)
 _DAYS = {Length.DAY: 1, Length.WEEK: 7}
@@ -91,6 +103,18 @@ def _after(first: date, length: Length) -> date:
     return (first.replace(day=1) + timedelta(days=32 if length is Length.MONTH else 367)).replace(
         day=1, **({"month": 1} if length is Length.YEAR else {})
     )
+
+
+async def named_span(business: Business, actor: Actor, site_id: str, when: str) -> Span:
+    """The span that a person means at a site: a name, or "today", "yesterday", "last_month" and their like (A2)."""
+    site = await reach_site(business, actor, site_id)
+    return spoken_span(site, business.clock.now(), when)
+
+
+def spoken_span(site: Site, now: datetime, when: str) -> Span:
+    """The same, for a site at hand. Nothing at all means the running month."""
+    length, back = SPOKEN.get(when, (None, 0))
+    return span_of(site, when) if length is None else running(site, now, length, back=back)
 
 
 async def reach_site(business: Business, actor: Actor, site_id: str) -> Site:

@@ -21,7 +21,11 @@ def _picked(effect: PickSite, value: Sequence[SiteLine], turn: Turn, session: Se
     if len(value) == 1:
         return _after_site()[effect.then](turn, session, value[0], effect.rest)
     language = turn.actor.language
-    items = tuple(Item(label=site.name, action=action(effect.then, site.site_id)) for site in value[:MOST_SITES])
+    rest = (effect.rest,) if effect.rest else ()
+    items = tuple(
+        Item(label=site.name, action=action(effect.then, site.site_id, *rest) or action(effect.then, site.site_id))
+        for site in value[:MOST_SITES]
+    )
     listing = List(title=text(language, "site.which"), items=items, hint=text(language, "menu.hint"))
     return Reply(session=session, parts=(listing,))
 
