@@ -54,6 +54,7 @@ _TONES: Mapping[NoticeKind, Tone] = {
     _K.MOVE_OUT_ASKED: Tone.PLAIN,
     _K.MEMBER_REMOVED: Tone.WARNING,
     _K.CERTIFICATE_ENDS: Tone.WARNING,
+    _K.BROADCAST: Tone.WARNING,
 }
 _ASKS_FOR_MONEY = frozenset({_K.LOW_BALANCE, _K.BALANCE_GONE, _K.CUT_DONE})
 

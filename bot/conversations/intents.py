@@ -53,10 +53,10 @@ _BASIC: tuple[Intent, ...] = (
     Intent(
         name="history",
         audience=Audience.TENANT,
-        commands=("history", "bills", "账单", "记录", "明细"),
+        commands=("history", "记录", "明细"),
         phrases=(
-            rf"{_MY}(?:查询|查|看看|看)?(?:我的|充值|缴费|消费|扣费|账户)?(?:记录|明细|账单|流水)",
-            r"(?:show |see )?(?:my )?(?:history|bills?|payments?|transactions?)",
+            rf"{_MY}(?:查询|查|看看|看)?(?:我的|充值|缴费|消费|扣费|账户)?(?:记录|明细|流水)",
+            r"(?:show |see )?(?:my )?(?:history|payments?|transactions?)",
         ),
     ),
     Intent(

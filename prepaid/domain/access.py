@@ -48,6 +48,7 @@ class Action(StrEnum):
     SHARE_ACCOUNT = "share_account"
     SET_ALERTS = "set_alerts"
     GRANT_ROLE = "grant_role"
+    BROADCAST = "broadcast"
     RUN = "run"
     """The clock's, a meter's or a provider's own work: settling, deciding, confirming."""
 
@@ -66,6 +67,7 @@ _OPERATOR = _SEE | {
     Action.DISPUTE,
     Action.CONFIRM_SAFE,
     Action.SET_ALERTS,
+    Action.BROADCAST,
 }
 _FINANCE = _SEE | {
     Action.AUDIT,

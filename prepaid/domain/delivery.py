@@ -39,7 +39,7 @@ class Receipt(StrEnum):
 
 def lane_of(kind: NoticeKind) -> Lane:
     """What is told to many at once goes in bulk, so that it never delays what one person waits for."""
-    return Lane.BULK if kind in {K.LOW_BALANCE, K.RECONCILED, K.RECONCILED_OPEN} else Lane.PROMPT
+    return Lane.BULK if kind in {K.LOW_BALANCE, K.BROADCAST, K.RECONCILED, K.RECONCILED_OPEN} else Lane.PROMPT
 
 
 def quiet_until(row: Notice, person: Person, policy: MessagePolicy, now: datetime) -> datetime | None:

@@ -48,6 +48,7 @@ class NoticeKind(StrEnum):
     MOVE_OUT_ASKED = "move_out_asked"
     MEMBER_REMOVED = "member_removed"
     CERTIFICATE_ENDS = "certificate_ends"
+    BROADCAST = "broadcast"
 
 
 class NoticeState(StrEnum):

@@ -28,7 +28,7 @@ SCRIPTS: dict[str, Script] = {
         ("ben", "recharge 20"),
         ("ben", "no"),
     ),
-    "history": (("anna", "账单"), ("ben", "/history")),
+    "history": (("anna", "明细"), ("ben", "/history")),
     "accounts": (("both", "切换房间"),),
     "use": (("both", "/use a102"), ("both", "余额"), ("both", "/use nowhere")),
     "bind": (("new", "余额"), ("new", "绑定"), ("new", "AAAA2222"), ("new", "7KQ2M9XA")),

@@ -15,6 +15,7 @@ from prepaid.domain.people import Address, Person
 
 AT = datetime(2026, 11, 23, 6, 3, 22, tzinfo=UTC)
 PARAMS: dict[str, str | int | bool | None] = {
+    "words": "No power on Saturday.",
     "label": "Flat 7",
     "time_zone": "Asia/Shanghai",
     "at": AT.isoformat(),

@@ -37,7 +37,7 @@ SAID = [
     ("Recharge 20", "recharge", "20"),
     ("top up with 20", "recharge", "20"),
     ("/topup 20", "recharge", "20"),
-    ("账单", "history", ""),
+    ("账单", "statement", ""),
     ("show my history", "history", ""),
     ("切换房间", "accounts", ""),
     ("绑定 7KQ2M9XA", "bind", "7kq2m9xa"),

@@ -197,8 +197,10 @@ TOPIC = Topic(
         Intent(
             name="statement",
             audience=Audience.TENANT,
-            commands=("statement", "月账单", "对账单"),
+            commands=("statement", "bill", "bills", "账单", "月账单", "对账单"),
             phrases=(
+                rf"{_PLEASE}(?:我的)?(?:电费|水费|消费)?(?:账单|电费单)",
+                rf"{_SHOW}(?:my |the )?bills?",
                 rf"{_PLEASE}(?P<arg>本月|这个月|上个?月|20\d\d年\d{{1,2}}月份?)的?(?:月)?(?:电费)?(?:账单|电费单)",
                 rf"{_SHOW}(?:my |the )?(?P<arg>last month's |this month's )?(?:monthly )?(?:statement|monthly bill)",
                 r"(?:my |the )?(?:bill|statement) (?:for|of) (?P<arg>last month|this month|20\d\d[-./]\d{1,2})",

@@ -1,0 +1,100 @@
+"""The staff tells everybody who lives in a building or a site the same words, such as a planned outage (A2, N3).
+
+Rows of the outbox are written, one for each person however many rooms are theirs, in the lane that gives way to
+everything else. Quiet hours and each person's own order of channels hold as for every other notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prepaid.domain.access import Action, Actor, covers
+from prepaid.domain.accounts import AccountStatus, Site
+from prepaid.domain.errors import Refused, not_found
+from prepaid.domain.notices import NoticeKind
+from prepaid.ports import Business
+from prepaid.usecases.authorize import intent, reach_place
+from prepaid.usecases.tell import Crossing, tell_persons
+
+MOST_WORDS = 300
+AN_HOUR = 6
+WINDOW_S = 3600
+AT_ONCE = 20
+"""Questions about the people of so many rooms go to the store together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Who would be told. `silent` rooms have nobody who could be."""
+
+    path: str
+    site: Site
+    people: tuple[str, ...]
+    rooms: int
+    silent: int
+
+
+async def preview_broadcast(business: Business, actor: Actor, site_id: str, part: str, words: str) -> Audience:
+    """Who would be told these words; `part` is a place inside the site ("b1"), "" for all of it.
+
+    Raises `Refused`: "refused.not_found" outside the actor's reach, "refused.broadcast_words" for none or too many,
+    "refused.broadcast_nobody" where nobody could be told.
+    """
+    site, path = await _reach(business, actor, site_id, part)
+    if not 0 < len(words.strip()) <= MOST_WORDS:
+        raise Refused("refused.broadcast_words", most=MOST_WORDS)
+    found = await _audience(business, site, path)
+    if not found.people:
+        raise Refused("refused.broadcast_nobody")
+    return found
+
+
+async def broadcast(
+    business: Business, actor: Actor, site_id: str, part: str, words: str, *, wish: str
+) -> tuple[Audience, int]:
+    """Tells them; returns who, and how many of the rows are new. The same `wish` again tells nobody twice (N1).
+
+    Raises as `preview_broadcast`, and "refused.broadcast_often" after six in an hour at one site.
+    """
+    found = await preview_broadcast(business, actor, site_id, part, words)
+    now = business.clock.now()
+    if await business.store.people.count_try(f"broadcast:{found.site.id}", now, WINDOW_S) > AN_HOUR:
+        raise Refused("refused.broadcast_often", most=AN_HOUR)
+    crossing = Crossing(NoticeKind.BROADCAST, f"{actor.id}:{wish}")
+    params = {"words": words.strip(), "place": found.path}
+    async with intent(business, actor, "broadcast", found.path, reason=words.strip(), after=str(len(found.people))):
+        new = await tell_persons(business, found.site, found.people, crossing, params)
+    return found, new
+
+
+async def _reach(business: Business, actor: Actor, site_id: str, part: str) -> tuple[Site, str]:
+    site = await business.store.sites.site(site_id)
+    inside = part.strip().strip("/")
+    named = f"{site_id}/{inside}".rstrip("/")
+    path = "/".join(piece for piece in (site.path if site else site_id, inside) if piece)
+    await reach_place(business, actor, path, Action.BROADCAST, named=named)
+    if site is None or not covers(site.path, path):
+        raise not_found()
+    return site, path
+
+
+async def _audience(business: Business, site: Site, path: str) -> Audience:
+    accounts = [
+        account
+        for account in await business.store.sites.accounts_below(path)
+        if account.site_id == site.id and account.status is not AccountStatus.CLOSED
+    ]
+    people: dict[str, None] = {}
+    silent = 0
+    for start in range(0, len(accounts), AT_ONCE):
+        for bound in await _people(business, [account.id for account in accounts[start : start + AT_ONCE]]):
+            silent += not bound
+            people.update(dict.fromkeys(bound))
+    return Audience(path=path, site=site, people=tuple(people), rooms=len(accounts), silent=silent)
+
+
+async def _people(business: Business, account_ids: Sequence[str]) -> Sequence[list[str]]:
+    found = await asyncio.gather(*(business.store.people.of_account(each) for each in account_ids))
+    return [[person.id for person in people] for people in found]
