@@ -57,8 +57,8 @@ async def test_everybody_is_told_once_in_the_lane_that_gives_way(building: Build
     box = RecordingSender()
     assert await deliver_notices(building.business, {"chat": box}) == 1
     assert [notice.person_id for _, notice, _ in box.sent] == [rows[1].person_id]
-    trail = await building.business.store.audit.latest(building.site.path, 10)
-    assert [(line.action, line.reason, line.after) for line in trail][0] == ("broadcast", WORDS, "2")
+    line = (await building.business.store.audit.latest(building.site.path, 10))[0]
+    assert (line.action, line.reason, line.after) == ("broadcast", WORDS, "2")
 
 
 async def test_only_the_staff_of_the_place_may(building: Building) -> None:
