@@ -114,7 +114,7 @@ async def _home(business: Business) -> tuple[Flat, str]:
     return flat, (await log_in_by_code(business, code, where="bench")).access
 
 
-class _NoLimit:
+class NoLimit:
     """The bench asks more than a person may; the question to Redis is asked all the same, of a bucket without end."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -131,7 +131,7 @@ class _NoLimit:
 @asynccontextmanager
 async def _served(runtime: Runtime, business: Business, recorder: Recorder) -> AsyncIterator[str]:
     """All three on one port."""
-    limiter = _NoLimit(runtime)
+    limiter = NoLimit(runtime)
 
     async def bare(_request: web.Request) -> web.Response:
         return web.json_response({"balance_micro": CREDIT_MICRO, "label": "0001", "on": True})

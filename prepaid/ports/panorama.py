@@ -44,6 +44,8 @@ class SupplyColumns(NamedTuple):
     on: Sequence[bool | None]
     outcomes: Sequence[str]
     holds: Sequence[str | None]
+    hold_untils: Sequence[datetime | None]
+    """When the hold ends; None for one that stays."""
 
 
 class MeterColumns(NamedTuple):

@@ -266,14 +266,15 @@ class MongoLedger:
 
 def _newer(entry: Entry) -> tuple[Document, Document]:
     """The condition and the change that move the cached row of an account on, never back."""
-    return {"_id": entry.account_id, "seq": {"$lt": entry.seq}}, {"$set": _head_doc(entry.head)}
+    return {"_id": entry.account_id, "seq": {"$lt": entry.seq}}, {"$set": head_to_doc(entry.head)}
 
 
 def _seq(document: Document) -> int:
     return int(document["seq"])
 
 
-def _head_doc(head: Head) -> Document:
+def head_to_doc(head: Head) -> Document:
+    """The cached end of a chain, without its account."""
     return {
         "seq": Int64(head.seq),
         "bal": Int64(head.balance_micro),

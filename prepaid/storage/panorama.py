@@ -52,6 +52,7 @@ _SUPPLIES: Final = (
     {"$ifNull": ["$reported.on", None]},
     {"$ifNull": ["$outcome", ""]},
     {"$ifNull": ["$hold.kind", None]},
+    {"$ifNull": ["$hold.until", None]},
 )
 _METERS: Final = (
     "$_id",

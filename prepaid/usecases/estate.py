@@ -31,9 +31,9 @@ POWER_FRESH: Final = timedelta(minutes=15)
 STUCK: Final = frozenset({Outcome.UNCONFIRMED, Outcome.WAITING})
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class Estate:
-    """What somebody's roles reach, building by building."""
+    """What somebody's roles reach, building by building. Too large to be written out wherever a task is named."""
 
     reach: tuple[str, ...]
     sites: dict[str, Site]
@@ -44,6 +44,8 @@ class Estate:
     buildings: dict[str, Building] = field(default_factory=dict)
     of_account: dict[str, Building] = field(default_factory=dict)
     of_meter: dict[str, Building] = field(default_factory=dict)
+    of_folder: dict[str, Building] = field(default_factory=dict)
+    """By the place right above a room: the buildings that were found before."""
     of_site: dict[str, Tally] = field(default_factory=dict)
     silent: dict[str, Mapping[str, datetime]] = field(default_factory=dict)
     total: Tally = field(default_factory=Tally)
@@ -52,10 +54,16 @@ class Estate:
 
     def building(self, site: Site, path: str) -> Building:
         """The building of a place, made at the first need."""
+        folder = path[: path.rfind("/")]
+        found = self.of_folder.get(folder)
+        if found is not None and path != site.path:
+            return found
         where = building_of(site.path, path)
         found = self.buildings.get(where)
         if found is None:
             found = self.buildings[where] = Building(path=where, site_id=site.id)
+        if path != site.path:
+            self.of_folder[folder] = found
         return found
 
     def sees(self, path: str) -> bool:
@@ -90,8 +98,8 @@ async def open_estate(business: Business, actor: Actor) -> Estate:
     for columns in await asyncio.gather(*(business.store.panorama.accounts(scope) for scope in reach)):
         _take_accounts(estate, columns)
     await asyncio.gather(*(_read_site(business, estate, site) for site in sites.values()))
-    _take_balances(estate, await business.store.panorama.balances(list(estate.of_account)))
-    _take_balances(estate, await business.store.panorama.entries_since(now - OVERLAP))
+    _take_balances(estate, await business.store.panorama.balances(list(estate.of_account)), None)
+    _take_balances(estate, await business.store.panorama.entries_since(now - OVERLAP), None)
     await _read_day(business, estate)
     estate.count(estate.buildings.values())
     return estate
@@ -110,10 +118,11 @@ class Change:
 async def look(business: Business, estate: Estate) -> set[Change]:
     """Where something changed since the last look: money, supplies, meters that fell silent."""
     panorama, now = business.store.panorama, business.clock.now()
-    changed = _take_balances(estate, await panorama.entries_since(estate.at - OVERLAP))
+    changed: set[Change] = set()
+    _take_balances(estate, await panorama.entries_since(estate.at - OVERLAP), changed)
     for site in estate.sites.values():
         lately = await panorama.supplies(site.id, changed_since=min(estate.at, now - CONFIRMED_WITHIN))
-        changed |= _take_supplies(estate, lately)
+        _take_supplies(estate, lately, changed)
         changed |= _take_silent(estate, site, await panorama.silent(site.id))
     estate.at = now
     if changed:
@@ -134,7 +143,7 @@ async def _read_site(business: Business, estate: Estate, site: Site) -> None:
         panorama.meters(site.id), panorama.supplies(site.id), panorama.silent(site.id)
     )
     _take_meters(estate, site, meters)
-    _take_supplies(estate, supplies)
+    _take_supplies(estate, supplies, None)
     _take_silent(estate, site, silent)
 
 
@@ -169,8 +178,9 @@ def _take_accounts(estate: Estate, columns: AccountColumns) -> None:
 
 
 def _take_meters(estate: Estate, site: Site, columns: MeterColumns) -> None:
+    whole = estate.sees(site.path)
     for meter_id, path, gateway_id, account_id, utility, power_w, read_at in zip(*columns, strict=True):
-        if not estate.sees(path):
+        if not whole and not estate.sees(path):
             continue
         building = estate.building(site, path)
         building.points[meter_id] = Point(
@@ -185,33 +195,35 @@ def _take_meters(estate: Estate, site: Site, columns: MeterColumns) -> None:
         estate.of_meter[meter_id] = building
 
 
-def _take_balances(estate: Estate, columns: BalanceColumns) -> set[Change]:
-    """Newer ends of chains than those that are known; an entry that was seen before changes nothing."""
-    changed: set[Change] = set()
+def _take_balances(estate: Estate, columns: BalanceColumns, changed: set[Change] | None) -> None:
+    """Newer ends of chains than those that are known; an entry that was seen before changes nothing.
+
+    At the first reading everything is new and nothing has `changed`.
+    """
     for account_id, seq, balance_micro in zip(*columns, strict=True):
         building = estate.of_account.get(account_id)
         if building is None:
             continue
         room = building.rooms[account_id]
         if seq > room.seq:
-            changed.add(Change(building.path, room.path, balance_micro > room.balance_micro))
+            if changed is not None:
+                changed.add(Change(building.path, room.path, balance_micro > room.balance_micro))
             room.seq, room.balance_micro = seq, balance_micro
-    return changed
 
 
-def _take_supplies(estate: Estate, columns: SupplyColumns) -> set[Change]:
+def _take_supplies(estate: Estate, columns: SupplyColumns, changed: set[Change] | None) -> None:
     """A supply of a meter that is not known yet waits for the next reading of everything."""
-    changed: set[Change] = set()
-    for meter_id, _account_id, _path, wanted_on, reason, on, outcome, hold in zip(*columns, strict=True):
+    for meter_id, _account_id, _path, wanted_on, reason, on, outcome, kind, until in zip(*columns, strict=True):
         building = estate.of_meter.get(meter_id)
         if building is None:
             continue
         point = building.points[meter_id]
-        state = (True, on, wanted_on, reason, outcome in STUCK, hold or "")
+        hold = kind if kind and (until is None or estate.at < until) else ""
+        state = (True, on, wanted_on, reason, outcome in STUCK, hold)
         if (point.has_supply, point.on, point.wanted_on, point.reason, point.stuck, point.hold) != state:
             point.has_supply, point.on, point.wanted_on, point.reason, point.stuck, point.hold = state
-            changed.add(Change(building.path, point.path))
-    return changed
+            if changed is not None:
+                changed.add(Change(building.path, point.path))
 
 
 def _take_silent(estate: Estate, site: Site, silent: Mapping[str, datetime]) -> set[Change]:

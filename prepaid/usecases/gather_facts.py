@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypedDict
 
@@ -13,9 +14,25 @@ from prepaid.domain.notices import Notice, NoticeKind, NoticeState
 from prepaid.domain.supply import Facts, Supply
 from prepaid.ports import Business
 
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
-async def gather_facts(business: Business, account: Account, site: Site, meter: Meter, supply: Supply) -> Facts:
-    """The facts about one meter's supply now. Raises `TryAgain` when the store cannot be read (then nothing is cut)."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteCuts:
+    """What the supplies of a site share: how many were cut lately, and how many there are."""
+
+    last_hour: int
+    last_day: int
+    supplies: int
+
+
+async def gather_facts(
+    business: Business, account: Account, site: Site, meter: Meter, supply: Supply, *, cuts: SiteCuts | None = None
+) -> Facts:
+    """The facts about one meter's supply now. Raises `TryAgain` when the store cannot be read (then nothing is cut).
+
+    `cuts` are those of the site, for whoever looks at many of its supplies at once and changes none.
+    """
     store, now = business.store, business.clock.now()
     head = await store.ledger.head(account.id)
     warned_at, queued = await _notice(business, account, warning_crossing(head, account))
@@ -36,7 +53,7 @@ async def gather_facts(business: Business, account: Account, site: Site, meter: 
         store_or_clock_doubtful=clock_doubtful(business),
         operations_today=supply.operations if supply.operations_day == day_of(site, now) else 0,
         mass_cut_until=site.mass_cut_until,
-        **(await _blast(business, site, supply, now) if head.balance_micro <= account.floor_micro else {}),
+        **(await _blast(business, site, supply, now, cuts) if head.balance_micro <= account.floor_micro else {}),
     )
 
 
@@ -110,17 +127,25 @@ class _Blast(TypedDict, total=False):
     site_supplies: int
 
 
-async def _blast(business: Business, site: Site, supply: Supply, now: datetime) -> _Blast:
+async def _blast(business: Business, site: Site, supply: Supply, now: datetime, cuts: SiteCuts | None) -> _Blast:
     """What the limits on cutting off many at once look at; only asked for whoever is out of credit."""
-    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+    cuts = cuts or await site_cuts(business, site, now)
     return _Blast(
-        cuts_last_hour=await _cuts(business, site, supply, hour),
-        cuts_last_day=await _cuts(business, site, supply, day),
-        site_supplies=await business.store.supplies.count_on_site(site.id),
+        cuts_last_hour=cuts.last_hour - _is_own(supply, now - HOUR),
+        cuts_last_day=cuts.last_day - _is_own(supply, now - DAY),
+        site_supplies=cuts.supplies,
     )
 
 
-async def _cuts(business: Business, site: Site, supply: Supply, since: datetime) -> int:
-    """Other supplies of the site cut since then; the one in question does not count against itself."""
-    own = not supply.wanted.on and supply.wanted.at >= since
-    return await business.store.supplies.cuts_since(site.id, since) - own
+async def site_cuts(business: Business, site: Site, now: datetime) -> SiteCuts:
+    """The cuts of a site lately, and how many supplies it has."""
+    return SiteCuts(
+        last_hour=await business.store.supplies.cuts_since(site.id, now - HOUR),
+        last_day=await business.store.supplies.cuts_since(site.id, now - DAY),
+        supplies=await business.store.supplies.count_on_site(site.id),
+    )
+
+
+def _is_own(supply: Supply, since: datetime) -> bool:
+    """Whether the supply itself was cut since then: it does not count against itself."""
+    return not supply.wanted.on and supply.wanted.at >= since

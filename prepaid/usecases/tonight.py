@@ -12,12 +12,12 @@ from prepaid.domain.errors import not_found
 from prepaid.domain.forecast import Fate, play
 from prepaid.domain.supply import Facts, Inputs
 from prepaid.ports import Business
+from prepaid.usecases.at_once import at_once
 from prepaid.usecases.authorize import record, scopes
-from prepaid.usecases.gather_facts import gather_facts
+from prepaid.usecases.gather_facts import gather_facts, site_cuts
+from prepaid.usecases.overview import balances_of
 
 NOON = time(12)
-LATELY = timedelta(minutes=1)
-"""Account rows that another process has not brought up to date yet are this much behind at most."""
 NAMES_AT_ONCE = 50
 
 
@@ -84,18 +84,19 @@ async def _cases(business: Business, site: Site) -> list[tuple[Account, Facts]]:
 
     The account rows choose whom to look at, the ledger says whether it is so (M16).
     """
-    cases: list[tuple[Account, Facts]] = []
-    for account in await _without_credit(business, site):
+    cuts = await site_cuts(business, site, business.clock.now())
+
+    async def of(account: Account) -> list[tuple[Account, Facts]]:
         head = await business.store.ledger.head(account.id)
         if head.balance_micro > account.floor_micro:
-            continue
+            return []
         meters = {meter.id: meter for meter in await business.store.meters.of_account(account.id)}
-        supplies = await business.store.supplies.of_account(account.id)
-        cases += [
-            (account, await gather_facts(business, account, site, meters[supply.meter_id], supply))
-            for supply in supplies
+        return [
+            (account, await gather_facts(business, account, site, meters[supply.meter_id], supply, cuts=cuts))
+            for supply in await business.store.supplies.of_account(account.id)
         ]
-    return cases
+
+    return [case async for cases in at_once(await _without_credit(business, site), of) for case in cases]
 
 
 async def _without_credit(business: Business, site: Site) -> list[Account]:
@@ -107,15 +108,8 @@ async def _without_credit(business: Business, site: Site) -> list[Account]:
         for account_id, site_id, aside_micro in zip(columns.ids, columns.site_ids, columns.aside_micro, strict=True)
         if site_id == site.id
     }
-    ends: dict[str, tuple[int, int]] = dict.fromkeys(floors, (0, 0))
-    for found in (
-        await panorama.balances(list(floors)),
-        await panorama.entries_since(business.clock.now() - LATELY),
-    ):
-        for account_id, seq, balance_micro in zip(*found, strict=True):
-            if account_id in ends:
-                ends[account_id] = max(ends[account_id], (seq, balance_micro))
-    wanted = sorted(account_id for account_id, (_, micro) in ends.items() if micro <= floors[account_id])
+    balances = await balances_of(business, list(floors))
+    wanted = sorted(account_id for account_id, micro in balances.items() if micro <= floors[account_id])
     chunks = [wanted[first : first + NAMES_AT_ONCE] for first in range(0, len(wanted), NAMES_AT_ONCE)]
     rows = [row for chunk in chunks for row in await business.store.sites.accounts(chunk)]
     return sorted(rows, key=lambda row: row.path)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
 from prepaid.domain.access import Actor, Role
 from prepaid.domain.accounts import Account
 from prepaid.domain.errors import Refused
-from prepaid.domain.supply import HoldKind
+from prepaid.domain.supply import Hold, HoldKind, Outcome, Reported
 from prepaid.ports import Business
 from prepaid.storage.driver import Database
 from prepaid.usecases.bind_chat import bind_chat, unbind_chat
@@ -97,6 +98,30 @@ async def test_an_overview_ends_at_the_jurisdiction(building: Building) -> None:
     assert [row.account_id for site in seen.sites for row in site.rows] == ["acc-1"]
     with pytest.raises(Refused):
         await overview(building.business, tenant)
+
+
+async def test_an_overview_shows_the_worst_of_each_room(building: Building) -> None:
+    """A2, M16, S4: money of this moment, and of a room's supplies the worst; a hold that is over is none."""
+    store, now = building.business.store, building.clock.now()
+    for unit, balance_micro in ((1, 5_000_000), (2, -1_500_000), (3, 0)):
+        await building.flat(unit, balance_micro=balance_micro)
+    operator = await building.operator(scope="acme/maple")
+    await store.supplies.attempt("met-1", 0, Outcome.WAITING)
+    await store.supplies.saw("met-2", Reported(on=False, at=now))
+    await store.supplies.hold("met-2", Hold(kind=HoldKind.ON, by="x", why="y"), at=now)
+    over = Hold(kind=HoldKind.ON, by="x", why="y", until=now + timedelta(minutes=1))
+    await store.supplies.hold("met-3", over, at=now)
+    await store.meters.silent(["met-3"], now)
+    building.clock.advance(minutes=2)
+    await building.give("acc-1", 2_000_000, "more")
+    (site,) = (await overview(building.business, operator)).sites
+    rows = {row.account_id: row for row in site.rows}
+    assert [row.account_id for row in site.rows] == ["acc-1", "acc-2", "acc-3"]
+    assert [rows[f"acc-{unit}"].balance_micro for unit in (1, 2, 3)] == [7_000_000, -1_500_000, 0]
+    assert (rows["acc-1"].outcome, rows["acc-1"].on, rows["acc-1"].silent) == (Outcome.WAITING, None, False)
+    assert (rows["acc-2"].on, rows["acc-2"].hold) == (False, HoldKind.ON)
+    assert (rows["acc-3"].hold, rows["acc-3"].silent) == (None, True)
+    assert (site.on, site.off, site.silent, site.arrears_micro) == (0, 1, 1, 1_500_000)
 
 
 async def test_a_scope_ends_at_whole_path_segments(building: Building) -> None:
