@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -83,7 +84,7 @@ async def run() -> Mapping[str, int | float]:
             wall_s = time.perf_counter() - began
             await _settled(page)
             bytes_ = [await _ask(url, cookies[0], meter) for _ in range(LOOKS)]
-            streams = await _streams(url, page, business, cookies, homes)
+            streams = await _streams(url, business, cookies, homes)
         chat_s, chat_cpu_s = await _chat(business)
     return {
         "meters": len(homes),
@@ -114,7 +115,8 @@ async def _cookies(business: Business) -> Sequence[str]:
 
 @asynccontextmanager
 async def _served(runtime: Runtime, business: Business, meter: Meter) -> AsyncIterator[tuple[str, OverviewPage]]:
-    async with open_api(runtime, business, asyncio.Event()) as parts:
+    stop = asyncio.Event()
+    async with open_api(runtime, business, stop) as parts:
         if parts is None:
             raise InvariantBroken("the page has no key")
         page = OverviewPage(replace(parts, limiter=NoLimit(runtime)), pace=PACE)
@@ -127,8 +129,9 @@ async def _served(runtime: Runtime, business: Business, meter: Meter) -> AsyncIt
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             yield f"http://127.0.0.1:{runner.addresses[0][1]}", page
         finally:
-            await page.close()
+            stop.set()  # Every stream hears it and ends by itself.
             await runner.cleanup()
+            await page.close()
 
 
 async def _ask(url: str, cookie: str, meter: Meter) -> int:
@@ -152,17 +155,19 @@ async def _settled(page: OverviewPage) -> None:
 
 
 async def _streams(
-    url: str, page: OverviewPage, business: Business, cookies: Sequence[str], homes: Sequence[Flat]
+    url: str, business: Business, cookies: Sequence[str], homes: Sequence[Flat]
 ) -> Mapping[str, int | float]:
-    """Updates for one browser and for many; memory is what many take more than one does."""
+    """Updates for one browser and for many; memory in a round of its own, because watching it takes time."""
     async with _listeners(url, cookies[:1]) as one:
         ms, size = await _events(business, one, homes)
-        before_kb = _rss_kb()
-    await page.hub.empty.wait()
     everybody = [cookie for cookie in cookies for _ in range(CLIENTS_OF_ONE)][:CLIENTS]
     async with _listeners(url, everybody) as many:
         many_ms, _ = await _events(business, many, homes)
-        kb = (_rss_kb() - before_kb) / CLIENTS
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    async with _listeners(url, everybody):
+        kb = (tracemalloc.get_traced_memory()[0] - before) / CLIENTS / 1024
+    tracemalloc.stop()
     return {
         "event_ms": round(percentile(ms, 0.5), 2),
         "event_bytes": size,
@@ -232,10 +237,3 @@ async def _chat(business: Business) -> tuple[float, float]:
     if sum(site.on for site in found.sites) == 0:
         raise InvariantBroken("nothing is on")
     return time.perf_counter() - began, time.process_time() - cpu
-
-
-def _rss_kb() -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return float(line.split()[1])
-    return 0.0

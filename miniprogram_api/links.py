@@ -29,7 +29,7 @@ LINKS: Final[Mapping[str, Mapping[str, Takes]]] = {
     "listBills": {"getStatement": {**_SAME_ACCOUNT, "month": "$response.body#/bills/0/month"}},
     "getStatement": {"explainEntry": {**_SAME_ACCOUNT, "seq": "$response.body#/lines/0/seq"}},
     "startTopUp": {"followOrder": _ORDER, "cancelOrder": _ORDER},
-    "listOrders": {"followOrder": {"order_id": "$response.body#/orders/0/order_id"}},
+    "listOrders": {name: {"order_id": "$response.body#/orders/0/order_id"} for name in ("followOrder", "refundOrder")},
     "makePayLink": {
         "lookAtPayLink": _TOKEN,
         "payByLink": _TOKEN,
@@ -42,7 +42,9 @@ LINKS: Final[Mapping[str, Mapping[str, Takes]]] = {
     "listSites": {
         name: {"site_id": "$response.body#/sites/0/site_id"} for name in ("getFinanceReport", "getUsageReport")
     },
-    "listAccountsInReach": dict.fromkeys(("searchAudit", "changeSupply", "askForceCut"), _account("accounts/0")),
+    "listAccountsInReach": dict.fromkeys(
+        ("searchAudit", "changeSupply", "askForceCut", "takeCash"), _account("accounts/0")
+    ),
     "listMeters": {"getLosses": {"meter_id": "$response.body#/meters/0/meter_id"}},
     "askForceCut": {
         "getApproval": {"approval_id": "$response.body#/approval_id"},

@@ -8,6 +8,7 @@ from miniprogram_api.routes.alerts import ROUTES as ALERTS
 from miniprogram_api.routes.links import ROUTES as LINKS
 from miniprogram_api.routes.logins import ROUTES as LOGINS
 from miniprogram_api.routes.me import ROUTES as ME
+from miniprogram_api.routes.office import ROUTES as OFFICE
 from miniprogram_api.routes.orders import ROUTES as ORDERS
 from miniprogram_api.routes.reports import ROUTES as REPORTS
 from miniprogram_api.routes.staff import ROUTES as STAFF
@@ -22,5 +23,6 @@ ROUTES: tuple[Route, ...] = (
     *ORDERS,
     *LINKS,
     *STAFF,
+    *OFFICE,
     *REPORTS,
 )

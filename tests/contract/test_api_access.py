@@ -39,6 +39,8 @@ BODIES: Mapping[str, Any] = {
     "askStaff": {"wish": "help", "words": "it is dark"},
     "agreeToMoveOut": {"digest": "0" * 64},
     "beginMoveOut": {"reason": "moved"},
+    "takeCash": {"amount_fen": 100, "receipt": "A-1"},
+    "refundOrder": {"amount_fen": 100, "key": "k-1", "why": "too much"},
 }
 QUERIES: Mapping[str, str] = {"listAudit": "?path={path}", "getLosses": "?month=2026-03"}
 FOR_ALL = {
@@ -104,6 +106,7 @@ AUDITING = {
     "exportUsage",
     "listReconciliations",
 }
+DESK = {"takeCash", "refundOrder"}
 OPERATING = {"changeSupply", "askForceCut", "getApproval", "approve", "decline", "disputeEntry", "setAlerts"}
 MAY: Mapping[str, set[str]] = {
     "nobody": set(),
@@ -111,8 +114,8 @@ MAY: Mapping[str, set[str]] = {
     "tenant": TENANTS | {"listApprovals"},
     "viewer": SEEING | LISTS | {"getLosses"},
     "operator": SEEING | LISTS | OPERATING | {"getLosses"},
-    "finance": SEEING | LISTS | AUDITING | {"disputeEntry", "getLosses"},
-    "manager": SEEING | LISTS | AUDITING | OPERATING | {"getLosses", "beginMoveOut"},
+    "finance": SEEING | LISTS | AUDITING | DESK | {"disputeEntry", "getLosses"},
+    "manager": SEEING | LISTS | AUDITING | OPERATING | DESK | {"getLosses", "beginMoveOut"},
     "other landlord": LISTS | {"listReconciliations"},
 }
 """What each role reaches on own things. On foreign and missing ones: nothing."""

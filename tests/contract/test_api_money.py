@@ -7,9 +7,11 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-from prepaid.domain.access import Actor
+from prepaid.domain.access import Actor, Role
+from prepaid.domain.approvals import Effect
 from prepaid.domain.credit import CreditRules
 from prepaid.domain.orders import OrderState, PayWay
+from prepaid.domain.refunds import RefundStep
 from prepaid.domain.supply import Reported, Wanted
 from prepaid.ports import KeptReply
 from prepaid.storage.wakeups import LocalWakeups
@@ -248,3 +250,34 @@ async def test_emergency_credit_and_disputes(house: ApiHouse, token: str) -> Non
     assert tickets[0]["amount_micro"] == -6_000_000
     missing = await house.call("POST", "/accounts/acc-1/disputes", token=token, body={"seq": 99, "why": "x"})
     assert missing.status == 404
+
+
+async def test_the_desk_takes_money_once_and_gives_it_back_once(house: ApiHouse) -> None:
+    """M4, M10, A6: a receipt and a refund key work once, other contents are refused, large sums wait for a second."""
+    building = house.building
+    tenant = await building.flat(1)
+    token = (await house.tokens(await building.operator(role=Role.FINANCE))).access
+    before = await building.balance_micro(1)
+
+    async def ask(path: str, **body: object) -> Answer:
+        return await house.call("POST", f"/admin/{path}", token=token, body=body)
+
+    cash = {"amount_fen": 5_000, "receipt": "A-17", "method": "bank"}
+    for _ in range(2):
+        answer = await ask("accounts/acc-1/cash", **cash)
+        assert (answer.status, answer.body["approval"]) == (200, None)
+        assert answer.body["receipt"] | {"taken_at": ""} == {**cash, "account_id": "acc-1", "taken_at": ""}
+    assert (await ask("accounts/acc-1/cash", **{**cash, "amount_fen": 5_001})).status in (409, 422)
+    assert await building.balance_micro(1) == before + 50_000_000
+    large = await ask("accounts/acc-1/cash", amount_fen=200_000, receipt="A-18")
+    assert (large.body["receipt"], large.body["approval"]["effect"]) == (None, Effect.CASH_TOP_UP)
+    order = await building.paid(tenant, 1, 60_000)
+    back = {"amount_fen": 1_000, "key": "k-1", "why": "wrong room"}
+    steps = [(await ask(f"orders/{order.id}/refund", **back)).body["refund"] for _ in range(2)]
+    assert steps[0] == steps[1]
+    assert (steps[0]["order_id"], steps[0]["amount_fen"], steps[0]["step"]) == (order.id, 1_000, RefundStep.DONE)
+    assert (await ask(f"orders/{order.id}/refund", **{**back, "amount_fen": 999})).status in (409, 422)
+    assert await building.balance_micro(1) == before + 640_000_000
+    large = await ask(f"orders/{order.id}/refund", amount_fen=50_000, key="k-2", why="moved away")
+    assert (large.body["refund"], large.body["approval"]["effect"]) == (None, Effect.REFUND)
+    assert await building.balance_micro(1) == before + 640_000_000
