@@ -61,6 +61,10 @@ mutants: $(VENV)/.installed-dev ## Change the rules about money, supply and mete
 api-fuzz: $(VENV)/.installed-dev ## Ask everything in the API's contract, well and badly; API_EXAMPLES=100 for each operation
 	CHATWATT_API_EXAMPLES=$(or $(API_EXAMPLES),100) $(BIN)/python -m pytest -q -n 0 tests/contract/test_api_schemathesis.py
 
+.PHONY: telegram-peer
+telegram-peer: $(VENV)/.installed-dev ## A tenant's story in Telegram against telemelya, which is installed for it
+	CHATWATT_TEST_TELEMELYA=1 $(BIN)/python -m pytest -q -n 0 tests/contract/test_telegram_telemelya.py
+
 .PHONY: fuzz
 fuzz: $(VENV)/.installed-dev ## Fuzz the readers of what payment providers send; FUZZ_S=60 seconds
 	$(INSTALL) 'atheris>=3,<4'

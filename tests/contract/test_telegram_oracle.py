@@ -5,8 +5,6 @@ Our stand-in and our channel could share a mistake about the Bot API; these mode
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
 import json
 import sys
 from pathlib import Path
@@ -21,44 +19,22 @@ from bot.conversations.parts import Part, PayQR, make_file
 from sandbox.telegram import TelegramSandbox
 from tests.conformance.test_conversations import replies
 from tests.contract.test_telegram_webhook import OpenPace
+from tests.fakes.tool_folder import run, tool_folder
 from tests.house import ROOT
 
-TOOLS = ROOT / "var" / "test-tools"
 LIBRARY = ("aiogram==3.31.0", "magic-filter>=1.0.12,<1.1", "aiofiles>=23.2.1,<26")
 """Without what they need in turn, which is all of ours."""
 READER = ROOT / "tests" / "fakes" / "aiogram_reader.py"
-INSTALL_S = 120
 INTENTS = ("help", "balance", "usage", "recharge", "overview", "cut", "history", "tonight")
 
 
 Call = tuple[str, dict[str, Any]]
 
 
-async def _run(*command: str, told: bytes = b"") -> tuple[int, bytes, bytes]:
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
-    out, err = await process.communicate(told)
-    return process.returncode or 0, out, err
-
-
 @pytest.fixture
 async def library() -> Path:
     """The folder with aiogram, installed once; without the package index there is nothing to compare with."""
-    folder = TOOLS / LIBRARY[0]
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    with (TOOLS / "lock").open("w") as lock:
-        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
-            pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--no-input")
-            try:
-                async with asyncio.timeout(INSTALL_S):
-                    code, _, err = await _run(*pip, "--retries", "1", "--upgrade", "--target", str(folder), *LIBRARY)
-            except TimeoutError:
-                pytest.skip(f"the package index gave no {LIBRARY[0]} in {INSTALL_S} s")
-            if code:
-                pytest.skip(f"no {LIBRARY[0]} from the package index: {err.decode().splitlines()[-1]}")
-            (folder / "complete").touch()
-    return folder
+    return await tool_folder(LIBRARY, alone=True)
 
 
 async def _sent() -> list[Call]:
@@ -93,7 +69,7 @@ def _as_read(params: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _read(library: Path, calls: list[Call]) -> list[str]:
-    code, out, err = await _run(sys.executable, str(READER), str(library), told=json.dumps(calls, default=str).encode())
+    code, out, err = await run(sys.executable, str(READER), str(library), told=json.dumps(calls, default=str).encode())
     assert code == 0, err.decode()
     complaints: list[str] = json.loads(out)
     return complaints

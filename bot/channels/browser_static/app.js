@@ -61,6 +61,10 @@ class Column {
     this.log = el("div", "log");
     this.log.setAttribute("role", "log");
     this.log.setAttribute("aria-live", "polite");
+    // A picture that arrives late makes a message taller: whoever was at the end stays there.
+    this.log.addEventListener("load", () => {
+      if (this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 420) this.log.scrollTo({ top: this.log.scrollHeight });
+    }, true);
     this.quick = el("div", "quick");
     this.form = el("form", "compose");
     this.input = el("input");
