@@ -61,7 +61,7 @@ class Telemelya:
         """A photograph that the bot has sent."""
         async with self._control("GET", f"media/{file_id}") as answer:
             assert answer.status == 200
-            return await answer.read()
+            return bytes(await answer.read())
 
     def _control(self, method: str, path: str, **more: Any) -> Any:
         params = {"session_id": self.session, "bot_token": TOKEN, **more.pop("params", {})}
