@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prepaid.domain.access import Action, Actor
+from prepaid.domain.accounts import Account
 from prepaid.domain.approvals import Approval, Content, Effect, Request, read_content
 from prepaid.domain.errors import InvariantBroken, Refused, not_found
 from prepaid.domain.ledger import Entry, Kind, Line, Posting
@@ -12,6 +13,9 @@ from prepaid.usecases.ask_approval import ask_approval
 from prepaid.usecases.authorize import reach_account, site_of
 from prepaid.usecases.cash_topup import CASH_DESK
 from prepaid.usecases.decide_supply import decide_supply
+
+LOOK_BACK = 100
+"""As far back as a list for choosing goes; older entries are reversed by their number."""
 
 
 async def reverse_entry(business: Business, actor: Actor, account_id: str, idem: str, *, why: str) -> Entry | Approval:
@@ -40,6 +44,30 @@ async def reverse_entry(business: Business, actor: Actor, account_id: str, idem:
     return await ask_approval(business, actor, request)
 
 
+async def reversible(business: Business, actor: Actor, account_id: str) -> tuple[Entry, ...]:
+    """Those of the newest entries that a correction may reverse and that none has reversed, newest first."""
+    account = await reach_account(business, actor, account_id, Action.ADJUST)
+    newest = await business.store.ledger.latest(account.id, LOOK_BACK)
+    reversed_already = {entry.ref.get("reverses") for entry in newest if entry.kind is Kind.REVERSAL}
+    return tuple(entry for entry in newest if _may_be(entry) and entry.idem not in reversed_already)
+
+
+async def reverse_line(business: Business, actor: Actor, account_id: str, seq: int, *, why: str) -> Entry | Approval:
+    """As `reverse_entry`, of the entry with that number in the account's chain."""
+    account, entry = await look_at_line(business, actor, account_id, seq)
+    return await reverse_entry(business, actor, account.id, entry.idem, why=why)
+
+
+async def look_at_line(business: Business, actor: Actor, account_id: str, seq: int) -> tuple[Account, Entry]:
+    """The entry with that number, for a question that names its amount and its room. Raises as `reverse_entry`."""
+    account = await reach_account(business, actor, account_id, Action.ADJUST)
+    entry = await business.store.ledger.entry(account.id, seq)
+    if entry is None:
+        raise not_found()
+    _check(entry)
+    return account, entry
+
+
 async def reverse_as_agreed(business: Business, approval: Approval) -> None:
     """The effect of an approval: of the very entry that was named, by its hash."""
     content = read_content(approval)
@@ -54,10 +82,13 @@ async def reverse_as_agreed(business: Business, approval: Approval) -> None:
 
 
 def _check(original: Entry) -> None:
+    if not _may_be(original):
+        raise Refused("refused.not_reversible")
+
+
+def _may_be(original: Entry) -> bool:
     by_desk = any(line.account == CASH_DESK for line in original.lines)
-    if original.kind in (Kind.CONSUMPTION, Kind.ADJUSTMENT) or (original.kind is Kind.TOP_UP and by_desk):
-        return
-    raise Refused("refused.not_reversible")
+    return original.kind in (Kind.CONSUMPTION, Kind.ADJUSTMENT) or (original.kind is Kind.TOP_UP and by_desk)
 
 
 def _key(original: Entry) -> str:
