@@ -84,7 +84,7 @@ async def run() -> Mapping[str, int | float]:
             wall_s = time.perf_counter() - began
             await _settled(page)
             bytes_ = [await _ask(url, cookies[0], meter) for _ in range(LOOKS)]
-            streams = await _streams(url, business, cookies, homes)
+            streams = await _streams(url, page, business, cookies, homes)
         chat_s, chat_cpu_s = await _chat(business)
     return {
         "meters": len(homes),
@@ -155,14 +155,16 @@ async def _settled(page: OverviewPage) -> None:
 
 
 async def _streams(
-    url: str, business: Business, cookies: Sequence[str], homes: Sequence[Flat]
+    url: str, page: OverviewPage, business: Business, cookies: Sequence[str], homes: Sequence[Flat]
 ) -> Mapping[str, int | float]:
     """Updates for one browser and for many; memory in a round of its own, because watching it takes time."""
     async with _listeners(url, cookies[:1]) as one:
         ms, size = await _events(business, one, homes)
+    await page.hub.empty.wait()  # A stream learns that its browser has gone when it writes to it next.
     everybody = [cookie for cookie in cookies for _ in range(CLIENTS_OF_ONE)][:CLIENTS]
     async with _listeners(url, everybody) as many:
         many_ms, _ = await _events(business, many, homes)
+    await page.hub.empty.wait()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     async with _listeners(url, everybody):
