@@ -1,4 +1,4 @@
-"""What people ask of a bus between polls: read now, who is there, commission. Only reads, behind every command.
+"""What people ask of a bus between polls: read now, who is there, commission, settings. Behind every command.
 
 A scan is long and goes behind every poll too, so it has a lane of its own: nobody who wants one meter waits for it.
 """
@@ -14,10 +14,11 @@ from meters.bus import Bus
 from meters.calls import Calls
 from meters.jobs import Priority
 from meters.links.errors import ExceptionReply, NoReply
+from meters.meter_settings import MeterSettings
 from meters.profile import Profile
 from meters.profiles import load_profile
-from prepaid.domain.errors import Trouble, TryAgain, Unknown
-from prepaid.domain.field_requests import Answer, FieldKind, FieldRequest, Seen
+from prepaid.domain.errors import Refused, Trouble, TryAgain, Unknown
+from prepaid.domain.field_requests import Answer, FieldKind, FieldRequest, Seen, Setting, check_setting
 from prepaid.ports import Business, topic_gateway
 
 LOOK_EVERY_S = 2.0
@@ -28,7 +29,7 @@ ENERGY_FELL = "energy_fell"
 NO_SERIAL = "serial"
 NO_MODEL = "model"
 """What fails where a device answers, and as none of the models that were tried."""
-LANES = ((FieldKind.READ, FieldKind.COMMISSION), (FieldKind.SCAN,))
+LANES = ((FieldKind.READ, FieldKind.COMMISSION, FieldKind.SETTINGS, FieldKind.SET), (FieldKind.SCAN,))
 
 
 class Errands:
@@ -84,8 +85,13 @@ class Errands:
         left_s = (request.expires_at - self._business.clock.now()).total_seconds()
         if request.kind is FieldKind.SCAN:
             return await self._scan(request, profiles, max(0.0, left_s - ANSWER_BEFORE_S))
+        if request.kind is FieldKind.SET:
+            settings = MeterSettings(self._bus, request.first_unit, profiles[0])
+            return Answer(settings=(await self._set(request, settings, left_s),))
         try:
             async with asyncio.timeout(max(0.0, left_s)):
+                if request.kind is FieldKind.SETTINGS:
+                    return Answer(settings=await MeterSettings(self._bus, request.first_unit, profiles[0]).read())
                 seen = await self._look(request.first_unit, profiles[0])
                 if request.kind is FieldKind.COMMISSION:
                     seen = await self._commission(request.first_unit, profiles[0], seen)
@@ -129,6 +135,25 @@ class Errands:
             here = True
             found += [] if seen.failed else [seen]
         return found or ([Seen(unit=unit, profile="", failed=(NO_MODEL,))] if here else [])
+
+    # Settings.
+
+    async def _set(self, request: FieldRequest, settings: MeterSettings, left_s: float) -> Setting:
+        """Only to the device that is bound, and as its model says; the write itself is within no timeout of ours."""
+        try:
+            async with asyncio.timeout(max(0.0, left_s - ANSWER_BEFORE_S)):
+                seen = await self._look(request.first_unit, settings.profile)
+                now = check_setting(await settings.read(request.setting), request.setting, request.value)
+        except TimeoutError:
+            raise TryAgain("try_again.field_unanswered") from None
+        if request.serial and seen.serial not in (None, request.serial):
+            raise Refused("refused.commission_other_device", bound=request.serial, here=seen.serial)
+        if seen.failed:
+            raise Refused("refused.commission_checks", failed=", ".join(seen.failed))
+        if now.value == request.value:
+            return now
+        ends_in_s = (request.expires_at - self._business.clock.now()).total_seconds() - ANSWER_BEFORE_S
+        return await settings.write(request.setting, request.value, within_s=ends_in_s, last_look=self._still_ours)
 
     # One meter.
 

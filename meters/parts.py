@@ -322,6 +322,15 @@ class Parameter(Figure):
         """Reads it."""
         return requests.read(self.function, self.address, self.count)
 
+    def value_of(self, words: Sequence[int]) -> int | None:
+        """The value in these registers, in `unit`; None where they hold no number."""
+        number = codec.raw(words, self.decode, self.order)
+        return None if number is None else codec.scaled(number, self.scale)
+
+    def value_in(self, reply: bytes) -> int | None:
+        """What a reply to `request` says."""
+        return self.value_of(requests.words(reply))
+
     def write(self, value: int) -> Request:
         """Writes it. The caller has asked `allows`."""
         words = codec.encode(Fraction(value) / self.scale, self.decode, self.order)

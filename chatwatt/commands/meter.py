@@ -1,4 +1,4 @@
-"""`chatwatt meter`: scans a bus, reads, watches, switches and commissions meters, through the worker that runs."""
+"""`chatwatt meter`: scans a bus, reads, watches, switches, commissions and sets meters, by the worker that runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 
 from bot.texts import language_for, text
@@ -21,7 +22,7 @@ from prepaid.domain.field_requests import SCAN_UNITS_MAX, Seen
 from prepaid.domain.metering import Meter
 from prepaid.domain.supply import Outcome, Supply
 from prepaid.ports import Business
-from prepaid.usecases.ask_field import commission_meter, read_meter, scan_gateway
+from prepaid.usecases.ask_field import commission_meter, read_meter, read_settings, scan_gateway, set_meter
 from prepaid.usecases.authorize import as_of_now
 from prepaid.usecases.reach_meter import reach_meter
 from prepaid.usecases.switch_supply import switch_supply
@@ -58,6 +59,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     switch.add_argument("--reason", required=True, help="why; it is put on record")
     commission = _action(actions, "commission", commission_, "check the device and bind its serial number")
     commission.add_argument("meter", metavar="METER", help="its id")
+    settings = _action(actions, "settings", settings_, "the settings of a meter as they are now")
+    settings.add_argument("meter", metavar="METER", help="its id")
+    change = _action(actions, "set", set_, "write one setting once, and read it back")
+    change.add_argument("meter", metavar="METER", help="its id")
+    change.add_argument("setting", metavar="SETTING", help="its name, as `meter settings` shows it")
+    change.add_argument("value", metavar="VALUE", type=int, help="a whole number in the setting's unit")
 
 
 def _action(
@@ -117,6 +124,30 @@ async def commission_(business: Business, actor: Actor, arguments: argparse.Name
     if not arguments.json:
         said = "meter_command.commissioned" if seen.serial else "meter_command.without_serial"
         say(text(_language(), said, serial=seen.serial or "-"))
+    return 0
+
+
+async def settings_(business: Business, actor: Actor, arguments: argparse.Namespace, say: Say) -> int:
+    """0, also where the model names none."""
+    found = await read_settings(business, actor, arguments.meter)
+    if arguments.json:
+        say(json.dumps([asdict(setting) for setting in found]))
+        return 0
+    for setting in found:
+        range_ = f"{setting.low}..{setting.high}" if setting.writable else "read only"
+        say("\t".join((setting.name, "-" if setting.value is None else str(setting.value), setting.unit, range_)))
+    if not found:
+        say(text(_language(), "meter_command.no_settings"))
+    return 0
+
+
+async def set_(business: Business, actor: Actor, arguments: argparse.Namespace, say: Say) -> int:
+    """0 when the meter says the new value; else why not is told as trouble."""
+    done = await set_meter(business, actor, arguments.meter, arguments.setting, arguments.value)
+    if arguments.json:
+        say(json.dumps(asdict(done)))
+    else:
+        say(text(_language(), "meter_command.set", name=done.name, value=done.value, unit=done.unit))
     return 0
 
 

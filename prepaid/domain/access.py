@@ -40,6 +40,7 @@ class Action(StrEnum):
     OPEN_ACCOUNT = "open_account"
     CLOSE_ACCOUNT = "close_account"
     ASSIGN_METER = "assign_meter"
+    SET_METER = "set_meter"
     CHANGE_TARIFF = "change_tariff"
     DISPUTE = "dispute"
     SETTLE_DISPUTE = "settle_dispute"
@@ -64,6 +65,7 @@ _OPERATOR = _SEE | {
     Action.BULK_CUT,
     Action.OPEN_ACCOUNT,
     Action.ASSIGN_METER,
+    Action.SET_METER,
     Action.DISPUTE,
     Action.CONFIRM_SAFE,
     Action.SET_ALERTS,

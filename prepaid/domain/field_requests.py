@@ -1,4 +1,7 @@
-"""What somebody asks of a bus, and what its owner answers. Never a write: relays follow the wanted state alone.
+"""What somebody asks of a bus, and what its owner answers. Relays are never asked for: they follow the wanted state.
+
+All are reads but one, which writes a setting. That one is taken once and never handed to another owner, so no layer
+writes it twice (S5).
 
 A gateway has a few places for requests; each request takes one until it is withdrawn or its time is over, so the queue
 has an end and nothing has to be cleaned up after a crash.
@@ -6,26 +9,18 @@ has an end and nothing has to be cleaned up after a crash.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from prepaid.domain.errors import Refused, Trouble, TryAgain
+from prepaid.domain.errors import Refused, Trouble, TryAgain, Unknown
 
 PLACES = 8
 """Requests that a gateway holds at once: the first place is for a scan, which is long, the others for what is short."""
 SCAN_UNITS_MAX = 32
 SCAN_PROFILES_MAX = 8
 LAST_UNIT = 247
-
-
-class FieldKind(StrEnum):
-    """What is asked."""
-
-    READ = "read"
-    SCAN = "scan"
-    COMMISSION = "commission"
 
 
 class FieldState(StrEnum):
@@ -35,6 +30,23 @@ class FieldState(StrEnum):
     TAKEN = "taken"
     ANSWERED = "answered"
     FAILED = "failed"
+
+
+class FieldKind(StrEnum):
+    """What is asked."""
+
+    READ = "read"
+    SCAN = "scan"
+    COMMISSION = "commission"
+    SETTINGS = "settings"
+    """All settings that the model names, as they are."""
+    SET = "set"
+    """The one request that writes."""
+
+    @property
+    def open_states(self) -> tuple[FieldState, ...]:
+        """In which an owner may take it: what an owner before it took is asked again, a write never."""
+        return (FieldState.ASKED,) if self is FieldKind.SET else (FieldState.ASKED, FieldState.TAKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,18 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting of a meter: `value` in `unit`, None where the device gives no number; what may be written."""
+
+    name: str
+    value: int | None
+    unit: str = ""
+    low: int = 0
+    high: int = 0
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FieldRequest:
     """One request. `id` names the place it has, `number` the request itself."""
 
@@ -66,9 +90,15 @@ class FieldRequest:
     first_unit: int = 1
     last_unit: int = 1
     profiles: tuple[str, ...] = ()
+    setting: str = ""
+    value: int = 0
+    """What a `SET` writes, in the setting's unit."""
+    serial: str = ""
+    """The number that is bound: a setting is written to no other device."""
     state: FieldState = FieldState.ASKED
     taken_by: str = ""
     seen: tuple[Seen, ...] = ()
+    settings: tuple[Setting, ...] = ()
     through: int = 0
     """The last address that was asked: a scan whose time is over says how far it came."""
     trouble: str = ""
@@ -81,6 +111,7 @@ class Answer:
     """What the owner of the bus says."""
 
     seen: tuple[Seen, ...] = ()
+    settings: tuple[Setting, ...] = ()
     through: int = 0
     trouble: Trouble | None = None
 
@@ -98,9 +129,27 @@ def check_scan(first: int, last: int, profiles: tuple[str, ...]) -> None:
         raise Refused("refused.scan_profiles", most=SCAN_PROFILES_MAX)
 
 
+def check_setting(settings: Iterable[Setting], name: str, value: int) -> Setting:
+    """The setting as it is, if it may be given this value; raises `Refused` otherwise."""
+    known = {setting.name: setting for setting in settings}
+    setting = known.get(name)
+    if setting is None:
+        raise Refused("refused.no_such_setting", name=name, known=", ".join(known) or "-")
+    if not setting.writable:
+        raise Refused("refused.setting_read_only", name=name)
+    if not setting.low <= value <= setting.high:
+        raise Refused("refused.setting_range", name=name, low=setting.low, high=setting.high, unit=setting.unit or "-")
+    return setting
+
+
+_KINDS: Mapping[str, type[Trouble]] = {"refused": Refused, "unknown": Unknown}
+
+
 def answered(request: FieldRequest) -> bool:
-    """Whether the answer is there. Raises what went wrong on the bus: only reads were sent."""
+    """Whether the answer is there. Raises what went wrong on the bus; `Unknown` only where a write may have left."""
     if request.state is FieldState.FAILED:
-        kind: type[Trouble] = Refused if request.trouble.startswith("refused.") else TryAgain
+        kind = _KINDS.get(request.trouble.partition(".")[0], TryAgain)
+        if kind is Unknown and request.kind is not FieldKind.SET:
+            kind = TryAgain
         raise kind(request.trouble, **request.trouble_params)
     return request.state is FieldState.ANSWERED

@@ -21,15 +21,19 @@ class FieldRequests(Protocol):
         ...
 
     async def waiting(self, gateway_id: str, kind: FieldKind, owner: str) -> Sequence[FieldRequest]:
-        """What this owner of the gateway has not taken yet, oldest first; what an owner before it took is among it."""
+        """What this owner has not taken yet, oldest first; reads that an owner before it took are among it."""
         ...
 
     async def take(self, request: FieldRequest, owner: str, now: datetime) -> bool:
-        """For this owner, once, in time. An owner that is no more may have taken it before: only reads were sent."""
+        """For this owner, once, in time. An owner that is no more may have taken it before, unless it writes."""
         ...
 
     async def finish(self, request: FieldRequest, owner: str, answer: Answer) -> bool:
         """The answer, only from the owner that took it last."""
+        ...
+
+    async def retract(self, request: FieldRequest) -> bool:
+        """Whether nobody has taken it; nobody will, whatever their clock says."""
         ...
 
     async def withdraw(self, request: FieldRequest, now: datetime) -> None:

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from prepaid.domain.field_requests import PLACES, Answer, FieldKind, FieldRequest, FieldState, Seen, places_for
+from prepaid.domain.field_requests import PLACES, Answer, FieldKind, FieldRequest, FieldState, Seen, Setting, places_for
 from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
 
 _REQUESTS = Mapper(FieldRequest)
 _SEEN = TypeAdapter(tuple[Seen, ...])
-_OPEN = [FieldState.ASKED, FieldState.TAKEN]
+_SETTINGS = TypeAdapter(tuple[Setting, ...])
 
 
 class MongoFieldRequests:
@@ -47,7 +47,12 @@ class MongoFieldRequests:
     async def waiting(self, gateway_id: str, kind: FieldKind, owner: str) -> Sequence[FieldRequest]:
         """By the keys of the places."""
         places = [f"{gateway_id}:{place}" for place in places_for(kind)]
-        query = {"_id": {"$in": places}, "state": {"$in": _OPEN}, "kind": kind, "taken_by": {"$ne": owner}}
+        query = {
+            "_id": {"$in": places},
+            "state": {"$in": list(kind.open_states)},
+            "kind": kind,
+            "taken_by": {"$ne": owner},
+        }
         found = [_REQUESTS.from_doc(row) for row in await self._requests.find_list(query, limit=PLACES)]
         return sorted(found, key=lambda request: request.asked_at)
 
@@ -55,7 +60,7 @@ class MongoFieldRequests:
         """Once, in time."""
         query = {
             **_this(request),
-            "state": {"$in": _OPEN},
+            "state": {"$in": list(request.kind.open_states)},
             "taken_by": request.taken_by,
             "expires_at": {"$gt": now},
         }
@@ -66,11 +71,22 @@ class MongoFieldRequests:
         """Only from whoever took it."""
         query = {**_this(request), "state": FieldState.TAKEN, "taken_by": owner}
         seen = _SEEN.dump_python(answer.seen)
-        changes: Document = {"state": FieldState.ANSWERED, "seen": seen, "through": answer.through}
+        settings = _SETTINGS.dump_python(answer.settings)
+        changes: Document = {
+            "state": FieldState.ANSWERED,
+            "seen": seen,
+            "settings": settings,
+            "through": answer.through,
+        }
         if (trouble := answer.trouble) is not None:
             params = {name: value for name, value in trouble.params.items() if isinstance(value, str | int)}
             changes = {"state": FieldState.FAILED, "trouble": trouble.key, "trouble_params": params}
         return (await self._requests.update_one(query, {"$set": changes})).matched_count == 1
+
+    async def retract(self, request: FieldRequest) -> bool:
+        """By its state, which only one of the two writes can change."""
+        query = {**_this(request), "state": FieldState.ASKED}
+        return (await self._requests.update_one(query, {"$set": {"state": FieldState.FAILED}})).matched_count == 1
 
     async def withdraw(self, request: FieldRequest, now: datetime) -> None:
         """Its time is over."""

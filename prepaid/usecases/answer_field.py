@@ -11,7 +11,7 @@ async def take_field(
 ) -> FieldRequest | None:
     """The oldest request of these kinds that waits, now this owner's; None when there is none.
 
-    What an owner before this one took and did not answer waits too: nothing but reads was sent for it.
+    A read that an owner before this one took and did not answer waits too; a write never does (S5).
     """
     found = [each for kind in kinds for each in await business.store.field_requests.waiting(gateway_id, kind, owner)]
     for request in sorted(found, key=lambda each: each.asked_at):

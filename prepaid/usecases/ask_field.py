@@ -1,4 +1,7 @@
-"""Staff ask a bus: read a meter now, look who is there, commission. The owner of the bus answers, or time is up."""
+"""Staff ask a bus: read a meter now, look who is there, commission, read and write settings.
+
+The owner of the bus answers, or time is up. Only of a write it is then not known whether it was done.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,20 @@ import asyncio
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from prepaid.domain.access import Action, Actor
-from prepaid.domain.errors import Refused, TryAgain, not_found
-from prepaid.domain.field_requests import FieldKind, FieldRequest, Seen, answered, check_scan, places_for
+from prepaid.domain.errors import Refused, TryAgain, Unknown, not_found
+from prepaid.domain.field_requests import (
+    FieldKind,
+    FieldRequest,
+    Seen,
+    Setting,
+    answered,
+    check_scan,
+    check_setting,
+    places_for,
+)
 from prepaid.domain.metering import Meter
 from prepaid.ports import Business, Waiter, topic_field, topic_gateway
 from prepaid.usecases.authorize import intent, reach_place, record
@@ -34,7 +47,7 @@ async def read_meter(business: Business, actor: Actor, meter_id: str, *, within_
     """All figures of a meter as they are now; nothing is billed by them. Raises `TryAgain` when nobody answers."""
     meter = await reach_meter(business, actor, meter_id, Action.SEE_SITE)
     await record(business, actor, "read_meter", f"{meter.path}/{meter.id}")
-    seen = await _ask_meter(business, actor, meter, FieldKind.READ, within_s)
+    seen = (await _ask_meter(business, actor, meter, FieldKind.READ, within_s)).seen[0]
     other = meter.serial is not None and seen.serial not in (None, meter.serial)
     return replace(seen, failed=(*seen.failed, OTHER_DEVICE)) if other else seen
 
@@ -84,7 +97,7 @@ async def commission_meter(business: Business, actor: Actor, meter_id: str, *, w
     replacement, which goes on from two registers.
     """
     meter = await reach_meter(business, actor, meter_id, Action.ASSIGN_METER)
-    seen = await _ask_meter(business, actor, meter, FieldKind.COMMISSION, within_s)
+    seen = (await _ask_meter(business, actor, meter, FieldKind.COMMISSION, within_s)).seen[0]
     before, after = meter.serial or "", seen.serial or ""
     async with intent(business, actor, "commission_meter", f"{meter.path}/{meter.id}", before=before, after=after):
         if meter.serial and seen.serial and meter.serial != seen.serial:
@@ -99,7 +112,36 @@ async def commission_meter(business: Business, actor: Actor, meter_id: str, *, w
     return seen
 
 
-async def _ask_meter(business: Business, actor: Actor, meter: Meter, kind: FieldKind, within_s: float) -> Seen:
+async def read_settings(
+    business: Business, actor: Actor, meter_id: str, *, within_s: float = READ_WITHIN_S
+) -> tuple[Setting, ...]:
+    """Every setting that the meter's model names, as the device says it now."""
+    meter = await reach_meter(business, actor, meter_id, Action.SEE_SITE)
+    await record(business, actor, "read_settings", f"{meter.path}/{meter.id}")
+    return (await _ask_meter(business, actor, meter, FieldKind.SETTINGS, within_s)).settings
+
+
+async def set_meter(
+    business: Business, actor: Actor, meter_id: str, name: str, value: int, *, within_s: float = READ_WITHIN_S
+) -> Setting:
+    """Writes one setting once and gives what the device says afterwards, which is `value` (S4, S5, S11, A3).
+
+    Raises `Refused` for a setting that is not there, is read only, or has another range; `TryAgain` when nothing was
+    written; `Unknown` when it may have been: whoever asks looks at the settings before trying again.
+    """
+    meter = await reach_meter(business, actor, meter_id, Action.SET_METER)
+    known = (await _ask_meter(business, actor, meter, FieldKind.SETTINGS, within_s)).settings
+    now = next((f"{name}={setting.value}" for setting in known if setting.name == name), "")
+    subject, after = f"{meter.path}/{meter.id}", f"{name}={value}"
+    async with intent(business, actor, "set_meter", subject, before=now, after=after):
+        check_setting(known, name, value)
+        wish = {"setting": name, "value": value, "serial": meter.serial or ""}
+        return (await _ask_meter(business, actor, meter, FieldKind.SET, within_s, **wish)).settings[0]
+
+
+async def _ask_meter(
+    business: Business, actor: Actor, meter: Meter, kind: FieldKind, within_s: float, **more: Any
+) -> FieldRequest:
     now = business.clock.now()
     request = FieldRequest(
         id=meter.gateway_id,
@@ -113,8 +155,9 @@ async def _ask_meter(business: Business, actor: Actor, meter: Meter, kind: Field
         first_unit=meter.unit,
         last_unit=meter.unit,
         profiles=(meter.profile,),
+        **more,
     )
-    return (await _ask(business, request, within_s)).seen[0]
+    return await _ask(business, request, within_s)
 
 
 async def _ask(business: Business, wish: FieldRequest, within_s: float) -> FieldRequest:
@@ -126,6 +169,8 @@ async def _ask(business: Business, wish: FieldRequest, within_s: float) -> Field
             async with asyncio.timeout(within_s):
                 return await _answer(business, request, waiter)
         except TimeoutError:
+            if wish.kind is FieldKind.SET and not await business.store.field_requests.retract(request):
+                raise Unknown("unknown.setting", name=wish.setting) from None
             raise TryAgain("try_again.field_unanswered") from None
         finally:
             await business.store.field_requests.withdraw(request, business.clock.now())
@@ -136,6 +181,8 @@ async def _answer(business: Business, request: FieldRequest, waiter: Waiter) -> 
         await waiter.wait(LOOK_EVERY_S)
         row = await business.store.field_requests.get(request)
         if row is None:
+            if request.kind is FieldKind.SET:
+                raise Unknown("unknown.setting", name=request.setting)
             raise TryAgain("try_again.field_unanswered")
         if answered(row):
             return row

@@ -214,7 +214,9 @@ class Field:
             self.supplies[meter_id] = replace(supply, reported=reported or supply.reported, outcome=outcome)
         await self._tell()
 
-    async def errand(self, kind: FieldKind, *profiles: str, units: tuple[int, int], within_s: float = 30) -> Answer:
+    async def errand(
+        self, kind: FieldKind, *profiles: str, units: tuple[int, int], within_s: float = 30, **more: Any
+    ) -> Answer:
         """Asks the owner something and waits for its answer."""
         now, number = self.clock.now(), secrets.token_hex(4)
         request = FieldRequest(
@@ -228,6 +230,7 @@ class Field:
             first_unit=units[0],
             last_unit=units[1],
             profiles=profiles or (PROFILE,),
+            **more,
         )
         self.errands.append(request)
         await self.wakeups.wake("")

@@ -109,6 +109,12 @@ async def test_an_engineer_commissions_a_meter(site: Site) -> None:
     row = json.loads(site.said[0])[0]
     assert (row["meter"], row["wanted"], row["relay"], row["profile"]) == (HOME.meter_id, "on", "on", PROFILE)
 
+    assert await site.run("settings", HOME.meter_id) == 0
+    assert [line.split("\t")[0] for line in site.said] == [each.name for each in load_profile(PROFILE).parameters]
+    assert site.said[0].endswith("read only")
+    with pytest.raises(Refused, match="setting_read_only"):
+        await site.run("set", HOME.meter_id, "max_power", "5")
+
     site.bus.meter(1).swap("20990001")
     assert await site.run("read", HOME.meter_id) == 1
     assert site.said[-1] == "failed\tserial"
@@ -120,7 +126,15 @@ async def test_an_engineer_commissions_a_meter(site: Site) -> None:
 async def test_the_command_asks_the_use_cases(site: Site) -> None:
     """A2, A8: with --as, somebody from elsewhere gets the answer that a missing meter gets; slips are told at once."""
     stranger = replace(STAFF, grants=(Grant(Role.OWNER, "bench/other"),))
-    words = (("read",), ("commission",), ("watch", "--once"), ("switch", "off", "--reason", "x"), ("scan",))
+    words = (
+        ("read",),
+        ("commission",),
+        ("settings",),
+        ("set", "max_power", "5"),
+        ("watch", "--once"),
+        ("switch", "off", "--reason", "x"),
+        ("scan",),
+    )
     for name, *rest in words:
         for named in ("gw-0", "gw-9") if name == "scan" else (HOME.meter_id, "met-404"):
             with pytest.raises(Refused, match=r"refused\.not_found"):

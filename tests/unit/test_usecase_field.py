@@ -11,12 +11,12 @@ from datetime import timedelta
 import pytest
 
 from prepaid.domain.access import Actor, Role
-from prepaid.domain.errors import Refused, Trouble, TryAgain
-from prepaid.domain.field_requests import PLACES, Answer, FieldKind, FieldRequest, Seen
+from prepaid.domain.errors import Refused, Trouble, TryAgain, Unknown
+from prepaid.domain.field_requests import PLACES, Answer, FieldKind, FieldRequest, Seen, Setting
 from prepaid.ports import Business, topic_gateway
 from prepaid.storage.driver import Database
 from prepaid.usecases.answer_field import answer_field, take_field
-from prepaid.usecases.ask_field import commission_meter, read_meter, scan_gateway
+from prepaid.usecases.ask_field import commission_meter, read_meter, read_settings, scan_gateway, set_meter
 from prepaid.usecases.field_of_account import commission_account, read_account, scan_named
 from prepaid.usecases.watch_meters import watch_meters
 from tests.fakes.building import GATEWAY, Building, build
@@ -27,16 +27,20 @@ from tests.fakes.field import LocalWakeups
 ALL = tuple(FieldKind)
 OWNER = "owner-1"
 SEEN = Seen(unit=1, profile="test", serial="S1", relay_on=True, switches=True, figures={"energy_wh": 5})
+LIMIT = Setting(name="limit_w", value=400, unit="W", low=100, high=900, writable=True)
+STATE = Setting(name="state", value=1, high=9)
 
 Ask = Callable[[Business, Actor, str], Awaitable[object]]
 ASKS: dict[str, tuple[Ask, str]] = {
     "read": (read_meter, "met-"),
     "read a room": (read_account, "acc-"),
     "watch": (watch_meters, "met-"),
+    "settings": (read_settings, "met-"),
+    "set": (lambda business, actor, meter_id: set_meter(business, actor, meter_id, "limit_w", 500), "met-"),
     "commission": (commission_meter, "met-"),
     "commission a room": (commission_account, "acc-"),
 }
-SEES = {"read", "read a room", "watch"}
+SEES = {"read", "read a room", "watch", "settings"}
 MAY = {
     Role.VIEWER: SEES,
     Role.FINANCE: SEES,
@@ -92,7 +96,7 @@ async def test_who_may_ask_the_field(building: Building) -> None:
     """A1, A2, A8: by role, never a tenant; a foreign place and a missing one answer alike, unasked and on record."""
     business = building.business
     tenant = await building.flat(3)
-    async with owner(business, Answer(seen=(SEEN,), through=1)) as taken:
+    async with owner(business, Answer(seen=(SEEN,), settings=(LIMIT,), through=1)) as taken:
         for role, allowed in MAY.items():
             actor = await building.operator(role=role)
             for name, (ask, prefix) in ASKS.items():
@@ -231,3 +235,80 @@ async def test_an_owner_that_died_in_the_middle(building: Building, clock: Manua
     clock.advance(seconds=9)
     assert await take("next") is None
     assert await rows.put(replace(late, number="n2"), clock.now())
+
+
+async def test_a_setting_is_asked_for_once_and_never_handed_on(building: Building) -> None:
+    """S5, Y1, F1: what a dead owner took is given to nobody, and the asker hears that it is not known."""
+    business, staff = building.business, await building.operator()
+
+    async def settings_only(kinds: tuple[FieldKind, ...]) -> None:
+        async with business.wakeups.waiter(topic_gateway(GATEWAY)) as waiter:
+            while True:
+                request = await take_field(business, GATEWAY, kinds, "dead")
+                if request is None:
+                    await waiter.wait(1.0)
+                elif request.kind is FieldKind.SETTINGS:
+                    await answer_field(business, request, "dead", Answer(settings=(LIMIT, STATE)))
+
+    async def asked(*kinds: FieldKind, within_s: float, name: str = "limit_w", value: int = 500) -> Trouble:
+        serve = asyncio.create_task(settings_only(kinds))
+        try:
+            with pytest.raises(Trouble) as caught:
+                await set_meter(business, staff, "met-1", name, value, within_s=within_s)
+            return caught.value
+        finally:
+            serve.cancel()
+            await asyncio.gather(serve, return_exceptions=True)
+
+    taken = asyncio.create_task(asked(FieldKind.SETTINGS, FieldKind.SET, within_s=2.0))
+
+    async def is_taken() -> bool:
+        rows = business.store.field_requests
+        return bool(found := await business.store.audit.latest("acme/maple/b1/101", 1)) and not (
+            found[0].done or await rows.waiting(GATEWAY, FieldKind.SET, "next")
+        )
+
+    await until_it(is_taken, within_s=30)
+    assert await take_field(business, GATEWAY, ALL, "next") is None
+    trouble = await taken
+    assert (type(trouble), trouble.key) == (Unknown, "unknown.setting")
+
+    trouble = await asked(FieldKind.SETTINGS, within_s=0.5)
+    assert (type(trouble), trouble.key) == (TryAgain, "try_again.field_unanswered")
+    assert await take_field(business, GATEWAY, ALL, "late") is None
+
+    for name, value, said in (
+        ("limit", 500, "refused.no_such_setting"),
+        ("state", 1, "refused.setting_read_only"),
+        ("limit_w", 99, "refused.setting_range"),
+        ("limit_w", 901, "refused.setting_range"),
+    ):
+        trouble = await asked(*ALL, within_s=30, name=name, value=value)
+        assert (type(trouble), trouble.key) == (Refused, said)
+    records = [r for r in await business.store.audit.latest("acme/maple/b1/101", 20) if r.action == "set_meter"]
+    told = sorted((r.refused, r.before, r.after, r.done) for r in records)
+    assert told[:2] == [("", "limit_w=400", "limit_w=500", False)] * 2
+    assert [each[0] for each in told[2:]] == [
+        "refused.no_such_setting",
+        "refused.setting_range",
+        "refused.setting_range",
+        "refused.setting_read_only",
+    ]
+
+
+async def test_a_setting_that_was_written_is_on_record(building: Building) -> None:
+    """A3, S4: with what it was and what the meter says now; the trouble of the bus reaches the asker as it is."""
+    business, staff = building.business, await building.operator()
+    async with owner(business, Answer(settings=(LIMIT,))) as taken:
+        assert await set_meter(business, staff, "met-1", "limit_w", 500) == LIMIT
+        assert [(each.kind, each.setting, each.value) for each in taken] == [
+            (FieldKind.SETTINGS, "", 0),
+            (FieldKind.SET, "limit_w", 500),
+        ]
+    record = (await business.store.audit.latest("acme/maple/b1/101", 1))[0]
+    assert (record.action, record.before, record.after, record.done) == (
+        "set_meter",
+        "limit_w=400",
+        "limit_w=500",
+        True,
+    )
