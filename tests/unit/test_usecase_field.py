@@ -237,21 +237,23 @@ async def test_an_owner_that_died_in_the_middle(building: Building, clock: Manua
     assert await rows.put(replace(late, number="n2"), clock.now())
 
 
+async def dead_owner(business: Business, kinds: tuple[FieldKind, ...]) -> None:
+    """Tells settings, and dies over whatever else it takes."""
+    async with business.wakeups.waiter(topic_gateway(GATEWAY)) as waiter:
+        while True:
+            request = await take_field(business, GATEWAY, kinds, "dead")
+            if request is None:
+                await waiter.wait(1.0)
+            elif request.kind is FieldKind.SETTINGS:
+                await answer_field(business, request, "dead", Answer(settings=(LIMIT, STATE)))
+
+
 async def test_a_setting_is_asked_for_once_and_never_handed_on(building: Building) -> None:
     """S5, Y1, F1: what a dead owner took is given to nobody, and the asker hears that it is not known."""
     business, staff = building.business, await building.operator()
 
-    async def settings_only(kinds: tuple[FieldKind, ...]) -> None:
-        async with business.wakeups.waiter(topic_gateway(GATEWAY)) as waiter:
-            while True:
-                request = await take_field(business, GATEWAY, kinds, "dead")
-                if request is None:
-                    await waiter.wait(1.0)
-                elif request.kind is FieldKind.SETTINGS:
-                    await answer_field(business, request, "dead", Answer(settings=(LIMIT, STATE)))
-
     async def asked(*kinds: FieldKind, within_s: float, name: str = "limit_w", value: int = 500) -> Trouble:
-        serve = asyncio.create_task(settings_only(kinds))
+        serve = asyncio.create_task(dead_owner(business, kinds))
         try:
             with pytest.raises(Trouble) as caught:
                 await set_meter(business, staff, "met-1", name, value, within_s=within_s)
