@@ -25,6 +25,7 @@ from bench.bus import limit_reads_s
 from meters import profiles
 from meters.calls import Calls
 from meters.worker import Worker
+from prepaid.domain.field_requests import FieldKind
 from prepaid.domain.metering import Gateway, Meter, Sweep
 from prepaid.domain.supply import Outcome, Reported, Supply, Wanted
 from prepaid.ports import Business, Lease
@@ -101,7 +102,12 @@ class Town:
 
     def calls(self) -> Calls:
         """In place of the use cases."""
-        return Calls(bus_plan=self._plan, settle_readings=self._settle, gateway_found=self._found)
+        return Calls(
+            bus_plan=self._plan,
+            settle_readings=self._settle,
+            gateway_found=self._found,
+            take_field=self._nothing_asked,
+        )
 
     async def _plan(self, _: Business, gateway_id: str) -> BusPlan:
         meters = self._meters[gateway_id]
@@ -114,6 +120,9 @@ class Town:
 
     async def _found(self, _: Business, __: str) -> None:
         """Nothing to tell."""
+
+    async def _nothing_asked(self, _: Business, __: str, ___: tuple[FieldKind, ...], ____: str) -> None:
+        """Nobody asks anything of a bus."""
 
 
 def _on(meter: Meter) -> Supply:
