@@ -39,7 +39,7 @@ def writes(field: Field) -> int:
 
 async def setting(field: Field, value: int, **more: Any) -> Trouble | int | None:
     """What came of a write: the trouble, or the value that was read back."""
-    wish = {"setting": NAME, "value": value, "serial": SERIAL} | more
+    wish: dict[str, Any] = {"setting": NAME, "value": value, "serial": SERIAL} | more
     answer = await field.errand(FieldKind.SET, MODEL, units=(1, 1), **wish)
     return answer.trouble or answer.settings[0].value
 
