@@ -19,6 +19,7 @@ MOST_THREADS = 5_000
 _K = NoticeKind
 _TONES: Mapping[NoticeKind, Tone] = {
     _K.LOW_BALANCE: Tone.WARNING,
+    _K.LOW_DAYS: Tone.WARNING,
     _K.BALANCE_GONE: Tone.WARNING,
     _K.CUT_DONE: Tone.TROUBLE,
     _K.RESTORED: Tone.GOOD,
@@ -56,7 +57,7 @@ _TONES: Mapping[NoticeKind, Tone] = {
     _K.CERTIFICATE_ENDS: Tone.WARNING,
     _K.BROADCAST: Tone.WARNING,
 }
-_ASKS_FOR_MONEY = frozenset({_K.LOW_BALANCE, _K.BALANCE_GONE, _K.CUT_DONE})
+_ASKS_FOR_MONEY = frozenset({_K.LOW_BALANCE, _K.LOW_DAYS, _K.BALANCE_GONE, _K.CUT_DONE})
 
 
 class Channel(Protocol):
@@ -122,6 +123,8 @@ def _key(notice: Notice) -> str:
         return "notice.switch_stuck.on" if notice.params.get("on") else "notice.switch_stuck.off"
     if notice.kind is NoticeKind.BALANCE_GONE and not notice.params.get("cut_at"):
         return "notice.balance_gone.no_time"
+    if notice.kind is NoticeKind.LOW_DAYS and notice.params.get("through_at"):
+        return "notice.low_days.holiday"
     return f"notice.{notice.kind}"
 
 

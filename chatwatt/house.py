@@ -42,6 +42,7 @@ from scheduler.jobs import (
     clock,
     emergencies,
     fees,
+    forecasts,
     holidays,
     inbox,
     office,
@@ -164,6 +165,7 @@ def scheduled(runtime: Runtime, business: Business) -> list[Job]:
         audit.job(business, owner, time_zone),
         reconcile.job(business, owner),
         snapshots.job(business, owner),
+        forecasts.job(business, owner),
         certificates.job(business, owner, time_zone, lambda: endings(runtime.settings, business)),
         clock.job(business, runtime.database.time),
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 from bot.conversations import flows, openings
 from bot.conversations.effects import (
@@ -69,10 +71,7 @@ def _balance_rows(language: str, value: BalanceView) -> tuple[Row, ...]:
         ),
         *supply_rows(language, value.supplies),
     ]
-    if value.hours_left is not None and value.balance_micro > 0:
-        key = "figure.left" if value.hours_left else "figure.left_little"
-        left = text(language, key, left_s=value.hours_left * 3600)
-        rows.append(Row(label=text(language, "row.left"), value=left))
+    rows += _left_rows(language, value)
     price = text(language, "figure.price", price_micro_per_kwh=value.price_micro_per_kwh)
     rows.append(Row(label=text(language, "row.price"), value=price))
     if value.spared_rule is not None:
@@ -80,6 +79,23 @@ def _balance_rows(language: str, value: BalanceView) -> tuple[Row, ...]:
         words = text(language, key, rule=value.spared_rule, until=value.spared_until, time_zone=value.site_time_zone)
         rows.append(Row(label=text(language, "row.spared"), value=words))
     return tuple(rows)
+
+
+def _left_rows(language: str, value: BalanceView) -> list[Row]:
+    """By the days lately where they are known, or else by the power drawn now; and what gets through days off."""
+    rows, left, hint, zone = [], value.days_left, value.hint, value.site_time_zone
+    if left is not None and left.ends_at is not None:
+        params = {"least": left.least, "most": left.most, "until": left.ends_at, "time_zone": zone}
+        rows.append(Row(label=text(language, "row.left"), value=text(language, "figure.left_days", **params)))
+    elif value.hours_left is not None and value.balance_micro > 0:
+        key = "figure.left" if value.hours_left else "figure.left_little"
+        words = text(language, key, left_s=value.hours_left * 3600)
+        rows.append(Row(label=text(language, "row.left"), value=words))
+    if hint is not None:
+        last = datetime.combine(hint.last_day, time(), ZoneInfo(zone))
+        words = text(language, "figure.hint", amount_micro=hint.amount_micro, until=last, time_zone=zone)
+        rows.append(Row(label=text(language, "row.hint"), value=words))
+    return rows
 
 
 def history(effect: ShowHistory, value: Sequence[Entry], turn: Turn, session: Session) -> Reply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field
@@ -73,6 +73,23 @@ class SupplyOut(Shown):
     reported_at: datetime | None
 
 
+class DaysLeftOut(Shown):
+    """Whole days by what was spent lately; in eight of ten cases credit ends from `least` to `most`."""
+
+    days: int
+    least: int
+    most: int
+    ends_at: datetime | None = Field(description="Null for credit that lasts longer than 90 days")
+
+
+class TopUpHintOut(Shown):
+    """So much more takes the account through the coming days off."""
+
+    amount_micro: Micro
+    first_day: date
+    last_day: date
+
+
 class BalanceOut(Shown):
     """The balance at an instant, and what it buys."""
 
@@ -83,6 +100,8 @@ class BalanceOut(Shown):
     low: bool
     price_micro_per_kwh: Micro
     hours_left: int | None = Field(description="At the power drawn now; null while too little is known")
+    days_left: DaysLeftOut | None = Field(description="By recent use; null while too little is known")
+    hint: TopUpHintOut | None = Field(description="Null where no days off are near, or credit lasts through them")
     spared_until: datetime | None = Field(description="Credit is gone, but nothing is cut off before then")
     time_zone: str
     supplies: list[SupplyOut]
@@ -277,11 +296,27 @@ def balance_of(view: BalanceView, supplies: list[SupplyOut]) -> BalanceOut:
         low=view.low,
         price_micro_per_kwh=view.price_micro_per_kwh,
         hours_left=view.hours_left,
+        days_left=_days_left(view),
+        hint=_hint(view),
         spared_until=view.spared_until,
         time_zone=view.site_time_zone,
         supplies=supplies,
         wallets=[account_of(line) for line in view.wallets],
     )
+
+
+def _days_left(view: BalanceView) -> DaysLeftOut | None:
+    left = view.days_left
+    if left is None:
+        return None
+    return DaysLeftOut(days=left.days, least=left.least, most=left.most, ends_at=left.ends_at)
+
+
+def _hint(view: BalanceView) -> TopUpHintOut | None:
+    hint = view.hint
+    if hint is None:
+        return None
+    return TopUpHintOut(amount_micro=hint.amount_micro, first_day=hint.first_day, last_day=hint.last_day)
 
 
 def step_of(usage: Usage) -> UsageStep:

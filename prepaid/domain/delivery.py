@@ -28,6 +28,9 @@ ALWAYS = frozenset(
 )
 """Safety, restoring, and what somebody who just paid waits for: told at every hour (N3)."""
 
+IN_BULK = frozenset({K.LOW_BALANCE, K.LOW_DAYS, K.BROADCAST, K.RECONCILED, K.RECONCILED_OPEN})
+"""What is told to many at once."""
+
 
 class Receipt(StrEnum):
     """What a channel says of a message that it took: it arrived, it will not, or nobody knows yet."""
@@ -39,7 +42,7 @@ class Receipt(StrEnum):
 
 def lane_of(kind: NoticeKind) -> Lane:
     """What is told to many at once goes in bulk, so that it never delays what one person waits for."""
-    return Lane.BULK if kind in {K.LOW_BALANCE, K.BROADCAST, K.RECONCILED, K.RECONCILED_OPEN} else Lane.PROMPT
+    return Lane.BULK if kind in IN_BULK else Lane.PROMPT
 
 
 def quiet_until(row: Notice, person: Person, policy: MessagePolicy, now: datetime) -> datetime | None:

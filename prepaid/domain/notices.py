@@ -12,6 +12,7 @@ class NoticeKind(StrEnum):
     """Each names a text in the catalogues: "notice.<kind>"."""
 
     LOW_BALANCE = "low_balance"
+    LOW_DAYS = "low_days"
     BALANCE_GONE = "balance_gone"
     CUT_DONE = "cut_done"
     RESTORED = "restored"

@@ -15,7 +15,7 @@ from prepaid.ports.panorama import Panorama
 from prepaid.ports.people import AuditTrail, Notices, People, Quotas
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
-from prepaid.ports.schedule import JobRuns, Snapshots
+from prepaid.ports.schedule import Forecasts, JobRuns, Snapshots
 from prepaid.ports.time import Clock
 from prepaid.ports.wakeups import Wakeups
 
@@ -46,6 +46,7 @@ class Store:
     pay_links: PayLinks
     job_runs: JobRuns
     snapshots: Snapshots
+    forecasts: Forecasts
     field_requests: FieldRequests
     logins: Logins
     replies: Replies

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from prepaid.domain.days_left import Forecast
 from prepaid.domain.snapshots import Snapshot
 
 
@@ -85,4 +86,24 @@ class Snapshots(Protocol):
 
     async def of_account(self, account_id: str, since_day: str, until_day: str) -> Sequence[Snapshot]:
         """An account's days, both ends included, oldest first."""
+        ...
+
+
+class Forecasts(Protocol):
+    """What each account is expected to spend."""
+
+    async def keep(self, forecasts: Sequence[Forecast]) -> None:
+        """Each replaces the account's older one."""
+        ...
+
+    async def get(self, account_id: str) -> Forecast | None:
+        """The account's newest."""
+        ...
+
+    async def complete(self, site_id: str, day: str) -> None:
+        """All accounts of the site are foreseen for that day."""
+        ...
+
+    async def newest_day(self, site_id: str) -> str | None:
+        """The newest complete day of a site."""
         ...

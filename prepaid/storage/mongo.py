@@ -10,6 +10,7 @@ from prepaid.ports import Clock, Store
 from prepaid.storage.approvals import MongoApprovals
 from prepaid.storage.driver import Database
 from prepaid.storage.field_requests import MongoFieldRequests
+from prepaid.storage.forecasts import MongoForecasts
 from prepaid.storage.inbox import MongoInbox
 from prepaid.storage.leases import MongoLeases
 from prepaid.storage.ledger import MongoLedger
@@ -66,6 +67,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         pay_links=MongoPayLinks(database),
         job_runs=MongoJobRuns(database, clock),
         snapshots=MongoSnapshots(database),
+        forecasts=MongoForecasts(database),
         field_requests=MongoFieldRequests(database),
         logins=MongoLogins(database),
         replies=MongoReplies(database),

@@ -10,6 +10,7 @@ from prepaid.domain.metering import Meter
 from prepaid.domain.supply import Verb, Verdict, decide
 from prepaid.ports import Business
 from prepaid.usecases.authorize import reach_account, site_of
+from prepaid.usecases.foresee import foreseen
 from prepaid.usecases.gather_facts import gather_facts
 from prepaid.usecases.prices import price_now
 from prepaid.usecases.supply_views import supply_views
@@ -26,6 +27,7 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
     gone = head.balance_micro <= account.floor_micro
     price_micro = price_now(site, account, meters, head, business.clock.now())
     sparing = await _sparing(business, account, site) if gone else None
+    left, hint = await foreseen(business, account, site, head)
     return BalanceView(
         account_id=account.id,
         label=account.label,
@@ -37,6 +39,8 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
         spared_rule=sparing.rule if sparing else None,
         spared_until=sparing.again_at if sparing else None,
         hours_left=_hours_left(head.balance_micro - account.floor_micro, meters, price_micro),
+        days_left=left,
+        hint=hint,
         site_time_zone=site.calendar.time_zone,
         wallets=await _other_wallets(business, actor, account),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from prepaid.domain.days_left import DaysLeft, TopUpHint
 from prepaid.domain.metering import Gateway, Meter, Usage
 from prepaid.domain.supply import HoldKind, Outcome, Supply, SupplyPolicy
 
@@ -39,6 +40,9 @@ class BalanceView:
     spared_until: datetime | None
     hours_left: int | None
     site_time_zone: str
+    days_left: DaysLeft | None = None
+    """By what was spent lately; None while too little is known of the account."""
+    hint: TopUpHint | None = None
     wallets: tuple[AccountLine, ...] = ()
     """The other wallets of the tenancy, where each utility has its own."""
 

@@ -46,6 +46,8 @@ PARAMS: dict[str, str | int | bool | None] = {
     "difference_micro": 0,
     "own": 1,
     "loose": 0,
+    "least": "4",
+    "most": "7",
     "name": "apiclient_cert.pem",
     "ends_at": (AT + timedelta(days=14)).isoformat(),
 }
@@ -76,7 +78,7 @@ def test_every_notice_names_its_place_and_figures(kind: NoticeKind, language: st
     words = render(notice_parts(notice(kind), language))
     assert "Flat 7" in words
     assert "{" not in words
-    if kind in (NoticeKind.LOW_BALANCE, NoticeKind.RESTORED, NoticeKind.CUT_DONE):
+    if kind in (NoticeKind.LOW_BALANCE, NoticeKind.LOW_DAYS, NoticeKind.RESTORED, NoticeKind.CUT_DONE):
         assert "¥48.76" in words
 
 

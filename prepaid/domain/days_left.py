@@ -1,0 +1,225 @@
+"""How long credit lasts: from what an account spent lately, by the day of the week, with an interval. Pure.
+
+A day counts the less the longer it is ago, and the days of the week keep their shape: an office that rests on Sunday
+is not told on Friday that its credit ends on Sunday. The interval is as wide as the account's own days differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from math import isqrt
+from zoneinfo import ZoneInfo
+
+from prepaid.domain.calendar import SiteCalendar
+
+LOOK_BACK_D = 42
+"""Days of the past that a pattern is made of."""
+FEWEST_DAYS = 5
+"""Below that nothing is foretold."""
+MOST_DAYS = 90
+"""Credit that lasts longer than this is not counted further."""
+HOLIDAY_WITHIN_D = 14
+SUNDAY = 6
+WEEK = 7
+PERMILLE = 1000
+FADE_PERMILLE = 930
+"""What a day counts beside the one after it."""
+SHRINK = 3
+"""A weekday's own shape counts like its days beside so many days of no shape, because four Sundays are not many."""
+DRIFT_PERMILLE = 120
+"""How far habits themselves move within weeks: what no number of known days makes smaller."""
+EIGHT_OF_TEN = 1282
+"""Standard deviations to each side that hold eight of ten cases, in permille."""
+YUAN = 1_000_000
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """What an account is expected to spend on each day of the week (Monday first), and how much its days differ."""
+
+    day_micro: tuple[int, ...]
+    spread_permille: int
+    days: int
+    """How many days it was made of."""
+
+    def on(self, day: date, calendar: SiteCalendar) -> int:
+        """What that local day is expected to cost; a holiday is a Sunday, and a worked weekend is none."""
+        return self.day_micro[kind_of(day, calendar)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """An account's pattern as it was on a local day ("2026-11-26"). `id` is the account's."""
+
+    id: str
+    day: str
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaysLeft:
+    """When credit is expected to end. `days` are whole ones; in eight of ten cases it ends from `least` to `most`.
+
+    `ends_at` is None for credit that lasts longer than `MOST_DAYS`.
+    """
+
+    days: int
+    least: int
+    most: int
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopUpHint:
+    """So much more takes the account through the coming days off, which end with `last_day`."""
+
+    amount_micro: int
+    first_day: date
+    last_day: date
+
+
+def kind_of(day: date, calendar: SiteCalendar) -> int:
+    """Which weekday a day is like."""
+    return SUNDAY if calendar.is_holiday(day) else calendar.weekday(day)
+
+
+def pattern_of(spent: Mapping[date, int], until: date, calendar: SiteCalendar) -> Pattern | None:
+    """From what was spent on each local day before `until`; None while too little is known.
+
+    A day that is missing between others was one without use. The running day is not whole, so it is left out.
+    """
+    first = min((day for day in spent if day < until), default=until)
+    span = min(LOOK_BACK_D, (until - first).days)
+    if span < FEWEST_DAYS:
+        return None
+    days = [until - timedelta(days=back) for back in range(1, span + 1)]
+    values = _without_spikes([max(0, spent.get(day, 0)) for day in days])
+    kinds = [kind_of(day, calendar) for day in days]
+    shape = _shape(values, kinds)
+    level = _level(values, kinds, shape)
+    expected = tuple(level * share // PERMILLE for share in shape)
+    return Pattern(day_micro=expected, spread_permille=_spread(values, kinds, expected), days=span)
+
+
+def days_left(pattern: Pattern, credit_micro: int, calendar: SiteCalendar, now: datetime) -> DaysLeft | None:
+    """How long credit lasts from `now` on; None for an account that uses nothing."""
+    if not any(pattern.day_micro):
+        return None
+    ends_at = _ends(pattern, credit_micro, calendar, now, PERMILLE)
+    length = MOST_DAYS if ends_at is None else (ends_at - now).days
+    off = off_permille(pattern, max(1, length))
+    soon = _ends(pattern, credit_micro, calendar, now, PERMILLE + off)
+    late = _ends(pattern, credit_micro, calendar, now, max(PERMILLE // 4, PERMILLE - off))
+    least, most = (MOST_DAYS if end is None else (end - now).days for end in (soon, late))
+    return DaysLeft(days=length, least=least, most=most, ends_at=ends_at)
+
+
+def off_permille(pattern: Pattern, days: int) -> int:
+    """How far the sum of so many days may lie from what is expected, in eight of ten cases."""
+    variance = pattern.spread_permille**2 // max(1, days) + DRIFT_PERMILLE**2
+    return isqrt(variance) * EIGHT_OF_TEN // PERMILLE
+
+
+def top_up_hint(pattern: Pattern, credit_micro: int, calendar: SiteCalendar, now: datetime) -> TopUpHint | None:
+    """What to top up, in whole yuan, so that credit lasts through the coming holiday in nine of ten cases."""
+    off = _days_off(calendar, calendar.local(now).date())
+    if off is None:
+        return None
+    first_day, last_day = off
+    needed = _needed(pattern, calendar, now, last_day)
+    days = (last_day - calendar.local(now).date()).days + 1
+    needed += needed * off_permille(pattern, days) // PERMILLE
+    missing = needed - max(0, credit_micro) if credit_micro > 0 else needed - credit_micro
+    if missing <= 0:
+        return None
+    return TopUpHint(amount_micro=-(-missing // YUAN) * YUAN, first_day=first_day, last_day=last_day)
+
+
+def passed_days(levels: Sequence[int], left: DaysLeft) -> int | None:
+    """The lowest level of days that credit has come down to, or None."""
+    passed = [level for level in levels if left.ends_at is not None and left.days < level]
+    return min(passed) if passed else None
+
+
+def _ends(
+    pattern: Pattern, credit_micro: int, calendar: SiteCalendar, now: datetime, at_permille: int
+) -> datetime | None:
+    """When so much is spent, with every day at `at_permille` of what is expected."""
+    left, at = credit_micro * PERMILLE, now
+    if left <= 0:
+        return now
+    for _ in range(MOST_DAYS + 1):
+        day = calendar.local(at).date()
+        midnight = _midnight(day + timedelta(days=1), calendar)
+        whole_micro = pattern.on(day, calendar) * at_permille
+        seconds = int((midnight - at).total_seconds())
+        cost = whole_micro * seconds // DAY_S
+        if cost >= left and cost > 0:
+            return at + timedelta(seconds=left * seconds // cost)
+        left, at = left - cost, midnight
+    return None
+
+
+def _needed(pattern: Pattern, calendar: SiteCalendar, now: datetime, last_day: date) -> int:
+    """What is expected to be spent from now to the end of a local day."""
+    today = calendar.local(now).date()
+    rest_s = int((_midnight(today + timedelta(days=1), calendar) - now).total_seconds())
+    spent = pattern.on(today, calendar) * rest_s // DAY_S
+    following = range(1, (last_day - today).days + 1)
+    return spent + sum(pattern.on(today + timedelta(days=day), calendar) for day in following)
+
+
+def _days_off(calendar: SiteCalendar, today: date) -> tuple[date, date] | None:
+    """The first and last of the holidays that run, or begin soon."""
+    for ahead in range(HOLIDAY_WITHIN_D + 1):
+        first = today + timedelta(days=ahead)
+        if calendar.is_holiday(first):
+            last = first
+            while calendar.is_holiday(last + timedelta(days=1)) and (last - first).days < MOST_DAYS:
+                last += timedelta(days=1)
+            return first, last
+    return None
+
+
+def _without_spikes(values: Sequence[int]) -> list[int]:
+    """A meter that was silent for a week is billed on one day: no day counts more than four usual ones."""
+    used = sorted(value for value in values if value > 0)
+    most = 4 * used[len(used) // 2] if used else 0
+    return [min(value, most) for value in values]
+
+
+def _shape(values: Sequence[int], kinds: Sequence[int]) -> tuple[int, ...]:
+    """Each weekday beside the mean day, in permille."""
+    total, count = sum(values), len(values)
+    if total == 0:
+        return (PERMILLE,) * WEEK
+    shape = []
+    for kind in range(WEEK):
+        own = [value for value, each in zip(values, kinds, strict=True) if each == kind]
+        shape.append((sum(own) * count * PERMILLE // total + SHRINK * PERMILLE) // (len(own) + SHRINK))
+    return tuple(shape)
+
+
+def _level(values: Sequence[int], kinds: Sequence[int], shape: Sequence[int]) -> int:
+    """The usual day, newest days first, freed of the weekdays' shape: sums beside sums, so a day off costs nothing."""
+    spent, expected, weight = 0, 0, PERMILLE**2
+    for value, kind in zip(values, kinds, strict=True):
+        spent, expected = spent + weight * value, expected + weight * shape[kind]
+        weight = weight * FADE_PERMILLE // PERMILLE
+    return spent * PERMILLE // expected if expected else 0
+
+
+def _spread(values: Sequence[int], kinds: Sequence[int], expected: Sequence[int]) -> int:
+    """The standard deviation of a day beside what was expected of the mean day, in permille."""
+    mean = sum(expected[kind] for kind in kinds) // len(kinds)
+    if mean == 0:
+        return 0
+    squares = sum((value - expected[kind]) ** 2 for value, kind in zip(values, kinds, strict=True))
+    return isqrt(squares * PERMILLE**2 // (len(values) * mean * mean))
+
+
+def _midnight(day: date, calendar: SiteCalendar) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(calendar.time_zone)).astimezone(UTC)

@@ -1,0 +1,118 @@
+"""Foresees once a local day how long every account's credit lasts, and tells who asked to be told by days (N4)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from prepaid.domain.accounts import Account, AccountStatus, Site
+from prepaid.domain.days_left import (
+    LOOK_BACK_D,
+    DaysLeft,
+    Forecast,
+    Pattern,
+    TopUpHint,
+    days_left,
+    passed_days,
+    pattern_of,
+    top_up_hint,
+)
+from prepaid.domain.ledger import Head, Kind
+from prepaid.domain.notices import NoticeKind
+from prepaid.ports import Business
+from prepaid.usecases.at_once import at_once
+from prepaid.usecases.tell import Crossing, Params, tell_account
+
+SPENDS = frozenset({Kind.CONSUMPTION, Kind.FEE})
+BATCH = 100
+STALE_D = 3
+"""A forecast that is older says nothing: whoever made it every day has stopped."""
+
+
+async def foresee(business: Business, may_go_on: Callable[[], Awaitable[bool]]) -> int:
+    """Returns how many accounts were looked at. `may_go_on` is asked before each batch."""
+    seen = 0
+    for site in await business.store.sites.sites():
+        today = site.calendar.local(business.clock.now()).date()
+        newest = await business.store.forecasts.newest_day(site.id)
+        if newest is not None and newest >= today.isoformat():
+            continue
+        found = await business.store.sites.accounts_below(site.path)
+        accounts = [each for each in found if each.site_id == site.id and each.status is AccountStatus.OPEN]
+        for first in range(0, len(accounts), BATCH):
+            if not await may_go_on():
+                return seen
+            seen += await _some(business, site, accounts[first : first + BATCH], today)
+        await business.store.forecasts.complete(site.id, today.isoformat())
+    return seen
+
+
+async def _some(business: Business, site: Site, accounts: list[Account], today: date) -> int:
+    async def ask(account: Account) -> tuple[Account, Pattern | None]:
+        return account, await _pattern(business, site, account, today)
+
+    async for account, pattern in at_once(accounts, ask):
+        if pattern is not None:
+            await business.store.forecasts.keep([Forecast(id=account.id, day=today.isoformat(), pattern=pattern)])
+            await _warn(business, site, account, pattern)
+    return len(accounts)
+
+
+async def _pattern(business: Business, site: Site, account: Account, today: date) -> Pattern | None:
+    """From the ledger itself: whatever lowered the balance for use or for a fee, on its local day."""
+    since = _midnight(today - timedelta(days=LOOK_BACK_D), site)
+    span = await business.store.ledger.between(account.id, since, _midnight(today, site))
+    spent: dict[date, int] = {}
+    for at, kind, delta_micro in zip(span.ats, span.kinds, span.deltas_micro, strict=True):
+        if kind in SPENDS:
+            day = site.calendar.local(at).date()
+            spent[day] = spent.get(day, 0) - delta_micro
+    return pattern_of(spent, today, site.calendar)
+
+
+async def _warn(business: Business, site: Site, account: Account, pattern: Pattern) -> None:
+    """Once for each level since the last credit (N1)."""
+    if not account.alerts.days_left:
+        return
+    head, now = await business.store.ledger.head(account.id), business.clock.now()
+    credit = head.balance_micro - account.floor_micro
+    left = days_left(pattern, credit, site.calendar, now)
+    level = passed_days(account.alerts.days_left, left) if left is not None else None
+    if left is None or level is None or credit <= 0:
+        return  # Without credit there is another notice, with the hour of the cut.
+    hint = top_up_hint(pattern, credit, site.calendar, now)
+    crossing = Crossing(NoticeKind.LOW_DAYS, f"{level}d:{head.credit_seq}")
+    await tell_account(business, account, site, crossing, _params(head, left, hint, site))
+
+
+def _params(head: Head, left: DaysLeft, hint: TopUpHint | None, site: Site) -> Params:
+    params: Params = {
+        "balance_micro": head.balance_micro,
+        "least": str(left.least),
+        "most": str(left.most),
+        "ends_at": left.ends_at.isoformat() if left.ends_at else None,
+    }
+    if hint is None:
+        return params
+    return {**params, "amount_micro": hint.amount_micro, "through_at": _midnight(hint.last_day, site).isoformat()}
+
+
+async def foreseen(
+    business: Business, account: Account, site: Site, head: Head
+) -> tuple[DaysLeft | None, TopUpHint | None]:
+    """How long the credit of this head lasts, by the account's newest forecast, and what gets it through days off."""
+    row, now = await business.store.forecasts.get(account.id), business.clock.now()
+    credit = head.balance_micro - account.floor_micro
+    if row is None or credit <= 0:
+        return None, None
+    if (site.calendar.local(now).date() - date.fromisoformat(row.day)).days > STALE_D:
+        return None, None
+    return (
+        days_left(row.pattern, credit, site.calendar, now),
+        top_up_hint(row.pattern, credit, site.calendar, now),
+    )
+
+
+def _midnight(day: date, site: Site) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(site.calendar.time_zone)).astimezone(UTC)
