@@ -22,6 +22,8 @@ DECIMALS_FROM = 10
 """Changed decimals are recognised once the register shows this many times what could have passed meanwhile."""
 DECIMALS_MOST = 3
 """Places by which a decimal point moves in the field."""
+EMPTY_ROOM_MOST: Mapping[Utility, int] = {Utility.ELECTRICITY: 1_000, Utility.WATER: 100}
+"""Wh and litres that pass in a room that nobody rents before anybody is told: somebody cleans, shows it, paints it."""
 
 
 class Doubt(StrEnum):
@@ -168,6 +170,9 @@ class Meter:
     """Why the latest readings are held."""
     doubted: Reading | None = None
     """The latest of them, as the register said it."""
+    vacant_wh: int | None = None
+    """The supply's total when its tenant left, until there is another. None for a meter that never had one: a main
+    meter, the light of a staircase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +197,14 @@ def new_alarms(meter: Meter, reading: Reading) -> tuple[str, ...]:
     """What the reading complains of and the meter's last one did not."""
     known = meter.last.alarms if meter.last is not None else ()
     return tuple(alarm for alarm in reading.alarms if alarm not in known)
+
+
+def begins_use_while_empty(meter: Meter, reading: Reading) -> bool:
+    """Whether, since its tenant left, more was used by this reading than a leak of current or a test explains (M7)."""
+    if meter.account_id is not None or meter.vacant_wh is None:
+        return False
+    most = meter.vacant_wh + EMPTY_ROOM_MOST[meter.utility]
+    return reading.energy_wh > most and (meter.last is None or meter.last.energy_wh <= most)
 
 
 def total_wh(meter: Meter, register_wh: int) -> int:

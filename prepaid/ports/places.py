@@ -110,8 +110,19 @@ class Meters(Protocol):
         """Moves many (meter, old, new), each only if it still is as it was."""
         ...
 
-    async def assign(self, meter_id: str, old: str | None, new: str | None, watermark: Watermark | None) -> bool:
-        """Gives the meter to another account (or none) with a fresh watermark, only if it still is with `old`."""
+    async def assign(
+        self,
+        meter_id: str,
+        old: str | None,
+        new: str | None,
+        watermark: Watermark | None,
+        *,
+        vacant_wh: int | None = None,
+    ) -> bool:
+        """Gives the meter to another account (or none) with a fresh watermark, only if it still is with `old`.
+
+        `vacant_wh`: the total at which nobody's use begins, where it goes to none.
+        """
         ...
 
     async def commission(self, meter: Meter, serial: str | None, *, has_relay: bool) -> bool:

@@ -32,6 +32,7 @@ _STATE = (
     "register_exponent",
     "doubt",
     "doubted",
+    "vacant_wh",
 )
 """What a meter has lived through: never overwritten by describing it anew."""
 
@@ -90,11 +91,19 @@ class MongoMeters:
         if moves:
             await self._meters.bulk_write([UpdateOne(*_move(*move)) for move in moves], ordered=False)
 
-    async def assign(self, meter_id: str, old: str | None, new: str | None, watermark: Watermark | None) -> bool:
+    async def assign(
+        self,
+        meter_id: str,
+        old: str | None,
+        new: str | None,
+        watermark: Watermark | None,
+        *,
+        vacant_wh: int | None = None,
+    ) -> bool:
         """One write: whose it is, and from where it is billed."""
         mark = None if watermark is None else _WATERMARK.dump_python(watermark)
         query = {"_id": meter_id, "account_id": old}
-        changes = {"account_id": new, "watermark": mark}
+        changes = {"account_id": new, "watermark": mark, "vacant_wh": vacant_wh}
         return (await self._meters.update_one(query, {"$set": changes})).matched_count == 1
 
     async def commission(self, meter: Meter, serial: str | None, *, has_relay: bool) -> bool:

@@ -55,7 +55,7 @@ async def _free(business: Business, closing: Closing, account: Account, meter: M
         # Protection was the tenant's; a maintenance tag stays.
         await business.store.supplies.hold(meter.id, None, at=business.clock.now())
     await business.store.supplies.assign(meter.id, None)
-    await business.store.meters.assign(meter.id, account.id, None, None)
+    await business.store.meters.assign(meter.id, account.id, None, None, vacant_wh=final.energy_wh)
     log.info("meter_freed", meter=meter.id, account=account.id)
     return replace(closing, readings=readings)
 

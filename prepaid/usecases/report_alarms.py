@@ -1,4 +1,4 @@
-"""What a meter complains of by itself: overload, tampering, reverse flow, a stuck valve. Staff are told."""
+"""What a meter complains of by itself: overload, tampering, a stuck valve; and use in an empty room. Staff are told."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from prepaid.domain.accounts import Account, Site
-from prepaid.domain.metering import Meter, Reading, new_alarms
+from prepaid.domain.metering import Meter, Reading, begins_use_while_empty, new_alarms
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
 from prepaid.usecases.tell import Crossing, tell_staff
 
 log = structlog.get_logger()
+
+EMPTY_ROOM = "alarm.empty_room"
 
 
 async def report_alarms(
@@ -35,3 +37,7 @@ async def report_alarms(
             params = {"meter_id": meter.id, "why": f"alarm.{alarm}"}
             account = accounts.get(meter.account_id or "")
             await tell_staff(business, sites[meter.site_id], crossing, params, account=account)
+        if begins_use_while_empty(meter, reading):
+            log.warning("used_while_empty", meter=meter.id)
+            crossing = Crossing(NoticeKind.METER_ALARM, f"{meter.id}:empty_room:{meter.vacant_wh}")
+            await tell_staff(business, sites[meter.site_id], crossing, {"meter_id": meter.id, "why": EMPTY_ROOM})

@@ -11,8 +11,10 @@ from prepaid.domain.accounts import AccountStatus
 from prepaid.domain.approvals import ApprovalState
 from prepaid.domain.closing import Closing, Step
 from prepaid.domain.errors import Refused, Unknown
-from prepaid.domain.metering import Reading, Sweep
+from prepaid.domain.metering import EMPTY_ROOM_MOST, Reading, Sweep
+from prepaid.domain.notices import NoticeKind
 from prepaid.domain.refunds import RefundState
+from prepaid.domain.tariffs.plan import Utility
 from prepaid.storage.driver import Database
 from prepaid.usecases.assign_meter import assign_meter, mend_supplies
 from prepaid.usecases.audit_ledger import audit_ledger
@@ -20,6 +22,7 @@ from prepaid.usecases.bind_chat import bind_chat
 from prepaid.usecases.cash_topup import cash_topup
 from prepaid.usecases.close_account import close_account, pay_out_cash, resume_closings, show_closing
 from prepaid.usecases.decide_approval import approve
+from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.find_account import find_account
 from prepaid.usecases.issue_bind_code import issue_bind_code
 from prepaid.usecases.open_account import open_account
@@ -28,7 +31,7 @@ from prepaid.usecases.show_balance import show_balance
 from prepaid.usecases.show_history import show_history
 from prepaid.usecases.show_usage import show_usage
 from prepaid.usecases.start_topup import start_topup
-from tests.fakes.building import GATEWAY, Building, build
+from tests.fakes.building import GATEWAY, Building, RecordingSender, build
 from tests.fakes.clock import ManualClock
 
 ROOM = "acme/maple/b1/101"
@@ -252,6 +255,30 @@ async def test_neighbours_in_time_see_nothing_of_one_another(building: Building,
     assert (await find_account(building.business, manager, "101")).id == opened.id
     with pytest.raises(Refused, match="account_closed"):
         await issue_bind_code(building.business, manager, "acc-1")
+
+
+async def test_use_in_a_room_that_nobody_rents(building: Building, tenant: Actor, manager: Actor) -> None:
+    """N1: the staff hear once of each vacancy that somebody uses; a main meter has no tenant and no such alarm."""
+
+    async def alarms() -> list[tuple[object, object]]:
+        sender = RecordingSender()
+        while await deliver_notices(building.business, {"chat": sender}):
+            pass
+        about = [notice.params for _, notice, _ in sender.sent if notice.kind is NoticeKind.METER_ALARM]
+        return [(params["meter_id"], params["why"]) for params in about]
+
+    await building.flat(2)
+    await building.business.store.meters.assign("met-2", "acc-2", None, None)
+    await out(building, manager)
+    most = 11_000 + EMPTY_ROOM_MOST[Utility.ELECTRICITY]
+    for register_wh, heard in ((11_000, 0), (most, 0), (most + 1, 1), (most + 5_000, 0)):
+        await building.read(1, register_wh, advance_s=3_600)
+        await building.read(2, register_wh)
+        assert await alarms() == [("met-1", "alarm.empty_room")] * heard
+    opened = await open_account(building.business, manager, "maple", path=ROOM, label="101", key="lease-2")
+    await assign_meter(building.business, manager, "met-1", opened.id)
+    await building.read(1, most + 9_000, advance_s=3_600)
+    assert await alarms() == []
 
 
 async def test_a_meter_has_one_account_at_a_time(building: Building, tenant: Actor, manager: Actor) -> None:
