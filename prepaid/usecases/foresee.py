@@ -1,4 +1,4 @@
-"""Foresees once a local day how long every account's credit lasts, and tells who asked to be told by days (N4)."""
+"""Foresees once a local day how long every account's credit lasts, and tells who asked to be told by days."""
 
 from __future__ import annotations
 

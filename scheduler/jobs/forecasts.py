@@ -1,4 +1,4 @@
-"""Foresees soon after each local midnight how long credit lasts, and warns by days (N4, Y5)."""
+"""Foresees soon after each local midnight how long credit lasts, and warns by days (Y5)."""
 
 from __future__ import annotations
 

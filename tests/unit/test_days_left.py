@@ -34,7 +34,7 @@ def at(day: int, hour: int = 0) -> datetime:
 
 
 def test_credit_lasts_over_a_weekend_without_use() -> None:
-    """N4: what ends on Friday evening by a plain mean lasts to Monday where weekends cost little."""
+    """What ends on Friday evening by a plain mean lasts to Monday where weekends cost little."""
     pattern = pattern_of(OFFICE, MONDAY, PLAIN)
     assert pattern is not None
     assert pattern.day_micro[6] < pattern.day_micro[0] // 2
@@ -46,7 +46,7 @@ def test_credit_lasts_over_a_weekend_without_use() -> None:
 
 
 def test_a_holiday_counts_as_a_sunday_and_a_worked_saturday_does_not() -> None:
-    """N4: days off and swapped days follow the site's calendar."""
+    """Days off and swapped days follow the site's calendar."""
     pattern = pattern_of(OFFICE, MONDAY, PLAIN)
     assert pattern is not None
     calendar = SiteCalendar(holidays=(date(2026, 3, 3),), working_days=(date(2026, 3, 7),))
@@ -55,7 +55,7 @@ def test_a_holiday_counts_as_a_sunday_and_a_worked_saturday_does_not() -> None:
 
 
 def test_what_gets_through_the_holiday_does() -> None:
-    """N4: with the hint topped up there is no hint left, and credit outlasts the days off; without days off none."""
+    """With the hint topped up there is no hint left, and credit outlasts the days off; without days off none."""
     pattern = Pattern(day_micro=(10 * YUAN,) * 7, spread_permille=200, days=42)
     calendar = SiteCalendar(holidays=tuple(date(2026, 3, 5) + timedelta(days=each) for each in range(3)))
     hint = top_up_hint(pattern, 20 * YUAN, calendar, at(2, 12))
@@ -78,7 +78,7 @@ def test_what_gets_through_the_holiday_does() -> None:
     st.integers(0, 60 * 24),
 )
 def test_more_credit_never_ends_sooner(values: list[int], credit: int, minute: int) -> None:
-    """N4: for any past, the interval holds the end, and another yuan never makes credit end sooner."""
+    """For any past, the interval holds the end, and another yuan never makes credit end sooner."""
     spent = {MONDAY - timedelta(days=back): value for back, value in enumerate(values, start=1)}
     pattern, now = pattern_of(spent, MONDAY, PLAIN), at(2) + timedelta(minutes=minute)
     assert pattern is not None
@@ -93,7 +93,7 @@ def test_more_credit_never_ends_sooner(values: list[int], credit: int, minute: i
 
 
 def test_little_is_known_little_is_said() -> None:
-    """N4: a few days, or days without use, make no forecast; one day of a silent meter does not spoil six weeks."""
+    """A few days, or days without use, make no forecast; one day of a silent meter does not spoil six weeks."""
     assert pattern_of({MONDAY - timedelta(days=1): YUAN}, MONDAY, PLAIN) is None
     idle = pattern_of({MONDAY - timedelta(days=9): 0}, MONDAY, PLAIN)
     assert idle is not None
@@ -132,7 +132,7 @@ async def _use(building: Building, amount_micro: int, key: str) -> None:
 
 
 async def test_a_warning_by_days_comes_once_for_each_credit(building: Building) -> None:
-    """N1, N4, Y5: two schedulers, every day, tell each level once until money comes; then it can be told again."""
+    """N1, Y5: two schedulers, every day, tell each level once until money comes; then it can be told again."""
     store, clock = building.business.store, building.clock
     await store.sites.set_alerts("acc-1", Alerts(days_left=(7, 3)))
     jobs = [forecasts.job(building.business, owner) for owner in ("a", "b")]
@@ -153,7 +153,7 @@ async def test_a_warning_by_days_comes_once_for_each_credit(building: Building) 
 
 
 async def test_the_balance_and_the_notice_say_how_long_it_lasts(building: Building) -> None:
-    """N4: the figures that people see are the forecast's, with the amount that gets through the days off."""
+    """The figures that people see are the forecast's, with the amount that gets through the days off."""
     store, clock = building.business.store, building.clock
     actor = await building.flat(1)
     assert (await show_balance(building.business, actor, "acc-1")).days_left is None
