@@ -54,6 +54,13 @@ def test_catalogues_hold_the_same_keys() -> None:
     assert keys("zh") == keys("en")
 
 
+@pytest.mark.parametrize("catalogue", ["zh_CN", "en"])
+def test_each_text_stands_once(catalogue: str) -> None:
+    """Of two texts for one thing nobody knows which is said."""
+    named = re.findall(r'^msgid "(.+)"$', (ROOT / "bot" / "texts" / f"{catalogue}.po").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(set(named))
+
+
 def test_placeholders_agree() -> None:
     """A figure that one language shows, the other shows too."""
     differing = {key for key in keys("zh") if placeholders("zh", key) != placeholders("en", key)}
