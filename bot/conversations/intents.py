@@ -44,7 +44,7 @@ _BASIC: tuple[Intent, ...] = (
         audience=Audience.TENANT,
         commands=("recharge", "topup", "pay", "充值", "缴费", "交电费", "充电费"),
         phrases=(
-            rf"{_MY}(?:充值|缴费|交电费|充电费|续费)\s*(?P<arg>(?![没未怎为])[^\s].{{0,30}})?",
+            rf"{_MY}(?:充值|缴费|交电费|充电费|续费)\s*(?P<arg>(?![没未怎为记明流])[^\s].{{0,30}})?",
             r"(?:我要|我想)?[充交]\s*(?P<arg>[\d¥零一二两三四五六七八九十百千万].{0,30})",
             r"(?:top[ -]?up|recharge|pay|add(?= \S*\d))(?: (?:with |by )?(?P<arg>(?!for me).{1,30}))?",
         ),
