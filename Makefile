@@ -78,6 +78,10 @@ docs: $(VENV)/.installed-dev ## Check the documents: links, anchors, settings, c
 invariants: $(VENV)/.installed-dev ## Rewrite the tests' column of docs/invariants.md from the tests' docstrings
 	$(BIN)/python -m tests.invariant_names
 
+.PHONY: notices
+notices: $(VENV)/.installed-dev ## Rewrite docs/reference/notices.md, all that people are told, from the catalogues
+	$(BIN)/python -m tests.notice_page
+
 .PHONY: packages
 packages: ## Install the Debian packages that tests use, where missing and permitted
 	@tools/apt-needs.sh chromium redis-server gcc libc6-dev libmodbus-dev mbpoll nodejs

@@ -13,6 +13,8 @@ import yaml
 from pydantic_settings import BaseSettings
 
 from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings, WeChatSettings
+from prepaid.domain.notices import NoticeKind
+from tests import notice_page
 from tests.house import ROOT
 
 SETTINGS_PAGE = ROOT / "docs" / "reference" / "settings.md"
@@ -112,3 +114,9 @@ def test_every_command_is_found_by_its_name_alone() -> None:
         choices = next(action.choices for action in root._actions if isinstance(action, argparse._SubParsersAction))
         assert name in choices
     assert set(cli.COMMANDS) == set(_commands())
+
+
+def test_the_page_of_notices_is_what_the_catalogues_say() -> None:
+    """N1: whoever reviews what people are told reads the texts themselves; `make notices` writes them anew."""
+    assert notice_page.PAGE.read_text(encoding="utf-8") == notice_page.page()
+    assert {key.split(".")[1] for key in notice_page.named()} >= set(NoticeKind) - {NoticeKind.PAYMENT_THREAD}
