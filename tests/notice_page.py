@@ -17,7 +17,9 @@ from tests.house import ROOT
 PAGE = ROOT / "docs" / "reference" / "notices.md"
 HEAD = """# What people are told
 
-Every notice in both languages, as the catalogues in `bot/texts` have it; `make notices` writes this page. Figures stand in braces: `{label}` is the room, `{at}` the time, names that end in `_micro` are money.
+Every notice in both languages, as the catalogues in `bot/texts` have it; `make notices` writes this page.
+Figures stand in braces: `{label}` is the room, `{at}` the time, names that end in `_micro` are money.
+
 Who hears a notice, when, and over which channel is in [Messages](../how-to/messages.md).
 
 | notice | 中文 | English |
