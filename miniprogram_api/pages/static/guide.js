@@ -7,6 +7,14 @@
   // The code is good once, so it has no business in the address bar, the history or a bookmark.
   if (given) history.replaceState(null, "", location.pathname);
 
+  let token = null;
+  let shown = false;
+
+  // Whoever comes first, the contract or the login: both are needed before a call may be tried.
+  function authorize() {
+    if (shown && token) ui.preauthorizeApiKey("access", token);
+  }
+
   async function ask(path, body, token) {
     const headers = { "Accept-Language": navigator.language };
     if (body) headers["Content-Type"] = "application/json";
@@ -20,7 +28,8 @@
   async function enter(path, body) {
     try {
       const tokens = await ask(path, body);
-      ui.preauthorizeApiKey("access", tokens.access_token);
+      token = tokens.access_token;
+      authorize();
       const me = await ask("/api/v1/me", null, tokens.access_token);
       const rooms = me.accounts.map((account) => `${account.label} (${account.account_id})`).join(", ");
       said.textContent = `Logged in: ${rooms || me.roles.join(", ") || me.person_id}. Everything below may be tried for ten minutes.`;
@@ -56,6 +65,10 @@
     dom_id: "#guide",
     deepLinking: true,
     validatorUrl: null,
-    onComplete: () => given && enter("/api/v1/login/code", { code: given[1] }),
+    onComplete: () => {
+      shown = true;
+      authorize();
+    },
   });
+  if (given) enter("/api/v1/login/code", { code: given[1] });
 })();
