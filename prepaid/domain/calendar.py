@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 ALL_WEEK = (0, 1, 2, 3, 4, 5, 6)
@@ -45,6 +45,10 @@ class SiteCalendar:
     def local(self, at: datetime) -> datetime:
         """An instant as the site's wall clock shows it."""
         return at.astimezone(ZoneInfo(self.time_zone))
+
+    def midnight(self, day: date) -> datetime:
+        """When a local day begins, in UTC."""
+        return datetime.combine(day, time(), ZoneInfo(self.time_zone)).astimezone(UTC)
 
     def protection(self, at: datetime) -> str | None:
         """The rule that forbids cut-offs at `at`, as a text key, or None (S2)."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from math import isqrt
-from zoneinfo import ZoneInfo
 
 from prepaid.domain.calendar import SiteCalendar
 
@@ -153,7 +152,7 @@ def _ends(
         return now
     for _ in range(MOST_DAYS + 1):
         day = calendar.local(at).date()
-        midnight = _midnight(day + timedelta(days=1), calendar)
+        midnight = calendar.midnight(day + timedelta(days=1))
         whole_micro = pattern.on(day, calendar) * at_permille
         seconds = int((midnight - at).total_seconds())
         cost = whole_micro * seconds // DAY_S
@@ -166,7 +165,7 @@ def _ends(
 def _needed(pattern: Pattern, calendar: SiteCalendar, now: datetime, last_day: date) -> int:
     """What is expected to be spent from now to the end of a local day."""
     today = calendar.local(now).date()
-    rest_s = int((_midnight(today + timedelta(days=1), calendar) - now).total_seconds())
+    rest_s = int((calendar.midnight(today + timedelta(days=1)) - now).total_seconds())
     spent = pattern.on(today, calendar) * rest_s // DAY_S
     following = range(1, (last_day - today).days + 1)
     return spent + sum(pattern.on(today + timedelta(days=day), calendar) for day in following)
@@ -219,7 +218,3 @@ def _spread(values: Sequence[int], kinds: Sequence[int], expected: Sequence[int]
         return 0
     squares = sum((value - expected[kind]) ** 2 for value, kind in zip(values, kinds, strict=True))
     return isqrt(squares * PERMILLE**2 // (len(values) * mean * mean))
-
-
-def _midnight(day: date, calendar: SiteCalendar) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(calendar.time_zone)).astimezone(UTC)

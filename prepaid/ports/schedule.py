@@ -92,8 +92,8 @@ class Snapshots(Protocol):
 class Forecasts(Protocol):
     """What each account is expected to spend."""
 
-    async def keep(self, forecasts: Sequence[Forecast]) -> None:
-        """Each replaces the account's older one."""
+    async def keep(self, forecast: Forecast) -> None:
+        """In place of the account's older one."""
         ...
 
     async def get(self, account_id: str) -> Forecast | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from prepaid.domain.days_left import Forecast
 from prepaid.storage.driver import Database
 from prepaid.storage.mapping import Mapper
@@ -21,12 +19,11 @@ class MongoForecasts:
     async def migrate(self) -> None:
         """Rows are found by their ids alone."""
 
-    async def keep(self, forecasts: Sequence[Forecast]) -> None:
-        """Replaces older ones."""
-        for each in forecasts:
-            document = _FORECASTS.to_doc(each)
-            account_id = document.pop("_id")
-            await self._rows.update_one({"_id": account_id}, {"$set": document}, upsert=True)
+    async def keep(self, forecast: Forecast) -> None:
+        """By the account's id."""
+        document = _FORECASTS.to_doc(forecast)
+        account_id = document.pop("_id")
+        await self._rows.update_one({"_id": account_id}, {"$set": document}, upsert=True)
 
     async def get(self, account_id: str) -> Forecast | None:
         """By its account."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from prepaid.domain.access import Action, Actor, covers
 from prepaid.domain.accounts import AccountStatus, Site
@@ -133,8 +132,7 @@ async def look(business: Business, estate: Estate) -> set[Change]:
 
 def day_start(site: Site, at: datetime) -> datetime:
     """Local midnight before `at`, in UTC, as readings are kept by it."""
-    zone = ZoneInfo(site.calendar.time_zone)
-    return datetime.combine(at.astimezone(zone).date(), time(), zone).astimezone(UTC)
+    return site.calendar.midnight(site.calendar.local(at).date())
 
 
 async def _read_site(business: Business, estate: Estate, site: Site) -> None:

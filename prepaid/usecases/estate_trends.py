@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from prepaid.domain.access import Action, Actor, Subject, covers, may
 from prepaid.domain.accounts import Site
@@ -70,7 +69,9 @@ async def days_used(business: Business, estate: Estate, *, add_up: int) -> Days:
 
 async def _site_days(business: Business, estate: Estate, site: Site, days: Days, add_up: int) -> None:
     today = today_of(site, estate.at)
-    starts = {_midnight(site, today - timedelta(days=back)): today - timedelta(days=back) for back in range(1, DAYS)}
+    starts = {
+        site.calendar.midnight(today - timedelta(days=back)): today - timedelta(days=back) for back in range(1, DAYS)
+    }
     kept = await business.store.panorama.day_sums(site.id, min(starts), estate.at)
     whole = [path for path, each in estate.buildings.items() if each.site_id == site.id and _covered(estate, path)]
     places: dict[str, str] | None = None
@@ -117,7 +118,7 @@ async def money_in(business: Business, actor: Actor, estate: Estate) -> MoneyIn 
     found = MoneyIn()
     for site in estate.sites.values():
         today = today_of(site, estate.at)
-        since = _midnight(site, min(today.replace(day=1), today - timedelta(days=CHART_DAYS)))
+        since = site.calendar.midnight(min(today.replace(day=1), today - timedelta(days=CHART_DAYS)))
         for method, account_id, amount_fen, at in await _received(business, site, since, estate.at):
             if _audited(actor, estate, site, account_id):
                 day = today_of(site, at)
@@ -151,7 +152,3 @@ def _audited(actor: Actor, estate: Estate, site: Site, account_id: str) -> bool:
 def _covered(estate: Estate, path: str) -> bool:
     """Whether the whole building is in reach: what a building used is not for whoever sees one room of it."""
     return any(covers(scope, path) for scope in estate.reach)
-
-
-def _midnight(site: Site, day: date) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(site.calendar.time_zone)).astimezone(UTC)

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -66,10 +66,8 @@ async def utilities(business: Business, path: str) -> Mapping[str, Utility]:
 
 def midnights(site: Site, since: datetime, until: datetime) -> tuple[datetime, ...]:
     """When each local day of a span begins."""
-    zone = ZoneInfo(site.calendar.time_zone)
-    first, end = (at.astimezone(zone).date() for at in (since, until))
-    days = (first + timedelta(days=place) for place in range((end - first).days))
-    return tuple(datetime.combine(day, time(), zone).astimezone(UTC) for day in days)
+    first, end = (site.calendar.local(at).date() for at in (since, until))
+    return tuple(site.calendar.midnight(first + timedelta(days=place)) for place in range((end - first).days))
 
 
 async def _accounts(business: Business, actor: Actor, site: Site) -> list[Account]:

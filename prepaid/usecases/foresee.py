@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.days_left import (
@@ -22,47 +21,36 @@ from prepaid.domain.ledger import Head, Kind
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
 from prepaid.usecases.at_once import at_once
+from prepaid.usecases.once_a_day import once_a_day
 from prepaid.usecases.tell import Crossing, Params, tell_account
 
 SPENDS = frozenset({Kind.CONSUMPTION, Kind.FEE})
-BATCH = 100
 STALE_D = 3
 """A forecast that is older says nothing: whoever made it every day has stopped."""
 
 
 async def foresee(business: Business, may_go_on: Callable[[], Awaitable[bool]]) -> int:
     """Returns how many accounts were looked at. `may_go_on` is asked before each batch."""
-    seen = 0
-    for site in await business.store.sites.sites():
-        today = site.calendar.local(business.clock.now()).date()
-        newest = await business.store.forecasts.newest_day(site.id)
-        if newest is not None and newest >= today.isoformat():
-            continue
-        found = await business.store.sites.accounts_below(site.path)
-        accounts = [each for each in found if each.site_id == site.id and each.status is AccountStatus.OPEN]
-        for first in range(0, len(accounts), BATCH):
-            if not await may_go_on():
-                return seen
-            seen += await _some(business, site, accounts[first : first + BATCH], today)
-        await business.store.forecasts.complete(site.id, today.isoformat())
-    return seen
 
+    async def some(site: Site, accounts: list[Account], today: date) -> None:
+        async def ask(account: Account) -> tuple[Account, Pattern | None]:
+            return account, await _pattern(business, site, account, today)
 
-async def _some(business: Business, site: Site, accounts: list[Account], today: date) -> int:
-    async def ask(account: Account) -> tuple[Account, Pattern | None]:
-        return account, await _pattern(business, site, account, today)
+        async for account, pattern in at_once(accounts, ask):
+            if pattern is not None:
+                await business.store.forecasts.keep(Forecast(id=account.id, day=today.isoformat(), pattern=pattern))
+                await _warn(business, site, account, pattern)
 
-    async for account, pattern in at_once(accounts, ask):
-        if pattern is not None:
-            await business.store.forecasts.keep([Forecast(id=account.id, day=today.isoformat(), pattern=pattern)])
-            await _warn(business, site, account, pattern)
-    return len(accounts)
+    def is_open(account: Account) -> bool:
+        return account.status is AccountStatus.OPEN
+
+    return await once_a_day(business, business.store.forecasts, is_open, some, may_go_on)
 
 
 async def _pattern(business: Business, site: Site, account: Account, today: date) -> Pattern | None:
     """From the ledger itself: whatever lowered the balance for use or for a fee, on its local day."""
-    since = _midnight(today - timedelta(days=LOOK_BACK_D), site)
-    span = await business.store.ledger.between(account.id, since, _midnight(today, site))
+    since = site.calendar.midnight(today - timedelta(days=LOOK_BACK_D))
+    span = await business.store.ledger.between(account.id, since, site.calendar.midnight(today))
     spent: dict[date, int] = {}
     for at, kind, delta_micro in zip(span.ats, span.kinds, span.deltas_micro, strict=True):
         if kind in SPENDS:
@@ -95,7 +83,11 @@ def _params(head: Head, left: DaysLeft, hint: TopUpHint | None, site: Site) -> P
     }
     if hint is None:
         return params
-    return {**params, "amount_micro": hint.amount_micro, "through_at": _midnight(hint.last_day, site).isoformat()}
+    return {
+        **params,
+        "amount_micro": hint.amount_micro,
+        "through_at": site.calendar.midnight(hint.last_day).isoformat(),
+    }
 
 
 async def foreseen(
@@ -112,7 +104,3 @@ async def foreseen(
         days_left(row.pattern, credit, site.calendar, now),
         top_up_hint(row.pattern, credit, site.calendar, now),
     )
-
-
-def _midnight(day: date, site: Site) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(site.calendar.time_zone)).astimezone(UTC)

@@ -10,12 +10,11 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import accumulate, chain
 from operator import itemgetter
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import Site
@@ -236,11 +235,10 @@ _MS = timedelta(milliseconds=1)
 
 def month_ends(site: Site, month: str) -> tuple[datetime, datetime]:
     """When a local month ("2026-11") begins and ends; `Refused` for what is none."""
-    zone = ZoneInfo(site.calendar.time_zone)
     try:
         first = date.fromisoformat(f"{month}-01")
         after = (first + timedelta(days=32)).replace(day=1)
-        since, until = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (first, after))
+        since, until = site.calendar.midnight(first), site.calendar.midnight(after)
     except (ValueError, OverflowError) as error:
         raise Refused("refused.statement_month", text=month[:20]) from error
     return since, until

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -61,9 +61,8 @@ def span_of(site: Site, name: str) -> Span:
         raise Refused("refused.report_span", text=name[:20]) from error
     if written != name or first.year not in _YEARS:
         raise Refused("refused.report_span", text=name[:20])
-    zone = ZoneInfo(site.calendar.time_zone)
-    since, until = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (first, after))
-    return Span(name=name, length=length, since=since, until=until)
+    midnight = site.calendar.midnight
+    return Span(name=name, length=length, since=midnight(first), until=midnight(after))
 
 
 def _begin(name: str) -> tuple[Length, date]:

@@ -7,53 +7,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.snapshots import Register, Snapshot, newest_before, snapshot_id
 from prepaid.ports import Business
+from prepaid.usecases.once_a_day import once_a_day
 
-BATCH = 100
 PAGE = 20
 AT_ONCE = 10
 
 
 async def take_snapshots(business: Business, may_go_on: Callable[[], Awaitable[bool]]) -> int:
     """Returns how many accounts were kept. `may_go_on` is asked before each batch."""
-    kept = 0
-    for site in await business.store.sites.sites():
-        day = site.calendar.local(business.clock.now()).date()
-        newest = await business.store.snapshots.newest_day(site.id)
-        if newest is not None and newest >= day.isoformat():
-            continue
-        midnight = datetime.combine(day, time(), ZoneInfo(site.calendar.time_zone)).astimezone(UTC)
-        found = await business.store.sites.accounts_below(site.path)
-        accounts = [each for each in found if each.site_id == site.id and each.status is not AccountStatus.CLOSED]
-        for first in range(0, len(accounts), BATCH):
-            if not await may_go_on():
-                return kept
-            some = accounts[first : first + BATCH]
-            await business.store.snapshots.keep(await _taken(business, site, some, day.isoformat(), midnight))
-            kept += len(some)
-        await business.store.snapshots.complete(site.id, day.isoformat())
-    return kept
+    snapshots = business.store.snapshots
+
+    async def keep(site: Site, accounts: list[Account], day: date) -> None:
+        await snapshots.keep(await _taken(business, site, accounts, day))
+
+    def is_open(account: Account) -> bool:
+        return account.status is not AccountStatus.CLOSED
+
+    return await once_a_day(business, snapshots, is_open, keep, may_go_on)
 
 
-async def _taken(
-    business: Business, site: Site, accounts: Sequence[Account], day: str, midnight: datetime
-) -> list[Snapshot]:
-    room = asyncio.Semaphore(AT_ONCE)
+async def _taken(business: Business, site: Site, accounts: Sequence[Account], day: date) -> list[Snapshot]:
+    room, midnight = asyncio.Semaphore(AT_ONCE), site.calendar.midnight(day)
 
     async def one(account: Account) -> Snapshot:
         async with room:
             seq, balance_micro = await _balance_at(business, account.id, midnight)
             registers = await _registers(business, account.id, midnight)
         return Snapshot(
-            id=snapshot_id(account.id, day),
+            id=snapshot_id(account.id, day.isoformat()),
             account_id=account.id,
             site_id=site.id,
-            day=day,
+            day=day.isoformat(),
             at=midnight,
             balance_micro=balance_micro,
             seq=seq,
