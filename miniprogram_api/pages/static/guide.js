@@ -7,12 +7,12 @@
   // The code is good once, so it has no business in the address bar, the history or a bookmark.
   if (given) history.replaceState(null, "", location.pathname);
 
-  let token = null;
+  let granted = null;
   let shown = false;
 
   // Whoever comes first, the contract or the login: both are needed before a call may be tried.
   function authorize() {
-    if (shown && token) ui.preauthorizeApiKey("access", token);
+    if (shown && granted) ui.preauthorizeApiKey("access", granted);
   }
 
   async function ask(path, body, token) {
@@ -28,7 +28,7 @@
   async function enter(path, body) {
     try {
       const tokens = await ask(path, body);
-      token = tokens.access_token;
+      granted = tokens.access_token;
       authorize();
       const me = await ask("/api/v1/me", null, tokens.access_token);
       const rooms = me.accounts.map((account) => `${account.label} (${account.account_id})`).join(", ");
