@@ -53,6 +53,8 @@ async def history(building: Building, seed: int, *, steps: int) -> None:
             orders.append(await building.paid(tenants[unit], unit, chance.randint(1, 9_999)))
         if step % 11 == 7:
             order = orders[-1]
+            # What was paid may be used up by now, and only credit that is left goes back.
+            await building.give(order.account_id, 100_000_000, f"g{step}")
             await refund(building.business, desk, order.id, min(100, order.amount_fen), key=f"r{step}", why="x")
         if step % 7 == 3:
             await building.give(f"acc-{unit}", chance.choice((-1, 1)) * chance.randint(1, 9_999_999), f"a{step}")
