@@ -7,7 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from prepaid.domain.metering import Doubt, Judged, Meter, Reading, decimals_moved, judge, most_wh, rescaled, total_wh
+from prepaid.domain.metering import (
+    Doubt,
+    Judged,
+    Meter,
+    Reading,
+    begins_use_while_empty,
+    decimals_moved,
+    judge,
+    most_wh,
+    rescaled,
+    total_wh,
+)
+from prepaid.domain.tariffs.plan import Utility
 
 T0 = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SHOWN = 500_000
@@ -295,3 +307,27 @@ def test_another_doubt_than_that_about_bands_is_new() -> None:
     last = replace(said(SHOWN, after_s=0), bands={"peak": 5})
     bands = judge(held(Doubt.TOO_FAST, said(900_000), last=last), replace(said(SHOWN + 5), bands={"peak": 500}))
     assert (bands.doubt, bands.again) == (Doubt.BANDS, False)
+
+
+@pytest.mark.parametrize(
+    ("register_wh", "begins", "changes"),
+    [
+        (1_000, False, {}),
+        (1_001, True, {}),
+        (9_000, True, {}),
+        (9_000, True, {"last": None}),
+        (1_000, False, {"last": None}),
+        (1_001, False, {"account_id": "acc"}),
+        (9_000, False, {"vacant_wh": None}),
+        (1_101, False, {"vacant_wh": 101}),
+        (1_102, True, {"vacant_wh": 101}),
+        (100, False, {"utility": Utility.WATER}),
+        (101, True, {"utility": Utility.WATER}),
+    ],
+)
+def test_use_in_an_empty_room_begins_once(register_wh: int, begins: bool, changes: dict[str, object]) -> None:
+    """N1: beyond 1 kWh or 100 litres since the tenant left, once; never with a tenant, and not where none was."""
+    vacated = meter(0, **{"vacant_wh": 0, **changes})
+    assert begins_use_while_empty(vacated, said(register_wh)) is begins
+    if begins:
+        assert not begins_use_while_empty(replace(vacated, last=said(register_wh)), said(register_wh + 1))
