@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any, Final
 
 from pymongo.errors import (
@@ -58,55 +59,60 @@ class BulkCounts:
         self.deleted_count = int(answer["nRemoved"])
 
 
-@contextmanager
-def heeding() -> Iterator[None]:
-    """Lets no cancellation of the task be lost in here: a loop under a time limit would then go on for ever.
+class _Call:
+    """One call of a driver: what it raises becomes trouble of ours, and no cancellation of the task is lost in it.
 
     PyMongo's asyncio client waits by `asyncio.wait_for`, which up to Python 3.11 gives the answer, and drops the
-    cancellation, when both come in the same turn of the loop.
+    cancellation, when both come in the same turn of the loop; a loop under a time limit would then go on for ever.
+    A class, because a page of documents goes through it one by one, and two generators take longer than the document.
     """
-    task = asyncio.current_task()
-    before = task.cancelling() if task is not None else 0
-    try:
-        yield
-    except Exception as error:
-        if task is not None and task.cancelling() > before:
+
+    __slots__ = ("_before", "_task", "_trouble")
+
+    def __init__(self, trouble: Callable[[BaseException], Exception | None]) -> None:
+        self._trouble = trouble
+
+    def __enter__(self) -> None:
+        task = self._task = asyncio.current_task()
+        self._before = task.cancelling() if task is not None else 0
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        dropped = self._task is not None and self._task.cancelling() > self._before
+        if dropped and (error is None or isinstance(error, Exception)):
             raise asyncio.CancelledError from error
-        raise
-    if task is not None and task.cancelling() > before:
-        raise asyncio.CancelledError
+        if error is not None and (trouble := self._trouble(error)) is not None:
+            raise trouble from error
 
 
-@contextmanager
-def reading() -> Iterator[None]:
+def reading() -> AbstractContextManager[None]:
     """A read changes nothing, so losing the store in the middle of one means: try again."""
-    try:
-        with heeding():
-            yield
-    except (ConnectionFailure, CursorNotFound, ExecutionTimeout) as error:
-        raise TryAgain("try_again.store") from error
+    return _Call(_of_a_read)
 
 
-@contextmanager
-def writing() -> Iterator[None]:
+def writing() -> AbstractContextManager[None]:
     """A write whose answer is lost may have landed. It surely has not when no server was found to send it to.
 
     After a lost first attempt the drivers raise that attempt's error, not the later failure to find a server, so
     `ServerSelectionTimeoutError` really means that nothing was sent.
     """
-    try:
-        with heeding():
-            yield
-    except ServerSelectionTimeoutError as error:
-        raise TryAgain("try_again.store") from error
-    except (ConnectionFailure, ExecutionTimeout, WriteConcernError) as error:
-        raise Unknown("unknown.store") from error
-    except DuplicateKeyError as error:
-        raise _duplicate(error.details or {}) from error
-    except OperationFailure as error:
-        if error.code == _WRITE_CONFLICT:
-            raise TryAgain("try_again.store") from error
-        raise
+    return _Call(_of_a_write)
+
+
+def _of_a_read(error: BaseException) -> Exception | None:
+    lost = isinstance(error, ConnectionFailure | CursorNotFound | ExecutionTimeout)
+    return TryAgain("try_again.store") if lost else None
+
+
+def _of_a_write(error: BaseException) -> Exception | None:
+    if isinstance(error, ServerSelectionTimeoutError):
+        return TryAgain("try_again.store")
+    if isinstance(error, ConnectionFailure | ExecutionTimeout | WriteConcernError):
+        return Unknown("unknown.store")
+    if isinstance(error, DuplicateKeyError):
+        return _duplicate(error.details or {})
+    if isinstance(error, OperationFailure) and error.code == _WRITE_CONFLICT:
+        return TryAgain("try_again.store")
+    return None
 
 
 @contextmanager
