@@ -6,7 +6,6 @@ page at a time, so a year of hourly entries takes no more memory than a day.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from functools import partial
 from itertools import accumulate, chain
 from operator import itemgetter
 from typing import Any, NamedTuple
+
+from pydantic_core import from_json
 
 from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import Site
@@ -174,7 +175,7 @@ def _with_sewage(line: Sequence[Any]) -> tuple[Any, Any]:
 
 def _parsed(page: LedgerColumns) -> list[list[list[Any]]]:
     """The priced lines of a page, read as one text: that takes a fraction of the time of many."""
-    parsed: list[list[list[Any]]] = json.loads(f"[{','.join([text or '[]' for text in page.lines])}]")
+    parsed: list[list[list[Any]]] = from_json(f"[{','.join([text or '[]' for text in page.lines])}]")
     return parsed
 
 
