@@ -51,7 +51,7 @@ MISSING = Subject(
     meter_id="met-404",
     **NO_PAPER,
 )
-FOREIGN_UNIT = 99
+FOREIGN_UNIT = len(ROWS) + 1
 FOREIGN_SITE, FOREIGN_GATEWAY = "oak", "gw-99"
 LET_IN_S = 0.2
 """Whoever still waits after this was let in; a refusal of a right that waits comes before anything is asked."""
