@@ -54,6 +54,8 @@ _TONES: Mapping[NoticeKind, Tone] = {
     _K.PROTECTION_ASKED: Tone.WARNING,
     _K.MOVE_OUT_ASKED: Tone.PLAIN,
     _K.MEMBER_REMOVED: Tone.WARNING,
+    _K.EMERGENCY_TAKEN: Tone.GOOD,
+    _K.TARIFF_CHANGES: Tone.WARNING,
     _K.CERTIFICATE_ENDS: Tone.WARNING,
     _K.BROADCAST: Tone.WARNING,
 }
@@ -125,7 +127,16 @@ def _key(notice: Notice) -> str:
         return "notice.balance_gone.no_time"
     if notice.kind is NoticeKind.LOW_DAYS and notice.params.get("through_at"):
         return "notice.low_days.holiday"
+    if notice.kind is NoticeKind.TARIFF_CHANGES:
+        return _tariff_key(notice)
     return f"notice.{notice.kind}"
+
+
+def _tariff_key(notice: Notice) -> str:
+    figures = notice.params
+    single = all(figures.get(f"{age}_exact_micro") == figures.get(f"{age}_most_exact_micro") for age in ("old", "new"))
+    endings = {(False, True): "", (False, False): ".ranges", (True, True): ".water", (True, False): ".water_ranges"}
+    return "notice.tariff_changes" + endings[figures.get("utility") == "water", single]
 
 
 def _recharge(notice: Notice, language: str) -> Buttons:

@@ -48,6 +48,8 @@ class NoticeKind(StrEnum):
     PROTECTION_ASKED = "protection_asked"
     MOVE_OUT_ASKED = "move_out_asked"
     MEMBER_REMOVED = "member_removed"
+    EMERGENCY_TAKEN = "emergency_taken"
+    TARIFF_CHANGES = "tariff_changes"
     CERTIFICATE_ENDS = "certificate_ends"
     BROADCAST = "broadcast"
 

@@ -37,6 +37,7 @@ from prepaid.usecases.authorize import intent
 from prepaid.usecases.set_weather_hold import reach_site
 from prepaid.usecases.show_statement import month_ends
 from prepaid.usecases.show_usage import added_up
+from prepaid.usecases.tell_tariff import tell_of_tariff
 
 log = structlog.get_logger()
 
@@ -116,6 +117,7 @@ async def change_as_agreed(business: Business, approval: Approval) -> None:
         for _ in range(ATTEMPTS):
             if await _changed(business, approval.site_id, version, utility):
                 log.info("tariff_changed", site=approval.site_id, utility=utility, version=version.id)
+                await tell_of_tariff(business, approval.site_id, utility, version.id)
                 return
         raise TryAgain("try_again.changed_meanwhile")
 

@@ -49,6 +49,14 @@ PARAMS: dict[str, str | int | bool | None] = {
     "least": "4",
     "most": "7",
     "name": "apiclient_cert.pem",
+    "floor_micro": -10_000_000,
+    "utility": "electricity",
+    "since": (AT + timedelta(days=2)).isoformat(),
+    "until": (AT + timedelta(days=3)).isoformat(),
+    "old_exact_micro": 528_300,
+    "old_most_exact_micro": 528_300,
+    "new_exact_micro": 600_000,
+    "new_most_exact_micro": 600_000,
     "ends_at": (AT + timedelta(days=14)).isoformat(),
 }
 PLAIN_KINDS = [kind for kind in NoticeKind if kind is not NoticeKind.PAYMENT_THREAD]
@@ -80,6 +88,19 @@ def test_every_notice_names_its_place_and_figures(kind: NoticeKind, language: st
     assert "{" not in words
     if kind in (NoticeKind.LOW_BALANCE, NoticeKind.LOW_DAYS, NoticeKind.RESTORED, NoticeKind.CUT_DONE):
         assert "¥48.76" in words
+
+
+def test_a_new_price_is_told_with_its_day_beside_the_old_one() -> None:
+    """N1: one price, or the lowest and the highest, of electricity or of water: old and new, and from when on."""
+    row = notice(NoticeKind.TARIFF_CHANGES)
+    words = render(notice_parts(row, "en"))
+    assert all(part in words for part in ("25 Nov, 14:03", "¥0.5283 to ¥0.60 a kWh"))
+    ranged = notice(NoticeKind.TARIFF_CHANGES, new_most_exact_micro=900_000, utility="water")
+    assert "¥0.60–¥0.90 a m³" in render(notice_parts(ranged, "en"))
+    assert "每度 ¥0.5283–¥0.5283 调为 ¥0.60–¥0.90" in render(
+        notice_parts(notice(NoticeKind.TARIFF_CHANGES, new_most_exact_micro=900_000), "zh")
+    )
+    assert "每吨 ¥0.5283 调为 ¥0.60" in render(notice_parts(notice(NoticeKind.TARIFF_CHANGES, utility="water"), "zh"))
 
 
 def test_a_warning_leads_to_the_right_room() -> None:

@@ -12,6 +12,7 @@ from chatwatt.tariff_files import load_plan
 from prepaid.domain.access import Actor, Role
 from prepaid.domain.approvals import Approval, ApprovalState
 from prepaid.domain.errors import Refused
+from prepaid.domain.notices import NoticeKind
 from prepaid.domain.tariffs import (
     FlatTariff,
     Tariff,
@@ -84,6 +85,23 @@ async def test_carrying_out_twice_adds_one_version(building: Building) -> None:
     building.clock.advance(seconds=60)
     await change_as_agreed(building.business, done)
     assert await plan(building) == before
+
+
+async def test_everybody_learns_of_a_new_price_once(building: Building) -> None:
+    """N1, Y1: old and new price and the day, for each flat, once however often the change is carried out."""
+    tenant = await building.flat(1)
+    start = building.clock.now() + timedelta(days=3)
+    done = await agreed(building, replace(DEARER, start=start))
+    await change_as_agreed(building.business, done)
+    rows = await building.business.store.notices.of_person(tenant.id, 10)
+    (told,) = [row for row in rows if row.kind is NoticeKind.TARIFF_CHANGES]
+    figures = {key: told.params[key] for key in ("old_exact_micro", "new_exact_micro", "since", "label")}
+    assert figures == {
+        "old_exact_micro": PRICE_MICRO,
+        "new_exact_micro": 1_000_000,
+        "since": start.isoformat(),
+        "label": "101",
+    }
 
 
 async def test_a_later_version_gives_up_those_that_wait_behind_it(building: Building) -> None:

@@ -74,7 +74,7 @@ async def cut(building: Building) -> RecordingSender:
 
 
 async def test_emergency_credit_brings_the_light_back_without_money(building: Building) -> None:
-    """P6, M5: the floor is lowered, the supply is wanted on, and the ledger has no entry for it."""
+    """P6, M5, N1: the floor is lowered, the supply wanted on, all are told once, and the ledger has no entry for it."""
     tenant = await building.flat(1)
     await cut(building)
     assert not (await building.supply(1)).wanted.on
@@ -83,6 +83,10 @@ async def test_emergency_credit_brings_the_light_back_without_money(building: Bu
     assert (await building.supply(1)).wanted.on
     assert await building.business.store.ledger.head("acc-1") == before
     assert await floor_micro(building) == -10 * YUAN
+    rows = await building.business.store.notices.of_account("acc-1", 20)
+    (told,) = [row for row in rows if row.kind is NoticeKind.EMERGENCY_TAKEN]
+    assert [told.params[key] for key in ("amount_micro", "floor_micro")] == [10 * YUAN, -10 * YUAN]
+    assert told.params["balance_micro"] == before.balance_micro
 
 
 async def test_emergency_credit_is_taken_once_however_often_it_is_asked_for(building: Building) -> None:
