@@ -9,6 +9,7 @@ from pydantic import Field
 
 from miniprogram_api.models.common import Account, Cursor, Given, Micro, Next, Shown, Whole
 from prepaid.domain.metering import Usage
+from prepaid.domain.tariffs import Utility
 from prepaid.usecases.explain import ExplainedLine, Explanation
 from prepaid.usecases.show_usage import MOST_HOURS
 from prepaid.usecases.show_usage_by import MOST_DAYS, MOST_MONTHS
@@ -113,6 +114,9 @@ class UsageWish(Given):
 
     step: Literal["hour", "day", "month"] = "hour"
     count: int = Field(default=24, ge=1, le=MOST_HOURS, description=SPANS)
+    utility: Utility | None = Field(
+        default=None, description="By default the first that the account pays for, electricity before water"
+    )
 
 
 class UsageStep(Shown):
@@ -124,7 +128,7 @@ class UsageStep(Shown):
 
 
 class UsageOut(Shown):
-    """Use over time, oldest first. What nobody read is left out."""
+    """Use of one utility over time, oldest first. What nobody read is left out. Wh and litres are never added up."""
 
     account_id: Account
     label: str
@@ -132,7 +136,9 @@ class UsageOut(Shown):
     time_zone: str
     since: datetime
     until: datetime
-    total_wh: int
+    utility: Utility = Field(description="What is shown here")
+    utilities: list[Utility] = Field(description="Everything that the account pays for")
+    total_wh: int = Field(description="Wh, or litres of water")
     total_micro: Micro
     steps: list[UsageStep]
 
@@ -178,7 +184,8 @@ class StatementLineOut(Shown):
     kind: str
     amount_micro: Micro
     balance_micro: Micro
-    energy_wh: int
+    energy_wh: int = Field(description="Wh, or litres of water")
+    utility: Utility = Field(description="What `energy_wh` counts")
 
 
 class StatementOut(Shown):
@@ -194,7 +201,7 @@ class StatementOut(Shown):
     closing_micro: Micro
     entries: int
     amount_by_kind_micro: dict[str, int]
-    energy_by_band_wh: dict[str, int]
+    energy_by_band_wh: dict[str, int] = Field(description="Wh by price band; under `water` litres")
     lines: list[StatementLineOut]
     next: Next
 

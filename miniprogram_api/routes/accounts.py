@@ -32,9 +32,9 @@ from prepaid.usecases.show_balance import show_balance
 from prepaid.usecases.show_history import show_history
 from prepaid.usecases.show_statement import show_statement
 from prepaid.usecases.show_usage import show_usage
-from prepaid.usecases.show_usage_by import show_usage_by_day, show_usage_by_month
+from prepaid.usecases.show_usage_by import MonthlyUsage, show_usage_by_day, show_usage_by_month
 from prepaid.usecases.take_emergency_credit import take_emergency_credit
-from prepaid.usecases.views import SupplyView
+from prepaid.usecases.views import SupplyView, UsageView
 
 SEQ_MOST = 2**53
 
@@ -51,24 +51,28 @@ async def _balance(ask: Ask) -> BalanceOut:
 
 async def _usage(ask: Ask) -> UsageOut:
     wish, account_id = ask.query(UsageWish), ask.path["account_id"]
+    view: MonthlyUsage | UsageView
     if wish.step == "month":
-        found = await show_usage_by_month(ask.business, ask.actor, account_id, months=wish.count)
-        label, zone, since, until, steps = found.label, found.site_time_zone, found.since, found.until, found.months
-    else:
-        by_day = wish.step == "day"
-        view = await (
-            show_usage_by_day(ask.business, ask.actor, account_id, days=wish.count)
-            if by_day
-            else show_usage(ask.business, ask.actor, account_id, hours=wish.count)
+        view = by_month = await show_usage_by_month(
+            ask.business, ask.actor, account_id, months=wish.count, utility=wish.utility
         )
-        label, zone, since, until, steps = view.label, view.site_time_zone, view.since, view.until, view.hours
+        steps = by_month.months
+    else:
+        view = found = await (
+            show_usage_by_day(ask.business, ask.actor, account_id, days=wish.count, utility=wish.utility)
+            if wish.step == "day"
+            else show_usage(ask.business, ask.actor, account_id, hours=wish.count, utility=wish.utility)
+        )
+        steps = found.hours
     return UsageOut(
         account_id=account_id,
-        label=label,
+        label=view.label,
         step=wish.step,
-        time_zone=zone,
-        since=since,
-        until=until,
+        time_zone=view.site_time_zone,
+        since=view.since,
+        until=view.until,
+        utility=view.utility,
+        utilities=list(view.utilities),
         total_wh=sum(step.energy_wh for step in steps),
         total_micro=sum(step.amount_micro for step in steps),
         steps=[step_of(step) for step in steps],

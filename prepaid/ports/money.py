@@ -16,7 +16,8 @@ from prepaid.domain.orders import Merchant, Order, OrderState, Payment
 class LedgerColumns(NamedTuple):
     """What a statement needs of entries that follow one another: a list for each field, of one length.
 
-    `lines` holds the text of an entry's priced lines, or "" where it has none.
+    `lines` holds the text of an entry's priced lines, or "" where it has none. `waters` says which entries bill water;
+    it is empty where that was not asked.
     """
 
     first_seq: int
@@ -24,6 +25,7 @@ class LedgerColumns(NamedTuple):
     kinds: Sequence[str]
     deltas_micro: Sequence[int]
     lines: Sequence[str]
+    waters: Sequence[bool] = ()
 
 
 class LedgerSpan(NamedTuple):
@@ -74,7 +76,9 @@ class Ledger(Protocol):
         """One entry by its place in the chain."""
         ...
 
-    def columns(self, account_id: str, first_seq: int, last_seq: int) -> AsyncIterator[LedgerColumns]:
+    def columns(
+        self, account_id: str, first_seq: int, last_seq: int, *, waters: bool = False
+    ) -> AsyncIterator[LedgerColumns]:
         """What a statement needs of the entries `first_seq` to `last_seq`, in order, a page at a time."""
         ...
 

@@ -19,7 +19,8 @@ from pymongo import UpdateOne
 
 from prepaid.domain.credit import NOTHING_ASIDE, Aside
 from prepaid.domain.errors import InvariantBroken, Refused, Unknown
-from prepaid.domain.ledger import Entry, Head, Kind, Line, Posting, chain, same_request
+from prepaid.domain.ledger import REVENUE, Entry, Head, Kind, Line, Posting, chain, same_request
+from prepaid.domain.tariffs import Utility
 from prepaid.ports import Clock, LedgerColumns, LedgerSpan
 from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.ledger_spans import span_of
@@ -44,6 +45,8 @@ _COLUMNS = {
 }
 """A row of its fields in order, made without a call of Python's for each."""
 NO_REF: Document = {}
+_LEDGER_ACCOUNTS = {"$map": {"input": "$lines", "as": "line", "in": "$$line.a"}}
+_COLUMNS_WITH_WATERS = {**_COLUMNS, "waters": {"$push": {"$in": [f"{REVENUE}{Utility.WATER}", _LEDGER_ACCOUNTS]}}}
 
 _SUM_OF_LINES = {"$reduce": {"input": "$lines", "initialValue": 0, "in": {"$add": ["$$value", "$$this.v"]}}}
 VALIDATOR: dict[str, Any] = {
@@ -212,21 +215,24 @@ class MongoLedger:
         document = await self._entries.find_one({"acc": account_id, "seq": seq})
         return None if document is None else entry_from_doc(document)
 
-    async def columns(self, account_id: str, first_seq: int, last_seq: int) -> AsyncIterator[LedgerColumns]:
+    async def columns(
+        self, account_id: str, first_seq: int, last_seq: int, *, waters: bool = False
+    ) -> AsyncIterator[LedgerColumns]:
         """Pages by ranges of `seq`, each with only the fields that a statement shows.
 
         The store puts them into columns: one document for a page is read in half the time of a thousand.
         """
+        fields = _COLUMNS_WITH_WATERS if waters else _COLUMNS
         for first in range(first_seq, last_seq + 1, ROWS_A_PAGE):
             until = min(first + ROWS_A_PAGE, last_seq + 1)
             query = {"acc": account_id, "seq": {"$gte": first, "$lt": until}}
-            steps: list[Mapping[str, Any]] = [{"$match": query}, {"$sort": {"seq": 1}}, {"$group": _COLUMNS}]
+            steps: list[Mapping[str, Any]] = [{"$match": query}, {"$sort": {"seq": 1}}, {"$group": fields}]
             pages = [page async for page in self._rows.aggregate(steps)]
             if sum(page["entries"] for page in pages) != until - first:
                 raise InvariantBroken(f"account {account_id} lacks an entry between {first} and {until}")
             for page in pages:
                 ats = [_AWARE + (at - _NAIVE) for at in page["ats"]]
-                yield LedgerColumns(first, ats, page["kinds"], page["deltas"], page["lines"])
+                yield LedgerColumns(first, ats, page["kinds"], page["deltas"], page["lines"], page.get("waters", ()))
 
     async def between(self, account_id: str, since: datetime, until: datetime) -> LedgerSpan:
         """By the time of posting."""

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
-from itertools import accumulate, chain
+from itertools import accumulate, chain, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -20,7 +20,9 @@ from pydantic_core import from_json
 from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import Site
 from prepaid.domain.errors import InvariantBroken, Refused
-from prepaid.domain.ledger import Entry, Kind
+from prepaid.domain.finance import WATER
+from prepaid.domain.ledger import Entry, Head, Kind
+from prepaid.domain.tariffs import Utility, counted_from_text
 from prepaid.ports import Business, LedgerColumns
 from prepaid.usecases.authorize import reach_account, site_of
 from prepaid.usecases.explain import explanation
@@ -32,7 +34,7 @@ _ENERGY = itemgetter(_WH)
 
 
 class StatementLine(NamedTuple):
-    """One entry. `energy_wh` is what it bills: Wh, or litres of water."""
+    """One entry. `energy_wh` is what it bills of `utility`: Wh, or litres of water."""
 
     seq: int
     at: datetime
@@ -40,6 +42,7 @@ class StatementLine(NamedTuple):
     amount_micro: int
     balance_micro: int
     energy_wh: int
+    utility: str = Utility.ELECTRICITY
 
 
 _LINE: Callable[[tuple[Any, ...]], StatementLine] = partial(tuple.__new__, StatementLine)
@@ -54,7 +57,7 @@ class StatementTotals:
     amount_micro: Counter[str] = field(default_factory=Counter)
     """By kind of entry."""
     energy_wh: Counter[str] = field(default_factory=Counter)
-    """By band."""
+    """By band; all litres under `prepaid.domain.finance.WATER`."""
     exact_nano: Counter[str] = field(default_factory=Counter)
     """Exact cost by band, sewage included."""
 
@@ -94,7 +97,8 @@ async def show_statement(
     until = until or now
     if not timedelta() < until - since <= timedelta(days=MOST_DAYS):
         raise Refused("refused.statement_span", most=MOST_DAYS)
-    entries = Chain(business, account.id, (await business.store.ledger.head(account.id)).seq)
+    head = await business.store.ledger.head(account.id)
+    entries = Chain(business, account.id, head.seq, waters=bills_water(head))
     first, end = await entries.first_from(since), await entries.first_from(until)
     opening, totals = await entries.balance_after(first - 1), StatementTotals()
     return StatementView(
@@ -121,6 +125,9 @@ async def _pages(
             for place, (kind, text) in enumerate(zip(page.kinds, page.lines, strict=True)):
                 if not text and kind == Kind.CONSUMPTION:
                     used[place].extend(await entries.explained(page.first_seq + place))
+        for place, water in enumerate(page.waters):
+            if water:
+                used[place] = [[*line[:_BAND], WATER, *line[_BAND + 1 :]] for line in used[place]]
         shown, balance_micro = _shown(page, used, balance_micro, totals)
         yield shown
 
@@ -129,7 +136,7 @@ def _shown(
     page: LedgerColumns, used: Sequence[Sequence[Sequence[Any]]], balance_micro: int, totals: StatementTotals
 ) -> tuple[list[StatementLine], int]:
     """The lines of a page and the balance behind it, added to the totals: by columns, because a year has thousands."""
-    first, ats, kinds, deltas, _ = page
+    first, ats, kinds, deltas, _, waters = page
     balances = list(accumulate(deltas, initial=balance_micro))[1:]
     flat = list(chain.from_iterable(used))
     whs = _count(flat, totals)
@@ -138,9 +145,14 @@ def _shown(
     energies = whs if one_each else [sum(map(_ENERGY, lines)) for lines in used]
     totals.entries += len(kinds)
     totals.amount_micro.update(_amounts(kinds, deltas))
-    seqs = range(first, first + len(kinds))
-    shown = list(map(_LINE, zip(seqs, ats, kinds, deltas, balances, energies, strict=True)))
+    seqs, utilities = range(first, first + len(kinds)), [_UTILITIES[water] for water in waters]
+    columns = zip(seqs, ats, kinds, deltas, balances, energies, utilities or _ALL_ELECTRICITY, strict=False)
+    shown = list(map(_LINE, columns))
     return shown, balances[-1]
+
+
+_UTILITIES = (str(Utility.ELECTRICITY), str(Utility.WATER))
+_ALL_ELECTRICITY = repeat(_UTILITIES[0])
 
 
 def _amounts(kinds: Sequence[str], deltas: Sequence[int]) -> dict[str, int]:
@@ -182,10 +194,11 @@ def _parsed(page: LedgerColumns) -> list[list[list[Any]]]:
 class Chain:
     """Finds places in the chain by time, with few questions: entries come at a fairly even pace."""
 
-    def __init__(self, business: Business, account_id: str, last_seq: int) -> None:
+    def __init__(self, business: Business, account_id: str, last_seq: int, *, waters: bool = False) -> None:
         self._business = business
         self._account_id = account_id
         self._last = last_seq
+        self._waters = waters
         self._known: dict[int, Entry] = {}
 
     async def first_from(self, at: datetime) -> int:
@@ -221,7 +234,8 @@ class Chain:
 
     def pages(self, span: range) -> AsyncIterator[LedgerColumns]:
         """The entries of a span, page by page."""
-        return self._business.store.ledger.columns(self._account_id, span.start, span.stop - 1)
+        ledger = self._business.store.ledger
+        return ledger.columns(self._account_id, span.start, span.stop - 1, waters=self._waters)
 
     async def _entry(self, seq: int) -> Entry:
         entry = self._known.get(seq) or await self._business.store.ledger.entry(self._account_id, seq)
@@ -232,6 +246,11 @@ class Chain:
 
 
 _MS = timedelta(milliseconds=1)
+
+
+def bills_water(head: Head) -> bool:
+    """Whether the account has ever been billed for water: only then do its entries say what each of them bills."""
+    return Utility.WATER in counted_from_text(head.counted)
 
 
 def month_ends(site: Site, month: str) -> tuple[datetime, datetime]:

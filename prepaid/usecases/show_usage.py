@@ -1,4 +1,4 @@
-"""Energy and money by hour, for a chart."""
+"""Energy and money by hour, for a chart. Water is counted in litres and never added to Wh."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from prepaid.domain.access import Action, Actor
-from prepaid.domain.accounts import Site
+from prepaid.domain.accounts import Account, Site
 from prepaid.domain.errors import Refused
-from prepaid.domain.metering import Usage
+from prepaid.domain.ledger import Head
+from prepaid.domain.metering import Meter, Usage
 from prepaid.domain.tariffs import Carry, Pricer, Utility, counted_from_text, point
 from prepaid.ports import Business
 from prepaid.usecases.authorize import reach_account, site_of
@@ -20,8 +21,13 @@ MOST_HOURS = 24 * 62
 HOUR = timedelta(hours=1)
 
 
-async def show_usage(business: Business, actor: Actor, account_id: str, *, hours: int = 24) -> UsageView:
-    """The last `hours` whole hours and the running one, all meters of the account together, at today's tariff."""
+async def show_usage(
+    business: Business, actor: Actor, account_id: str, *, hours: int = 24, utility: Utility | None = None
+) -> UsageView:
+    """The last `hours` whole hours and the running one, all meters of one utility together, at today's tariff.
+
+    Without a `utility` it is the first that the account pays for, electricity before water.
+    """
     account = await reach_account(business, actor, account_id, Action.SEE_ACCOUNT)
     if not 1 <= hours <= MOST_HOURS:
         raise Refused("refused.usage_span", most=MOST_HOURS)
@@ -32,13 +38,12 @@ async def show_usage(business: Business, actor: Actor, account_id: str, *, hours
         since = max(since, account.lease_from)  # What was used before is somebody else's business (A1).
     meters = await business.store.meters.of_account(account.id)
     head = await business.store.ledger.head(account.id)
-    priced: list[Usage] = []
-    for utility in Utility:
-        of_one = [meter for meter in meters if meter.utility is utility]
-        found = [await business.store.readings.usage_by_hour(meter.id, since, until) for meter in of_one]
-        carry = counted_before(counted_from_text(head.counted).get(utility), of_one[0].watermark if of_one else None)
-        priced += _priced(added_up(found), pricer_of(site, account, utility), carry, site, until)
-    hours_shown = added_up([priced])
+    known = utilities_of(account, meters, head)
+    shown = utility or known[0]
+    of_one = [meter for meter in meters if meter.utility is shown]
+    found = [await business.store.readings.usage_by_hour(meter.id, since, until) for meter in of_one]
+    carry = counted_before(counted_from_text(head.counted).get(shown), of_one[0].watermark if of_one else None)
+    hours_shown = tuple(_priced(added_up(found), pricer_of(site, account, shown), carry, site, until))
     return UsageView(
         account_id=account.id,
         label=account.label,
@@ -48,7 +53,20 @@ async def show_usage(business: Business, actor: Actor, account_id: str, *, hours
         total_micro=sum(line.amount_micro for line in hours_shown),
         since=since,
         until=until,
+        utility=shown,
+        utilities=known,
     )
+
+
+def utilities_of(account: Account, meters: Iterable[Meter], head: Head) -> tuple[Utility, ...]:
+    """What an account pays for: what its meters count and what it was billed for; electricity where it is nothing yet.
+
+    A wallet for one utility pays for that one alone.
+    """
+    if account.utility:
+        return (Utility(account.utility),)
+    found = {meter.utility for meter in meters} | set(counted_from_text(head.counted))
+    return tuple(utility for utility in Utility if utility in found) or (Utility.ELECTRICITY,)
 
 
 def added_up(series: Iterable[Sequence[Usage]]) -> tuple[Usage, ...]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from prepaid.domain.days_left import DaysLeft, TopUpHint
 from prepaid.domain.metering import Gateway, Meter, Usage
 from prepaid.domain.supply import HoldKind, Outcome, Supply, SupplyPolicy
+from prepaid.domain.tariffs import Utility
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class AccountLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageView:
-    """Energy and money by hour, oldest first."""
+    """Use of one utility and its cost by hour, oldest first. Water is counted in litres wherever a name says `wh`."""
 
     account_id: str
     label: str
@@ -68,6 +69,9 @@ class UsageView:
     total_micro: int
     since: datetime
     until: datetime
+    utility: Utility = Utility.ELECTRICITY
+    utilities: tuple[Utility, ...] = (Utility.ELECTRICITY,)
+    """Everything that the account pays for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,7 @@ async def test_the_painter_never_outlives_the_program(number: signal.Signals) ->
 
 PROGRAM = """
 import asyncio
+import signal
 from bot.conversations.parts import Chart
 from bot.rendering.painter import WAITING, Painter
 
@@ -133,6 +134,8 @@ async def main():
     print(painter.pid, flush=True)
     await asyncio.Event().wait()
 
+# As in a terminal: what starts in the background is born deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 

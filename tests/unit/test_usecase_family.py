@@ -94,13 +94,13 @@ async def test_use_is_compared_with_the_period_before(building: Building) -> Non
     await building.read(1, 1_000)
     for hour in range(1, 31):
         await building.read(1, 1_000 + 100 * hour, advance_s=3_600)
-    day = await compare_usage(building.business, anna, "acc-1", period=Period.DAY)
+    (day,) = await compare_usage(building.business, anna, "acc-1", period=Period.DAY)
     assert len(day.slots) == 24
     assert day.total_wh + day.before_wh == 3_000
     assert day.before_wh > 0
-    week = await compare_usage(building.business, anna, "acc-1", period=Period.WEEK)
+    (week,) = await compare_usage(building.business, anna, "acc-1", period=Period.WEEK)
     assert (len(week.slots), week.total_wh, week.before_wh) == (7, 3_000, 0)
-    month = await compare_usage(building.business, anna, "acc-1", period=Period.MONTH)
+    (month,) = await compare_usage(building.business, anna, "acc-1", period=Period.MONTH)
     assert (len(month.slots), month.total_wh) == (30, 3_000)
-    year = await compare_usage(building.business, anna, "acc-1", period=Period.YEAR)
+    (year,) = await compare_usage(building.business, anna, "acc-1", period=Period.YEAR)
     assert (len(year.slots), year.total_wh, year.total_micro) == (12, 3_000, 3_000 * 600)

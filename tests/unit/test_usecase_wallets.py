@@ -10,6 +10,7 @@ from prepaid.domain.access import CLOCK, Actor, Role
 from prepaid.domain.accounts import AccountStatus
 from prepaid.domain.closing import Step
 from prepaid.domain.credit import CreditRules, Wallet
+from prepaid.domain.finance import WATER as WATER_BAND
 from prepaid.domain.imports import AccountRow, MeterRow
 from prepaid.domain.metering import Meter, Reading, Sweep
 from prepaid.domain.supply import Supply, Wanted
@@ -18,6 +19,7 @@ from prepaid.storage.driver import Database
 from prepaid.usecases.audit_ledger import audit_ledger
 from prepaid.usecases.bind_chat import bind_chat, unbind_chat
 from prepaid.usecases.close_account import close_account, show_closing
+from prepaid.usecases.compare_usage import Period, compare_usage
 from prepaid.usecases.credit_payment import credit_payment
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.import_places import import_places
@@ -26,6 +28,7 @@ from prepaid.usecases.open_account import open_account
 from prepaid.usecases.settle_readings import settle_readings
 from prepaid.usecases.show_balance import my_accounts, show_balance
 from prepaid.usecases.show_statement import show_statement
+from prepaid.usecases.show_usage import show_usage
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.building import GATEWAY, SITE, WARNED, Building, RecordingSender, build
 from tests.fakes.clock import ManualClock
@@ -190,6 +193,35 @@ async def test_one_wallet_pays_for_everything_unless_a_site_says_otherwise(build
     await read(building, 11_000, 2_500)
     assert await balances(building, main) == [-14]
     assert await building.business.store.sites.account(water) is None
+
+
+async def test_what_one_wallet_pays_for_is_never_added_up(building: Building) -> None:
+    """T1, M16: of a wallet for everything, hours, months and bands say Wh or litres; money ties to the ledger."""
+    await building.business.store.sites.save_site(replace(building.site, credit=CreditRules()))
+    main, _ = await tenancy(building)
+    tenant = await tenant_of(building, main)
+    await read(building, 1_000, 500)
+    await read(building, 11_000, 2_500)
+    await read(building, 12_000, 2_750)
+    for period in Period:
+        light, water = await compare_usage(building.business, tenant, main, period=period)
+        assert [(each.utility, each.total_wh, each.total_micro) for each in (light, water)] == [
+            (Utility.ELECTRICITY, 11_000, 11 * PER_KWH),
+            (Utility.WATER, 2_250, 9 * YUAN),
+        ], period
+    hours = await show_usage(building.business, tenant, main, utility=Utility.WATER)
+    assert (hours.total_wh, hours.utilities) == (2_250, tuple(Utility))
+    view = await show_statement(building.business, tenant, main)
+    lines = [line async for page in view.pages for line in page]
+    assert {(line.utility, line.energy_wh, line.amount_micro) for line in lines} == {
+        ("electricity", 10_000, -10 * PER_KWH),
+        ("electricity", 1_000, -PER_KWH),
+        ("water", 2_000, -8 * YUAN),
+        ("water", 250, -YUAN),
+    }
+    assert view.totals.energy_wh[WATER_BAND] == 2_250
+    assert sum(view.totals.energy_wh.values()) == 13_250
+    assert view.closing_micro - view.opening_micro == -11 * PER_KWH - 9 * YUAN
 
 
 async def test_an_imported_water_meter_falls_to_the_wallet_of_water(building: Building) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,12 +19,15 @@ from bot.conversations.perform import Situation
 from bot.conversations.reply import Reply, choose, press
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
+from bot.conversations.topics.usage import thousands, use_total
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.conversations.wording import band_words
 from bot.rendering.sheets import MEDIA_TYPES, Cell, csv_bytes, xlsx_bytes
 from bot.texts import text
 from prepaid.domain.errors import Refused
+from prepaid.domain.finance import WATER
 from prepaid.domain.ledger import Kind
+from prepaid.domain.tariffs import Utility
 from prepaid.usecases.show_statement import StatementLine, StatementView, show_statement
 
 MOST_LINES = 20_000
@@ -101,7 +105,7 @@ def _rows(language: str, read: Read) -> list[tuple[Cell, ...]]:
     rows += [
         (
             f"{line.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
-            text(language, f"entry.{line.kind}"),
+            text(language, "entry.water" if line.utility == Utility.WATER else f"entry.{line.kind}"),
             line.amount_micro / MICRO,
             line.balance_micro / MICRO,
             Decimal(line.energy_wh) / 1000,
@@ -143,6 +147,10 @@ def _summary(language: str, view: StatementView) -> tuple[Row, ...]:
     ]
     for band, energy_wh in sorted(totals.energy_wh.items()):
         cost = totals.exact_nano[band] // NANO_PER_MICRO
+        if band == WATER:
+            words = text(language, "statement.water_figure", volume_l=energy_wh, cost_micro=cost)
+            rows.append(Row(label=text(language, "statement.water"), value=words))
+            continue
         words = text(language, "statement.band_figure", energy_wh=energy_wh, cost_micro=cost)
         rows.append(Row(label=text(language, "statement.band", band=band_words(language, band)), value=words))
     rows.append(money("statement.closing", view.closing_micro, signed=False))
@@ -150,31 +158,32 @@ def _summary(language: str, view: StatementView) -> tuple[Row, ...]:
 
 
 def _picture(language: str, value: Read) -> tuple[Chart, ...]:
-    """A bar for each local day on which something was billed."""
+    """For each utility, a bar for each local day on which something of it was billed."""
+    return tuple(chart for utility in Utility for chart in _picture_of(language, value, utility))
+
+
+def _picture_of(language: str, value: Read, utility: Utility) -> Iterator[Chart]:
     energy: Counter[str] = Counter()
     cost: Counter[str] = Counter()
     zone = ZoneInfo(value.view.site_time_zone)
     for line in value.lines:
-        if line.kind == Kind.CONSUMPTION:
+        if line.kind == Kind.CONSUMPTION and line.utility == utility:
             day = f"{line.at.astimezone(zone):%m-%d}"
             energy[day] += line.energy_wh
             cost[day] -= line.amount_micro
     if not any(energy.values()):
-        return ()
+        return
     points = tuple(
-        Point(label=day, value=wh, text=f"{wh // 1000}.{wh % 1000 // 10:02d}", line_micro=cost[day])
-        for day, wh in sorted(energy.items())
+        Point(label=day, value=wh, text=thousands(wh), line_micro=cost[day]) for day, wh in sorted(energy.items())
     )
-    title = text(language, "statement.chart", month=_month_of(value.view))
-    total = text(language, "usage.summary", total_wh=sum(energy.values()), total_micro=sum(cost.values()))
-    chart = Chart(
-        title=title,
+    water = "_water" if utility is Utility.WATER else ""
+    yield Chart(
+        title=text(language, f"statement.chart{water}", month=_month_of(value.view)),
         points=points,
-        summary=total,
-        unit=text(language, "usage.unit"),
+        summary=use_total(language, utility, sum(energy.values()), sum(cost.values())),
+        unit=text(language, f"usage.unit{water}"),
         line_name=text(language, "usage.cost"),
     )
-    return (chart,)
 
 
 def _sent(effect: SendStatement, value: File, turn: Turn, session: Session) -> Reply:

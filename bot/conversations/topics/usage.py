@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from bot.conversations.session import Session
 from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.texts import text
+from prepaid.domain.tariffs import Utility
 from prepaid.usecases.compare_usage import ComparedUsage, Period, compare_usage
 
 _WORDS: Mapping[Period, re.Pattern[str]] = {
@@ -38,7 +39,7 @@ _OF = r"(?P<arg>today's|this (?:week|month|year)'s|daily|weekly|monthly|yearly)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowUsage(Effect):
-    """One period and the one before it."""
+    """One period and the one before it, of each utility."""
 
     account_id: str
     period: Period = Period.DAY
@@ -48,48 +49,64 @@ def _period(argument: str) -> Period:
     return next((period for period, words in _WORDS.items() if words.search(argument)), Period.DAY)
 
 
-def _shown(effect: ShowUsage, value: ComparedUsage, turn: Turn, session: Session) -> Reply:
+def _shown(effect: ShowUsage, value: Sequence[ComparedUsage], turn: Turn, session: Session) -> Reply:
+    """A picture for each utility: Wh and litres have no sum."""
     language = turn.actor.language
-    if not value.known:
-        return Reply(session=session, parts=(say(language, "usage.none", label=value.label),))
-    others = [period for period in Period if period is not value.period]
+    charts = [usage_chart(language, each) for each in value if each.known]
+    if not charts:
+        return Reply(session=session, parts=(say(language, "usage.none", label=value[0].label),))
+    others = [period for period in Period if period is not effect.period]
     buttons = [
         press(language, f"button.{period}", account_action(effect.account_id, "usage", period)) for period in others
     ]
     prompt = choose(text(language, "usage.prompt"), language, *buttons)
-    return Reply(session=session, parts=(usage_chart(language, value), prompt))
+    return Reply(session=session, parts=(*charts, prompt))
 
 
 def usage_chart(language: str, value: ComparedUsage) -> Chart:
     """The chart of a period, in words of one language."""
     zone, shape = ZoneInfo(value.site_time_zone), _SHAPES[value.period]
-    # Thousandths are exact here: Wh are integers and one kWh has a thousand of them.
     points = tuple(
         Point(
             label=f"{slot.start.astimezone(zone):{shape}}",
             value=slot.energy_wh,
-            text=f"{slot.energy_wh // 1000}.{slot.energy_wh % 1000 // 10:02d}",
+            text=thousands(slot.energy_wh),
             before=slot.before_wh,
             line_micro=slot.amount_micro,
         )
         for slot in value.slots
     )
+    water = value.utility is Utility.WATER
     return Chart(
         title=text(language, f"usage.title.{value.period}", label=value.label),
         points=points,
         summary=_summary(language, value),
-        unit=text(language, "usage.unit"),
+        unit=text(language, "usage.unit_water" if water else "usage.unit"),
         line_name=text(language, "usage.cost"),
         before_name=text(language, f"usage.before.{value.period}") if value.before_wh else "",
     )
 
 
 def _summary(language: str, value: ComparedUsage) -> str:
-    figures = {"total_wh": value.total_wh, "total_micro": value.total_micro, "before_wh": value.before_wh}
-    if not value.before_wh:
-        return text(language, "usage.summary", **figures)
-    percent = (value.total_wh - value.before_wh) * 100 // value.before_wh
-    return text(language, "usage.compared", percent=f"{percent:+d}", **figures)
+    total, before, cost = value.total_wh, value.before_wh, value.total_micro
+    if not before:
+        return use_total(language, value.utility, total, cost)
+    percent = f"{(total - before) * 100 // before:+d}"
+    if value.utility is Utility.WATER:
+        return text(language, "usage.compared_water", total_l=total, before_l=before, total_micro=cost, percent=percent)
+    return text(language, "usage.compared", total_wh=total, before_wh=before, total_micro=cost, percent=percent)
+
+
+def use_total(language: str, utility: str, total: int, total_micro: int) -> str:
+    """Wh or litres in all, and what they cost."""
+    if utility == Utility.WATER:
+        return text(language, "usage.summary_water", total_l=total, total_micro=total_micro)
+    return text(language, "usage.summary", total_wh=total, total_micro=total_micro)
+
+
+def thousands(amount: int) -> str:
+    """Wh as kWh, or litres as m3, with two decimals. Thousandths are exact: both are integers."""
+    return f"{amount // 1000}.{amount % 1000 // 10:02d}"
 
 
 TOPIC = Topic(

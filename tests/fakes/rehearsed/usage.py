@@ -42,7 +42,7 @@ def used(stage: Any, account_id: str, period: Period) -> ComparedUsage:
     )
 
 
-ANSWERS = {ShowUsage: lambda stage, _, e: used(stage, e.account_id, e.period)}
+ANSWERS = {ShowUsage: lambda stage, _, e: (used(stage, e.account_id, e.period),)}
 SCRIPTS = {
     "usage": (("anna", "今天用电"), ("anna", "本月用电量"), ("ben", "this week's usage"), ("ben", "usage by year"))
 }
