@@ -190,12 +190,12 @@ function getBalance(names, how) {
   });
 }
 
-/** Use by hour, day or month. names: account_id, step?, count? */
+/** Use by hour, day or month. names: account_id, step?, count?, utility? */
 function getUsage(names, how) {
   return send({
     method: "GET",
     path: ROOT + `/accounts/${encodeURIComponent(names.account_id)}/usage`,
-    query: { step: names.step, count: names.count },
+    query: { step: names.step, count: names.count, utility: names.utility },
     how,
   });
 }

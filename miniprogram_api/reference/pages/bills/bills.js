@@ -30,7 +30,7 @@ Page({
   },
 
   more() {
-    const { id, month, next } = this.data;
+    const { id, month, next, t } = this.data;
     return attempt(this, async () => {
       const wish = { account_id: id, month, limit: LINES, cursor: next || undefined };
       const found = await client.getStatement(wish);
@@ -38,7 +38,8 @@ Page({
         seq: line.seq,
         at: clock(line.at),
         amount: yuan(line.amount_micro),
-        energy: line.energy_wh ? kwh(line.energy_wh) : "",
+        energy: line.energy_wh ? `${kwh(line.energy_wh)} ${line.utility === "water" ? t.m3 : t.kwh}` : "",
+        unit: line.utility === "water" ? t.m3 : t.kwh,
       }));
       this.setData({ lines: this.data.lines.concat(lines), next: found.next || "" });
     });

@@ -1,4 +1,4 @@
-// Use by hours, days or months, as bars and in figures.
+// Use of one utility by hours, days or months, as bars and in figures.
 "use strict";
 const client = require("../../api/client");
 const chart = require("../../lib/chart");
@@ -8,7 +8,20 @@ const { attempt, dress } = require("../../lib/page");
 const COUNTS = { hour: 24, day: 30, month: 12 };
 
 Page({
-  data: { t: {}, problem: "", busy: false, id: "", step: "hour", choices: [], total: "", cost: "", empty: false },
+  data: {
+    t: {},
+    problem: "",
+    busy: false,
+    id: "",
+    step: "hour",
+    choices: [],
+    utility: "",
+    utilities: [],
+    unit: "",
+    total: "",
+    cost: "",
+    empty: false,
+  },
 
   onLoad(options) {
     this.setData({ id: decodeURIComponent(options.id) });
@@ -25,11 +38,24 @@ Page({
     return this.load();
   },
 
+  turn(event) {
+    this.setData({ utility: event.currentTarget.dataset.utility });
+    return this.load();
+  },
+
   load() {
-    const { id, step } = this.data;
+    const { id, step, utility, t } = this.data;
     return attempt(this, async () => {
-      const found = await client.getUsage({ account_id: id, step, count: COUNTS[step] });
-      this.setData({ total: kwh(found.total_wh), cost: yuan(found.total_micro), empty: !found.steps.length });
+      const names = { account_id: id, step, count: COUNTS[step] };
+      const found = await client.getUsage(utility ? { ...names, utility } : names);
+      this.setData({
+        utility: found.utility,
+        utilities: found.utilities.map((name) => ({ name, label: t[name] })),
+        unit: found.utility === "water" ? t.m3 : t.kwh,
+        total: kwh(found.total_wh),
+        cost: yuan(found.total_micro),
+        empty: !found.steps.length,
+      });
       if (found.steps.length) this.draw(found.steps);
     });
   },
