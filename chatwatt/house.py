@@ -38,6 +38,7 @@ from prepaid.storage.holiday_tables import holiday_table
 from prepaid.storage.windows import RedisWindows
 from scheduler.jobs import (
     audit,
+    broadcasts,
     certificates,
     clock,
     emergencies,
@@ -161,6 +162,7 @@ def scheduled(runtime: Runtime, business: Business) -> list[Job]:
         holidays.job(business, owner, time_zone, holiday_table),
         office.job(business),
         registers.job(business),
+        broadcasts.job(business),
         retention.job(business, owner),
         audit.job(business, owner, time_zone),
         reconcile.job(business, owner),

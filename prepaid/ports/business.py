@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from prepaid.domain.clock_trust import ClockTrust
+from prepaid.ports.announcements import Announcements
 from prepaid.ports.field_requests import FieldRequests
 from prepaid.ports.leases import Leases
 from prepaid.ports.logins import Logins, Replies
@@ -52,6 +53,7 @@ class Store:
     replies: Replies
     quotas: Quotas
     panorama: Panorama
+    announcements: Announcements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Protocol, cast
 
 from prepaid.ports import Clock, Store
+from prepaid.storage.announcements import MongoAnnouncements
 from prepaid.storage.approvals import MongoApprovals
 from prepaid.storage.driver import Database
 from prepaid.storage.field_requests import MongoFieldRequests
@@ -73,6 +74,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         replies=MongoReplies(database),
         quotas=MongoQuotas(database),
         panorama=MongoPanorama(database),
+        announcements=MongoAnnouncements(database),
     )
 
 

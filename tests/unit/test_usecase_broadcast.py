@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from typing import Any, cast
+
 import pytest
 
 from prepaid.domain.access import Actor, Role
 from prepaid.domain.errors import Refused
 from prepaid.domain.notices import Lane, Notice
 from prepaid.domain.preferences import Preferences, Quiet
+from prepaid.ports import Notices
 from prepaid.storage.driver import Database
 from prepaid.usecases import broadcast as case
-from prepaid.usecases.broadcast import broadcast, preview_broadcast
+from prepaid.usecases.broadcast import broadcast, finish_broadcasts, preview_broadcast
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.set_preferences import set_preferences
 from tests.fakes.building import SITE, Building, RecordingSender, build
@@ -93,3 +98,37 @@ async def test_what_is_said_and_how_often_has_limits(building: Building) -> None
         await broadcast(building.business, staff, SITE, "", WORDS, wish="one more")
     building.clock.advance(seconds=case.WINDOW_S + 1)
     assert (await broadcast(building.business, staff, SITE, "", WORDS, wish="later"))[1] == 2
+
+
+class DiesAfterOne:
+    """The outbox of a process that dies before it has written its second row."""
+
+    def __init__(self, real: Any) -> None:
+        self.real, self.rows = real, 0
+
+    async def queue(self, notice: Notice) -> bool:
+        """The first row alone."""
+        if self.rows:
+            raise asyncio.CancelledError
+        self.rows += 1
+        return bool(await self.real.queue(notice))
+
+
+async def test_who_dies_between_two_rows_is_followed_by_another(building: Building) -> None:
+    """N1, Y1: the rest is told by whoever comes after, and by two of them at once nobody twice."""
+    staff = await building.operator()
+    store = building.business.store
+    dying = replace(building.business, store=replace(store, notices=cast("Notices", DiesAfterOne(store.notices))))
+    with pytest.raises(asyncio.CancelledError):
+        await broadcast(dying, staff, SITE, "b1", WORDS, wish="w1")
+    assert len(await waiting(building, Lane.BULK)) == 1
+    assert await finish_broadcasts(building.business) == 0
+    building.clock.advance(seconds=case.PATIENCE.total_seconds() + 1)
+    newcomer = await building.flat(9)
+    await asyncio.gather(*(finish_broadcasts(building.business) for _ in range(2)))
+    told = [row.person_id for row in await waiting(building, Lane.BULK)]
+    assert (len(told), len(set(told))) == (2, 2)
+    assert newcomer.id not in told
+    assert await finish_broadcasts(building.business) == 0
+    trail = await store.audit.latest(building.site.path, 10)
+    assert "broadcast_finished" in {line.action for line in trail}

@@ -16,11 +16,19 @@ from bot.conversations.vocabulary import Audience as For
 from bot.conversations.vocabulary import Intent
 from bot.texts import text
 from prepaid.domain.errors import Refused
-from prepaid.usecases.broadcast import MOST_WORDS, Audience, broadcast, preview_broadcast
+from prepaid.usecases.broadcast import MOST_WORDS, Audience, broadcast, count_audience, preview_broadcast
 from prepaid.usecases.find_sites import SiteLine
 
 ALL = "*"
 """The whole site. No part of a place is called so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountAudience(Effect):
+    """Who could be told: where nobody is, no words are asked for."""
+
+    site_id: str
+    part: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,26 +57,34 @@ def _words(heard: str) -> str:
     return plain
 
 
-def _looked(turn: Turn, session: Session, data: Data) -> Reply:
+def _counted(turn: Turn, session: Session, data: Data) -> Reply:
     del turn
     part = "" if data["part"] == ALL else str(data["part"])
-    effect = PreviewBroadcast(site_id=str(data["site_id"]), part=part, words=str(data["words"]))
+    return Reply(session=session, effects=(CountAudience(site_id=str(data["site_id"]), part=part),))
+
+
+def _looked(turn: Turn, session: Session, data: Data) -> Reply:
+    del turn
+    effect = PreviewBroadcast(site_id=str(data["site_id"]), part=str(data["part"]), words=str(data["words"]))
     return Reply(session=session, effects=(effect,))
 
 
-FORM = Form(
+WHERE = Form(
     name="broadcast",
-    questions=(
-        Question(name="part", free=True, picks=(("broadcast.all", ALL),)),
-        Question(name="words", read=_words, free=True),
-    ),
-    done=_looked,
+    questions=(Question(name="part", free=True, picks=(("broadcast.all", ALL),)),),
+    done=_counted,
 )
+WHAT = Form(name="announce", questions=(Question(name="words", read=_words, free=True),), done=_looked)
 
 
 def _of_site(turn: Turn, session: Session, site: SiteLine, rest: str) -> Reply:
     known = {"part": rest} if rest else {}
-    return FORM.ask(turn, session, {"site_id": site.site_id, "name": site.name, **known})
+    return WHERE.ask(turn, session, {"site_id": site.site_id, "name": site.name, **known})
+
+
+def _asked(effect: CountAudience, value: Audience, turn: Turn, session: Session) -> Reply:
+    known: Data = {"place": _place(value), "people": len(value.people), "most": MOST_WORDS}
+    return WHAT.ask(turn, session, {"site_id": effect.site_id, "part": effect.part, **known})
 
 
 def _previewed(effect: PreviewBroadcast, value: Audience, turn: Turn, session: Session) -> Reply:
@@ -135,12 +151,13 @@ TOPIC = Topic(
             site_id=str(d["site_id"]), part=str(d["part"]), words=str(d["words"]), wish=str(d["wish"])
         ),
     },
-    steps={FORM.step: FORM.heard},
-    picked={FORM.step: FORM.picked},
+    steps={WHERE.step: WHERE.heard, WHAT.step: WHAT.heard},
+    picked={WHERE.step: WHERE.picked},
     after_site={"broadcast": _of_site},
     performers={
+        CountAudience: lambda e, on: count_audience(on.business, on.actor, e.site_id, e.part),
         PreviewBroadcast: lambda e, on: preview_broadcast(on.business, on.actor, e.site_id, e.part, e.words),
         Broadcast: lambda e, on: broadcast(on.business, on.actor, e.site_id, e.part, e.words, wish=e.wish),
     },
-    presenters={PreviewBroadcast: _previewed, Broadcast: _told},
+    presenters={CountAudience: _asked, PreviewBroadcast: _previewed, Broadcast: _told},
 )

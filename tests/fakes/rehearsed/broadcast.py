@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.conversations.topics.broadcast import Broadcast, PreviewBroadcast
+from bot.conversations.topics.broadcast import Broadcast, CountAudience, PreviewBroadcast
 from prepaid.domain.accounts import Site
 from prepaid.domain.errors import Refused
 from prepaid.domain.tariffs import FlatTariff
@@ -27,7 +27,11 @@ def _told(stage: Any, user: str, effect: Broadcast) -> tuple[Audience, int]:
     return found, len(found.people)
 
 
-ANSWERS = {PreviewBroadcast: lambda _, __, e: _audience(e.part), Broadcast: _told}
+ANSWERS = {
+    CountAudience: lambda _, __, e: _audience(e.part),
+    PreviewBroadcast: lambda _, __, e: _audience(e.part),
+    Broadcast: _told,
+}
 SCRIPTS = {
     "broadcast": (
         ("admin", "/broadcast 枫丹苑"),
@@ -35,11 +39,11 @@ SCRIPTS = {
         ("admin", "周六 9:00 至 11:00 停电检修。"),
         ("admin", "是"),
         ("admin", "/broadcast maple:b9"),
-        ("admin", "planned outage"),
         ("anna", "/broadcast"),
     )
 }
 RIGHTS = (
+    replace(right("broadcast", lambda on: CountAudience(site_id=on.site_id, part=""), OPERATES), at_site=True),
     replace(
         right("broadcast", lambda on: PreviewBroadcast(site_id=on.site_id, part="", words="x"), OPERATES), at_site=True
     ),
