@@ -58,6 +58,7 @@ _TONES: Mapping[NoticeKind, Tone] = {
     _K.TARIFF_CHANGES: Tone.WARNING,
     _K.CERTIFICATE_ENDS: Tone.WARNING,
     _K.BROADCAST: Tone.WARNING,
+    _K.REPORT: Tone.PLAIN,
 }
 _ASKS_FOR_MONEY = frozenset({_K.LOW_BALANCE, _K.LOW_DAYS, _K.BALANCE_GONE, _K.CUT_DONE})
 
@@ -70,6 +71,14 @@ class Channel(Protocol):
 
         `bulk`: it is told to many, and gives way to what somebody waits for.
         """
+        ...
+
+
+class Papers(Protocol):
+    """Makes what a notice carries besides its words."""
+
+    async def parts(self, notice: Notice, person: Person) -> Sequence[Part]:
+        """The pictures, tables or the file, with the rights that the person has now; raises as the use cases do."""
         ...
 
 
@@ -97,8 +106,9 @@ class NoticeSender:
     menu of the last reply, so there the notice's own words say what to write.
     """
 
-    def __init__(self, channel: Channel, *, buttons: bool = True) -> None:
+    def __init__(self, channel: Channel, *, buttons: bool = True, papers: Papers | None = None) -> None:
         self._channel = channel
+        self._papers = papers
         self._buttons = buttons
         self._times: OrderedDict[tuple[str, str], dict[Stage, datetime]] = OrderedDict()
 
@@ -106,6 +116,8 @@ class NoticeSender:
         """Delivers, or edits the thread's message; raises as the channel does."""
         times = self._times_of(notice, person)
         parts = notice_parts(notice, language_for(person.language), times=times, buttons=self._buttons)
+        if notice.kind is NoticeKind.REPORT and self._papers is not None:
+            parts = (*parts, *await self._papers.parts(notice, person))
         bulk = lane_of(notice.kind) is Lane.BULK
         return await self._channel.show(address.user, parts, reference=reference, bulk=bulk)
 

@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "outbox": "outbox",
     "jobs": "jobs",
     "report": "report",
+    "mailouts": "mailouts",
     "contact": "contact",
     "backup": "backup",
     "restore": "restore",

@@ -16,6 +16,7 @@ from bot.channels.telegram import WEBHOOK_PATH, Mode, TelegramChannel
 from bot.channels.telegram_pace import TelegramPace
 from bot.conversations.runner import Conversation
 from bot.delivery import NoticeSender
+from bot.mail_outs import MailOutPapers
 from chatwatt import health
 from chatwatt.api import open_api
 from chatwatt.endings import endings
@@ -33,6 +34,7 @@ from payments import notifications
 from payments.providers import Provider
 from payments.upkeep import upkeep
 from prepaid.domain.errors import Refused
+from prepaid.domain.mail_outs import Every
 from prepaid.ports import Business, Sender
 from prepaid.storage.holiday_tables import holiday_table
 from prepaid.storage.windows import RedisWindows
@@ -53,6 +55,7 @@ from scheduler.jobs import (
     registers,
     retention,
     snapshots,
+    statements,
     supplies,
 )
 from scheduler.triggers import Job, run_jobs
@@ -92,10 +95,11 @@ async def open_house(
         business, runtime.sessions, provider=next(iter(providers), ""), public_url=runtime.settings.public_url
     )
     telegram = _telegram(runtime, conversation)
-    senders: dict[str, Sender] = {} if telegram is None else {"telegram": NoticeSender(telegram)}
+    papers = MailOutPapers(business)
+    senders: dict[str, Sender] = {} if telegram is None else {"telegram": NoticeSender(telegram, papers=papers)}
     account = _wechat(runtime, conversation, wechat)
     if account is not None:
-        senders["wechat"] = account.sender()
+        senders["wechat"] = account.sender(papers)
     async with AsyncExitStack() as stack:
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
@@ -168,6 +172,7 @@ def scheduled(runtime: Runtime, business: Business) -> list[Job]:
         reconcile.job(business, owner),
         snapshots.job(business, owner),
         forecasts.job(business, owner),
+        *(statements.job(business, owner, every) for every in Every),
         certificates.job(business, owner, time_zone, lambda: endings(runtime.settings, business)),
         clock.job(business, runtime.database.time),
     ]

@@ -29,6 +29,7 @@ from bot.channels.wechat_turns import Claims, FullError, Push, Turns
 from bot.channels.wechat_xml import Envelope, MalformedError
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
+from bot.delivery import Papers
 from prepaid.domain.errors import Trouble
 from prepaid.ports import Sessions, SharedWindows
 
@@ -83,9 +84,9 @@ class WeChatChannel:
         ours = [web.get(WEBHOOK_PATH, self._verify), web.post(WEBHOOK_PATH, self._receive)]
         return [*ours, *self._files.routes()]
 
-    def sender(self) -> WeChatSender:
+    def sender(self, papers: Papers | None = None) -> WeChatSender:
         """What the outbox is given."""
-        return WeChatSender(self._api, self._allowances, self._receipts, self._templates, self._messages)
+        return WeChatSender(self._api, self._allowances, self._receipts, self._templates, self._messages, papers=papers)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Offers the menu and then waits for `stop`; messages come in by the routes meanwhile."""

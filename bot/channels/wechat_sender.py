@@ -15,7 +15,7 @@ from bot.channels.wechat_receipts import WITHIN_S, Receipts, reference_of
 from bot.channels.wechat_templates import Template, Templates, message_id, template_for
 from bot.channels.wechat_trouble import NOT_SUBSCRIBED, is_window_closed
 from bot.conversations.parts import Part
-from bot.delivery import NoticeSender, notice_parts
+from bot.delivery import NoticeSender, Papers, notice_parts
 from bot.rendering.wechat_text import render
 from bot.texts import language_for
 from prepaid.domain.delivery import Receipt, lane_of
@@ -75,9 +75,16 @@ class WeChatSender(NoticeSender):
     receipt_within_s = WITHIN_S
 
     def __init__(
-        self, api: WeChatApi, allowances: Allowances, receipts: Receipts, templates: Templates, messages: Messages
+        self,
+        api: WeChatApi,
+        allowances: Allowances,
+        receipts: Receipts,
+        templates: Templates,
+        messages: Messages,
+        *,
+        papers: Papers | None = None,
     ) -> None:
-        super().__init__(messages, buttons=False)
+        super().__init__(messages, buttons=False, papers=papers)
         self._pace = messages.pace
         self._api = api
         self._allowances = allowances

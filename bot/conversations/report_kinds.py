@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from bot.conversations import report_parts as show
 from bot.conversations.parts import MAX_FILE_BYTES, File, Part, make_file
@@ -15,6 +14,7 @@ from bot.texts import text
 from prepaid.domain.access import Actor
 from prepaid.domain.errors import InvariantBroken, Refused
 from prepaid.domain.finance import Finance
+from prepaid.domain.mail_outs import MONTHLY, Kind
 from prepaid.ports import Business
 from prepaid.usecases.compare_site import SiteTotal, UseReport, compare_sites, use_report
 from prepaid.usecases.finance_report import finance_report
@@ -22,22 +22,6 @@ from prepaid.usecases.find_sites import find_sites
 from prepaid.usecases.place_losses import site_losses
 from prepaid.usecases.spans import Length, Span, before, reach_site, spoken_span
 from prepaid.usecases.usage_report import Losses, UsageReport, usage_report
-
-
-class Kind(StrEnum):
-    """What a report is about."""
-
-    USE = "use"
-    FINANCE = "finance"
-    RANK = "rank"
-    LOSSES = "losses"
-    ODD = "odd"
-    EMPTY = "empty"
-    SITES = "sites"
-
-
-MONTHLY = frozenset({Kind.FINANCE, Kind.RANK})
-"""Their figures are those of a month of the ledger."""
 
 Report = UseReport | Finance | UsageReport | tuple[Losses, ...] | tuple[SiteTotal, ...]
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from bot.channels.browser import BrowserChannel
 from bot.delivery import NoticeSender
+from bot.mail_outs import MailOutPapers
 from chatwatt.demo import phones
 from chatwatt.demo.acts import Acts
 from chatwatt.demo.pace import Pace
@@ -113,7 +114,7 @@ async def _run(
         users = [*(flat.user for flat in FLATS), ADMIN]
         status = _status(house, acts)
         page = BrowserChannel(house.conversation, users, status=status, pay=pay, acts=acts.offered())
-        senders = {**house.senders, CHANNEL: NoticeSender(page)}
+        senders = {**house.senders, CHANNEL: NoticeSender(page, papers=MailOutPapers(house.business))}
         routes = [*page.routes(), *phones.routes(outside.wechat)]
         payer_url = payments.base_url + PAYER
         opened = replace(house, routes=routes, senders=senders, payer_url=payer_url, phones=phones.PHONES)

@@ -28,7 +28,9 @@ ALWAYS = frozenset(
 )
 """Safety, restoring, and what somebody who just paid waits for: told at every hour (N3)."""
 
-IN_BULK = frozenset({K.LOW_BALANCE, K.LOW_DAYS, K.BROADCAST, K.RECONCILED, K.RECONCILED_OPEN, K.TARIFF_CHANGES})
+IN_BULK = frozenset(
+    {K.LOW_BALANCE, K.LOW_DAYS, K.BROADCAST, K.RECONCILED, K.RECONCILED_OPEN, K.TARIFF_CHANGES, K.REPORT}
+)
 """What is told to many at once."""
 
 

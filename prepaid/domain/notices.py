@@ -52,6 +52,7 @@ class NoticeKind(StrEnum):
     TARIFF_CHANGES = "tariff_changes"
     CERTIFICATE_ENDS = "certificate_ends"
     BROADCAST = "broadcast"
+    REPORT = "report"
 
 
 class NoticeState(StrEnum):

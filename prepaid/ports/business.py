@@ -16,7 +16,7 @@ from prepaid.ports.panorama import Panorama
 from prepaid.ports.people import AuditTrail, Notices, People, Quotas
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
-from prepaid.ports.schedule import Forecasts, JobRuns, Snapshots
+from prepaid.ports.schedule import Forecasts, JobRuns, MailOuts, Snapshots
 from prepaid.ports.time import Clock
 from prepaid.ports.wakeups import Wakeups
 
@@ -48,6 +48,7 @@ class Store:
     job_runs: JobRuns
     snapshots: Snapshots
     forecasts: Forecasts
+    mail_outs: MailOuts
     field_requests: FieldRequests
     logins: Logins
     replies: Replies

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from prepaid.domain.days_left import Forecast
+from prepaid.domain.mail_outs import Every, MailOut
 from prepaid.domain.snapshots import Snapshot
 
 
@@ -106,4 +107,29 @@ class Forecasts(Protocol):
 
     async def newest_day(self, site_id: str) -> str | None:
         """The newest complete day of a site."""
+        ...
+
+
+class MailOuts(Protocol):
+    """Reports and bills that people have sent to their chat."""
+
+    async def keep(self, mail_out: MailOut) -> None:
+        """In place of the same one with another form."""
+        ...
+
+    async def get(self, mail_out_id: str) -> MailOut | None: ...
+    async def drop(self, mail_out_id: str, person_id: str) -> bool:
+        """Ends it; False when the person has no such one."""
+        ...
+
+    async def of_person(self, person_id: str, limit: int) -> Sequence[MailOut]:
+        """What a person ordered, oldest first."""
+        ...
+
+    async def page(self, every: Every, after: str, limit: int) -> Sequence[MailOut]:
+        """Those sent so often, by id, behind `after`."""
+        ...
+
+    async def sent(self, mail_out_id: str, span: str) -> None:
+        """The span is in the outbox."""
         ...

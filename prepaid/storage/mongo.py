@@ -16,6 +16,7 @@ from prepaid.storage.inbox import MongoInbox
 from prepaid.storage.leases import MongoLeases
 from prepaid.storage.ledger import MongoLedger
 from prepaid.storage.logins import MongoLogins, MongoReplies
+from prepaid.storage.mail_outs import MongoMailOuts
 from prepaid.storage.meters import MongoMeters
 from prepaid.storage.migrations import migrate
 from prepaid.storage.notices import MongoNotices
@@ -69,6 +70,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         job_runs=MongoJobRuns(database, clock),
         snapshots=MongoSnapshots(database),
         forecasts=MongoForecasts(database),
+        mail_outs=MongoMailOuts(database),
         field_requests=MongoFieldRequests(database),
         logins=MongoLogins(database),
         replies=MongoReplies(database),

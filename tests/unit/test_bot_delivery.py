@@ -39,6 +39,7 @@ PARAMS: dict[str, str | int | bool | None] = {
     "txn_id": "4200000001",
     "provider": "wechat_pay",
     "day": "2026-11-22",
+    "span": "2026-11",
     "items": 12,
     "payments_micro": 600_000_000,
     "refunds_micro": 20_000_000,

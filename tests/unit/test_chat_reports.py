@@ -14,12 +14,13 @@ from bot.conversations.core import handle
 from bot.conversations.desk import PickSite
 from bot.conversations.inbound import Inbound, Turn
 from bot.conversations.parts import Chart, KeyValueTable
-from bot.conversations.report_kinds import Kind, make_file_of, parts_of
+from bot.conversations.report_kinds import make_file_of, parts_of
 from bot.conversations.session import Session
 from bot.conversations.topics.reports import SendReport, ShowReport
 from bot.rendering.charts import png, svg
 from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.errors import Refused
+from prepaid.domain.mail_outs import MONTHLY, Kind
 from tests.fakes.rehearsed.reports import made
 
 AT = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
@@ -64,7 +65,7 @@ def test_presses_name_span_and_form() -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 def test_picture_and_file_show_the_same_figures(kind: Kind, language: str) -> None:
     """A2: every kind has parts and both files in both languages; sums are those of the report, pictures are drawn."""
-    report = made(kind, "2026-11" if kind in report_kinds.MONTHLY else "2026-W47", AT)
+    report = made(kind, "2026-11" if kind in MONTHLY else "2026-W47", AT)
     parts = parts_of(language, report)
     charts = [part for part in parts if isinstance(part, Chart)]
     assert parts

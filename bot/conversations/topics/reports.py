@@ -14,12 +14,13 @@ from bot.conversations.inbound import Turn
 from bot.conversations.parts import File
 from bot.conversations.perform import Situation
 from bot.conversations.reply import Reply, choose, press
-from bot.conversations.report_kinds import Kind, Made, make, make_file_of, parts_of
+from bot.conversations.report_kinds import Made, make, make_file_of, parts_of
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.rendering.sheets import MEDIA_TYPES
 from bot.texts import text
+from prepaid.domain.mail_outs import Every, Form, Kind
 from prepaid.usecases.find_sites import SiteLine
 
 _KINDS: Mapping[Kind, str] = {
@@ -70,14 +71,14 @@ def _begin(turn: Turn, session: Session, argument: str) -> Reply:
     del turn
     name, colon, rest = argument.partition(":")
     if not colon:
-        kind, when, name = _understood(argument)
+        kind, when, name = understood(argument)
         rest = f"{kind} {when}"
     if rest.startswith(f"{Kind.SITES} "):
         return Reply(session=session, effects=(_effect("", rest),))
     return Reply(session=session, effects=(PickSite(text=name, then="report", rest=rest),))
 
 
-def _understood(heard: str) -> tuple[Kind, str, str]:
+def understood(heard: str) -> tuple[Kind, str, str]:
     """(kind, span, what is left: the place)."""
     said = _CHINESE.sub(_in_digits, heard.casefold())
     when, said = _taken(_WHENS, said)
@@ -132,6 +133,10 @@ def _shown(effect: ShowReport, value: Made, turn: Turn, session: Session) -> Rep
     site, span = effect.site_id, value.span
     targets = [(f"report.kind.{kind}", _action(site, f"{kind} {span}")) for kind in Kind if kind is not value.kind]
     targets += [(f"button.{form}", _action(site, f"{value.kind} {span} {form}")) for form in MEDIA_TYPES]
+    targets += [
+        (f"button.every_{every}", desk.action("mailout", site, f"{value.kind} {every} {Form.PICTURE}"))
+        for every in Every
+    ]
     if value.before:
         targets.append(("report.span_back", _action(site, f"{value.kind} {value.before}")))
     buttons = [press(language, key, action) for key, action in targets if action]

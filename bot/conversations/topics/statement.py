@@ -15,7 +15,6 @@ from bot.conversations.effects import Effect
 from bot.conversations.inbound import Turn
 from bot.conversations.openings import account_action, for_account
 from bot.conversations.parts import Chart, File, KeyValueTable, Part, Point, Row, make_file
-from bot.conversations.perform import Situation
 from bot.conversations.reply import Reply, choose, press
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
@@ -23,11 +22,13 @@ from bot.conversations.topics.usage import thousands, use_total
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.conversations.wording import band_words
 from bot.rendering.sheets import MEDIA_TYPES, Cell, csv_bytes, xlsx_bytes
-from bot.texts import text
+from bot.texts import language_for, text
+from prepaid.domain.access import Actor
 from prepaid.domain.errors import Refused
 from prepaid.domain.finance import WATER
 from prepaid.domain.ledger import Kind
 from prepaid.domain.tariffs import Utility
+from prepaid.ports import Business
 from prepaid.usecases.show_statement import StatementLine, StatementView, show_statement
 
 MOST_LINES = 20_000
@@ -77,26 +78,32 @@ def _begin(account_id: str, argument: str) -> Effect:
     return ShowStatement(account_id=account_id, month="last" if _LAST.search(argument) else "")
 
 
-async def _read(on: Situation, account_id: str, month: str) -> Read:
+async def read_bill(business: Business, actor: Actor, account_id: str, month: str) -> Read:
     """The month before the running one needs the site's calendar, so it is found from the running one."""
-    view = await show_statement(on.business, on.actor, account_id, month=month if month not in ("", "last") else None)
+    view = await show_statement(business, actor, account_id, month=month if month not in ("", "last") else None)
     if month == "last":
-        view = await show_statement(on.business, on.actor, account_id, month=_before(_month_of(view)))
+        view = await show_statement(business, actor, account_id, month=_before(_month_of(view)))
     if view.entries > MOST_LINES:
         raise Refused("refused.statement_long", most=MOST_LINES)
     lines = [line async for page in view.pages for line in page]
     return Read(view=view, lines=tuple(lines))
 
 
-async def _make(on: Situation, effect: SendStatement) -> File:
+async def bill_file(business: Business, actor: Actor, account_id: str, month: str, form: str) -> File:
     """The file, made off the event loop."""
-    read = await _read(on, effect.account_id, effect.month)
-    language, month = on.actor.language, _month_of(read.view)
+    read = await read_bill(business, actor, account_id, month)
+    language, month = language_for(actor.language), _month_of(read.view)
     rows = _rows(language, read)
     title = text(language, "statement.sheet", month=month)
-    content = await asyncio.to_thread(lambda: xlsx_bytes(title, rows) if effect.form == "xlsx" else csv_bytes(rows))
+    content = await asyncio.to_thread(lambda: xlsx_bytes(title, rows) if form == "xlsx" else csv_bytes(rows))
     caption = text(language, "statement.title", label=read.view.label, month=month)
-    return make_file(f"{month}-{effect.account_id}.{effect.form}", MEDIA_TYPES[effect.form], content, caption)
+    return make_file(f"{month}-{account_id}.{form}", MEDIA_TYPES[form], content, caption)
+
+
+def bill_parts(language: str, read: Read) -> tuple[Part, ...]:
+    """The sums and the picture."""
+    title = text(language, "statement.title", label=read.view.label, month=_month_of(read.view))
+    return (KeyValueTable(title=title, rows=_summary(language, read.view)), *_picture(language, read))
 
 
 def _rows(language: str, read: Read) -> list[tuple[Cell, ...]]:
@@ -116,18 +123,17 @@ def _rows(language: str, read: Read) -> list[tuple[Cell, ...]]:
 
 
 def _shown(effect: ShowStatement, value: Read, turn: Turn, session: Session) -> Reply:
-    language, view = turn.actor.language, value.view
-    month = _month_of(view)
-    table = KeyValueTable(
-        title=text(language, "statement.title", label=view.label, month=month), rows=_summary(language, view)
-    )
-    parts: tuple[Part, ...] = (table, *_picture(language, value))
+    language = turn.actor.language
+    month = _month_of(value.view)
+    parts = bill_parts(language, value)
     last = account_action(effect.account_id, "statement", _before(month))
     buttons = [
         press(language, f"button.{form}", account_action(effect.account_id, "statement", f"{month} {form}"))
         for form in ("xlsx", "csv")
     ]
-    prompt = choose(text(language, "statement.next"), language, *buttons, press(language, "button.month_before", last))
+    buttons.append(press(language, "button.month_before", last))
+    buttons.append(press(language, "button.every_month", account_action(effect.account_id, "mailbill")))
+    prompt = choose(text(language, "statement.next"), language, *buttons)
     return Reply(session=session, parts=(*parts, prompt))
 
 
@@ -220,8 +226,8 @@ TOPIC = Topic(
     openings={"statement": for_account("statement", _begin)},
     after_choice=frozenset({"statement"}),
     performers={
-        ShowStatement: lambda e, on: _read(on, e.account_id, e.month),
-        SendStatement: lambda e, on: _make(on, e),
+        ShowStatement: lambda e, on: read_bill(on.business, on.actor, e.account_id, e.month),
+        SendStatement: lambda e, on: bill_file(on.business, on.actor, e.account_id, e.month, e.form),
     },
     presenters={ShowStatement: _shown, SendStatement: _sent},
 )

@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from bot.conversations.parts import File
-from bot.conversations.report_kinds import Kind, Made, Report, make_file_of
+from bot.conversations.report_kinds import Made, Report, make_file_of
 from bot.conversations.topics.reports import SendReport, ShowReport
 from prepaid.domain.accounts import Site
 from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.errors import not_found
 from prepaid.domain.finance import AccountFinance, Finance
 from prepaid.domain.load import Load, Odd
+from prepaid.domain.mail_outs import Kind
 from prepaid.domain.tariffs import FlatTariff, Utility
 from prepaid.usecases.compare_site import Bar, SiteTotal, UseReport
 from prepaid.usecases.site_use import MeterUse, SiteUse
