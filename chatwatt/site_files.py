@@ -44,6 +44,7 @@ _CAN = (
     "arrears",
     "fees",
     "two_persons_above",
+    "undo_window",
     "messages",
 )
 
@@ -142,6 +143,10 @@ def _span_s(field: Field) -> int:
     return int(found[1]) * _SPAN_S[found[2]]
 
 
+def _undo_s(field: Field) -> int:
+    return 0 if field.text() == "none" else _span_s(field)
+
+
 def _credit(parts: Mapping[str, Field], credit: CreditRules) -> CreditRules:
     if "emergency" in parts:
         emergency = parts["emergency"].parts(must=("amount", "at"))
@@ -203,4 +208,6 @@ def _limits(parts: Mapping[str, Field]) -> Limits:
     if "two_persons_above" in parts:
         above = parts["two_persons_above"].parts(can=("cash", "adjust", "refund"))
         limits = replace(limits, **{f"{name}_micro": field.micro() for name, field in above.items()})
+    if "undo_window" in parts:
+        limits = replace(limits, undo_s=_undo_s(parts["undo_window"]))
     return limits

@@ -145,10 +145,12 @@ class ApprovalOut(Shown):
     expires_at: datetime
     state: str
     outcome: str
+    due_at: datetime | None
+    """Until then what two persons agreed to can be taken back with `decline`."""
 
 
 class ApprovalsOut(Shown):
-    """Live requests that one could agree to or has asked for."""
+    """Live requests that one could agree to or has asked for, and those that can still be taken back."""
 
     approvals: list[ApprovalOut]
 
@@ -259,6 +261,7 @@ def approval_out(approval: Approval) -> ApprovalOut:
         expires_at=approval.expires_at,
         state=approval.state,
         outcome=approval.outcome,
+        due_at=approval.due_at,
     )
 
 

@@ -56,12 +56,16 @@ class ApprovalState(StrEnum):
     """Where an approval stands. `APPROVED` means used: its effect is under way."""
 
     ASKED = "asked"
+    AGREED = "agreed"
+    """The second person has agreed; until `due_at` it can still be taken back, then its effect begins."""
     APPROVED = "approved"
     DONE = "done"
     FAILED = "failed"
     """Agreed, but the effect was refused by a rule (not enough credit, ...)."""
     DECLINED = "declined"
     """The second person said no, or the first one took it back."""
+    UNDONE = "undone"
+    """Taken back after the second person had agreed, before the effect began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,8 @@ class Limits:
     adjust_micro: int = 100_000_000
     refund_micro: int = 200_000_000
     approval_ttl_s: int = 24 * 3600
+    undo_s: int = 60
+    """So long after the second word what two persons agreed to can be taken back; 0 is not at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +99,11 @@ class Approval:
     decided_by: str | None = None
     decided_at: datetime | None = None
     outcome: str = ""
-    """Text key of the refusal when the effect failed; the reason given when it was declined."""
+    """Text key of the refusal when the effect failed; the reason given when it was declined or undone."""
+    due_at: datetime | None = None
+    """When the effect begins, where there is a window in which it can be taken back."""
+    undone_by: str | None = None
+    undone_at: datetime | None = None
 
     @property
     def subject(self) -> Subject:
@@ -167,6 +177,27 @@ def check_approver(approval: Approval, asker: Actor, approver: Actor, digest: st
         raise Refused("refused.approval_changed")
     if not _staff_may(asker, approval):
         raise Refused("refused.approval_asker_gone")
+
+
+def begins_at(approval: Approval, agreed_at: datetime, undo_s: int) -> datetime | None:
+    """When the effect begins after its undo window; None is at once.
+
+    What adds credit never waits, because power may be waiting for it (S1).
+    """
+    return None if undo_s <= 0 or _adds_credit(approval) else agreed_at + timedelta(seconds=undo_s)
+
+
+def _adds_credit(approval: Approval) -> bool:
+    content = read_content(approval)
+    match approval.effect:
+        case Effect.CASH_TOP_UP:
+            return True
+        case Effect.ADJUST:
+            return int(str(content["amount_micro"])) > 0
+        case Effect.REVERSE:
+            return int(str(content["delta_micro"])) < 0
+        case _:
+            return False
 
 
 def _staff_may(actor: Actor, approval: Approval) -> bool:

@@ -36,6 +36,8 @@ class NoticeKind(StrEnum):
     APPROVAL_DONE = "approval_done"
     APPROVAL_FAILED = "approval_failed"
     APPROVAL_DECLINED = "approval_declined"
+    APPROVAL_AGREED = "approval_agreed"
+    APPROVAL_UNDONE = "approval_undone"
     ENTRY_DISPUTED = "entry_disputed"
     DISPUTE_ANSWERED = "dispute_answered"
     CLOSING_WAITS = "closing_waits"

@@ -23,8 +23,15 @@ class Approvals(Protocol):
         """Takes the step only from `old`; False when somebody was first."""
         ...
 
-    async def use(self, approval_id: str, digest: str, by: str, now: datetime) -> bool:
-        """From asked to approved, only with this digest, only by another person, only before it expires: once."""
+    async def use(self, approval_id: str, digest: str, by: str, now: datetime, due_at: datetime | None = None) -> bool:
+        """From asked to approved, only with this digest, only by another person, only before it expires: once.
+
+        With `due_at` it is agreed to, and its effect begins then unless it is taken back before.
+        """
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Approval]:
+        """Those agreed to whose window to take them back is over, oldest first."""
         ...
 
     async def below(self, scope: str, state: ApprovalState, limit: int) -> Sequence[Approval]:

@@ -40,7 +40,10 @@ async def ask_approval(business: Business, actor: Actor, request: Request) -> Ap
 
 
 async def _same(business: Business, wish: Approval) -> Approval | None:
-    """A live request of the same person for the same thing."""
-    waiting = await business.store.approvals.below(wish.path, ApprovalState.ASKED, MOST_WAITING)
-    alike = (each for each in waiting if (each.digest, each.asked_by) == (wish.digest, wish.asked_by))
-    return next((each for each in alike if wish.asked_at < each.expires_at), None)
+    """A live request of the same person for the same thing; one that is agreed to and not begun is live too."""
+    for state in (ApprovalState.ASKED, ApprovalState.AGREED):
+        for each in await business.store.approvals.below(wish.path, state, MOST_WAITING):
+            live = state is ApprovalState.AGREED or wish.asked_at < each.expires_at
+            if live and (each.digest, each.asked_by) == (wish.digest, wish.asked_by):
+                return each
+    return None

@@ -51,8 +51,13 @@ async def carry_out(business: Business, approval: Approval) -> None:
 
 
 async def resume_approvals(business: Business) -> int:
-    """Carries out what a crash left between the second word and its effect. Returns how many were finished."""
+    """Carries out what is due, and what a crash left of it. Returns how many were finished.
+
+    One conditional write begins an effect, another one takes it back: of the two one wins, however many processes run.
+    """
     done = 0
+    for approval in await business.store.approvals.due(business.clock.now(), BATCH):
+        await business.store.approvals.move(approval.id, ApprovalState.AGREED, ApprovalState.APPROVED)
     for approval in await business.store.approvals.in_state(ApprovalState.APPROVED, BATCH):
         try:
             await carry_out(business, approval)

@@ -1,7 +1,7 @@
 """A new version of a site's price list: what it would have cost, a second person's word, and its start (A6, M12).
 
 A version never starts in the past, so nothing that was billed changes. One that names no start of its own begins at the
-moment at which it is agreed to.
+moment at which it takes effect.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from prepaid.domain.access import Actor
 from prepaid.domain.accounts import Account, AccountStatus
-from prepaid.domain.approvals import ApprovalState, Effect, Request
+from prepaid.domain.approvals import Approval, ApprovalState, Effect, Request
 from prepaid.domain.closing import Closing, Step, below_a_fen, pay_back
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.ledger import Entry, Kind, Line, Posting, arrears, customer, deposits
@@ -83,8 +83,7 @@ async def _release_aside(business: Business, account: Account) -> None:
 
 async def _second_person(business: Business, closing: Closing, account: Account, balance_micro: int) -> str:
     approval = await business.store.approvals.get(closing.approval_id) if closing.approval_id else None
-    live = approval is not None and business.clock.now() < approval.expires_at
-    if approval is None or not (live and approval.state in (ApprovalState.ASKED, ApprovalState.APPROVED)):
+    if approval is None or not _is_live(approval, business.clock.now()):
         request = Request(
             effect=Effect.PAY_OUT,
             path=account.path,
@@ -96,6 +95,11 @@ async def _second_person(business: Business, closing: Closing, account: Account,
         asked = await ask_approval(business, Actor(id=closing.asked_by), request)
         await business.store.closings.move(closing.id, closing.step, closing.step, approval_id=asked.id)
     return "closing.second_person"
+
+
+def _is_live(approval: Approval, now: datetime) -> bool:
+    agreed = approval.state is ApprovalState.AGREED
+    return agreed or (now < approval.expires_at and approval.state in (ApprovalState.ASKED, ApprovalState.APPROVED))
 
 
 def _reach(business: Business) -> dict[str, timedelta]:

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.accounts import Account, Site
+from prepaid.domain.approvals import Limits
 from prepaid.domain.bills import Bill, BillRow
 from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.errors import TryAgain
@@ -236,6 +237,7 @@ async def build(database: Database, clock: ManualClock, **policy: int) -> Buildi
         path="acme/maple",
         calendar=SiteCalendar(time_zone="Asia/Shanghai"),
         policy=SupplyPolicy(**numbers),  # type: ignore[arg-type]
+        limits=Limits(undo_s=0),
         tariff=FlatTariff(id="t1", price_micro_per_kwh=PRICE_MICRO),
     )
     store = store_over(database, clock) if await is_migrated(database) else await open_store(database, clock)

@@ -15,6 +15,7 @@ _ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| .+? \| (.+?) \|$", re.MULTILINE)
 IN_WORDS = {
     "approvals": "whoever may do the thing itself",
     "decline": "whoever may do the thing itself",
+    "undo": "whoever may do the thing itself",
     "revoke": "manager, owner",
     "report": "anybody on the staff; finance and ranking: finance, manager, owner",
 }

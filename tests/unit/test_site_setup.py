@@ -22,6 +22,7 @@ from prepaid.ports import Business
 from prepaid.storage.driver import Database
 from prepaid.usecases.authorize import as_of_now
 from prepaid.usecases.bind_chat import bind_chat
+from prepaid.usecases.carry_out import resume_approvals
 from prepaid.usecases.decide_approval import approve, waiting_approvals
 from prepaid.usecases.invite_staff import invite_staff
 from prepaid.usecases.set_up_site import SetUp, set_up_site
@@ -174,6 +175,8 @@ async def test_a_price_from_a_file_waits_for_a_second_person(
     with pytest.raises(Refused, match="approval_own"):
         await approve(business, await as_of_now(business, asker.id), waiting.id, waiting.digest)
     await approve(business, await as_of_now(business, owner.id), waiting.id, waiting.digest)
+    clock.advance(seconds=60)
+    assert await resume_approvals(business) == 1
     stored = await business.store.sites.site("north-hall")
     assert stored is not None
     assert plan_of(stored.tariff).versions[-1] == replace(plan.versions[0], start=clock.now())

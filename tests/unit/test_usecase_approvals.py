@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -17,7 +19,7 @@ from prepaid.storage.driver import Database
 from prepaid.usecases.adjust import Cause, adjust
 from prepaid.usecases.bulk_cut import bulk_cut
 from prepaid.usecases.carry_out import resume_approvals
-from prepaid.usecases.decide_approval import approve, decline, show_approval, waiting_approvals
+from prepaid.usecases.decide_approval import approve, decline, show_approval, undo, waiting_approvals
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.force_cut import force_cut
 from prepaid.usecases.hold_supply import hold_supply
@@ -244,3 +246,85 @@ async def test_an_effect_that_a_rule_refuses_fails_with_the_reason(building: Bui
     done = await approve(building.business, boss, asked.id, asked.digest)
     assert (done.state, done.outcome) == (ApprovalState.FAILED, "refused.account_closed")
     assert await building.balance_micro(1) == 10_000_000
+
+
+async def with_window(building: Building) -> tuple[Actor, Actor, Approval]:
+    """A cut of a room that two persons agreed to a moment ago, at a site that gives a minute to think again."""
+    site = replace(building.site, limits=replace(building.site.limits, undo_s=60))
+    await building.business.store.sites.save_site(site)
+    operator, manager = await building.operator(), await building.operator(role=Role.MANAGER)
+    asked = await force_cut(building.business, operator, "acc-1", reason="fire in the shaft")
+    agreed = await approve(building.business, manager, asked.id, asked.digest)
+    assert (agreed.state, agreed.due_at) == (ApprovalState.AGREED, building.clock.now() + timedelta(seconds=60))
+    return operator, manager, agreed
+
+
+async def test_what_two_agreed_to_begins_when_its_window_is_over_and_once(building: Building) -> None:
+    """A6, Y1: not before; then once, in however many processes, also where a crash came as it began."""
+    operator, manager, agreed = await with_window(building)
+    assert [each.id for each in await waiting_approvals(building.business, manager)] == [agreed.id]
+    assert (await force_cut(building.business, operator, "acc-1", reason="fire in the shaft")).id == agreed.id
+    building.clock.advance(seconds=59)
+    assert await resume_approvals(building.business) == 0
+    assert (await building.supply(1)).wanted.on
+    building.clock.advance(seconds=1)
+    approvals = building.business.store.approvals
+    assert await approvals.move(agreed.id, ApprovalState.AGREED, ApprovalState.APPROVED)  # and killed here
+    await asyncio.gather(*(resume_approvals(building.business) for _ in range(3)))
+    wanted = (await building.supply(1)).wanted
+    assert (wanted.on, wanted.cause, wanted.generation) == (False, agreed.id, 1)
+    with pytest.raises(Refused, match="approval_begun"):
+        await undo(building.business, operator, agreed.id)
+
+
+@pytest.mark.parametrize("who", [0, 1])
+async def test_either_of_both_takes_it_back_in_time(building: Building, who: int) -> None:
+    """A6: either of the two, once; the other one is told; nothing is done then, however late one looks."""
+    operator, manager, agreed = await with_window(building)
+    both = (operator, manager)
+    undone = await undo(building.business, both[who], agreed.id, why="wrong room")
+    assert (undone.state, undone.undone_by, undone.outcome) == (ApprovalState.UNDONE, both[who].id, "wrong room")
+    assert (undone.asked_by, undone.decided_by) == (both[0].id, both[1].id)
+    building.clock.advance(seconds=3600)
+    assert await resume_approvals(building.business) == 0
+    assert (await building.supply(1)).wanted.on
+    with pytest.raises(Refused, match="approval_used"):
+        await approve(building.business, both[1], agreed.id, agreed.digest)
+    sender = RecordingSender()
+    await deliver_notices(building.business, {"chat": sender})
+    told = {notice.person_id for _, notice, _ in sender.sent if notice.kind is NoticeKind.APPROVAL_UNDONE}
+    assert told == {both[1 - who].id}
+
+
+async def test_the_way_back_and_the_beginning_never_both_win(building: Building) -> None:
+    """A6, F37: at the edge of the window either it is taken back or it is done, never both; a stranger has no say."""
+    operator, manager, agreed = await with_window(building)
+    far = await building.operator(role=Role.MANAGER, scope="acme/maple/b1/102")
+    with pytest.raises(Refused, match="not_found"):
+        await undo(building.business, far, agreed.id)
+    building.clock.advance(seconds=60)
+    backs = [undo(building.business, each, agreed.id) for each in (operator, manager)]
+    sweeps = [resume_approvals(building.business) for _ in range(2)]
+    outcomes = await asyncio.gather(*backs, *sweeps, return_exceptions=True)
+    taken_back = sum(isinstance(each, Approval) for each in outcomes)
+    await resume_approvals(building.business)
+    state = (await show_approval(building.business, manager, agreed.id)).state
+    assert (taken_back, state) in {(1, ApprovalState.UNDONE), (0, ApprovalState.DONE)}
+    assert (await building.supply(1)).wanted.on is (taken_back == 1)
+
+
+async def test_what_gives_credit_never_waits(building: Building) -> None:
+    """S1, S7: power may be waiting for it. What takes credit has its window, and a restore in it stands (S6)."""
+    await with_window(building)
+    asker, boss = await building.operator(role=Role.FINANCE), await building.operator(role=Role.OWNER)
+    gives = await large(building, asker)
+    assert (await approve(building.business, boss, gives.id, gives.digest)).state is ApprovalState.DONE
+    takes = await adjust(building.business, asker, "acc-2", -LARGE, key="t", cause=Cause.OTHER, why="paid twice")
+    assert isinstance(takes, Approval)
+    assert (await approve(building.business, boss, takes.id, takes.digest)).state is ApprovalState.AGREED
+    building.clock.advance(seconds=1)
+    await switch_supply(building.business, await building.operator(), "acc-1", on=True, reason="out")
+    building.clock.advance(seconds=60)
+    assert await resume_approvals(building.business) == 2
+    assert (await building.supply(1)).wanted.on
+    assert await building.balance_micro(2) == 10_000_000 - LARGE

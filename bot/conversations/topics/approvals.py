@@ -1,4 +1,4 @@
-"""Approvals: what waits for a second person, its exact content, and the yes or no to it (A6)."""
+"""Approvals: what waits for a second person, its exact content, the yes or no to it, and the way back (A6)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from bot.conversations import desk
 from bot.conversations.effects import Effect
-from bot.conversations.form import REASON, Data, Form
+from bot.conversations.form import MOST_CHARS, REASON, Data, Form
 from bot.conversations.inbound import Turn
-from bot.conversations.parts import Item, KeyValueTable, Look, Part, Row, Tone
+from bot.conversations.parts import Buttons, Item, KeyValueTable, Look, Part, Row, Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent
 from bot.texts import has, text
 from prepaid.domain.approvals import Approval, ApprovalState
-from prepaid.usecases.decide_approval import approve, decline
+from prepaid.usecases.decide_approval import approve, decline, undo
 from prepaid.usecases.view_approvals import ApprovalView, view_approval, view_approvals
 
 MOST_NAMED = 10
@@ -53,6 +53,14 @@ class Decline(Effect):
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo(Effect):
+    """Takes back what two persons agreed to, while there is time."""
+
+    approval_id: str
+    why: str = ""
+
+
 def _begin(turn: Turn, session: Session, argument: str) -> Reply:
     del turn
     if argument.startswith("ap_"):
@@ -64,6 +72,13 @@ def _refuse(turn: Turn, session: Session, argument: str) -> Reply:
     if not argument:
         return Reply(session=session, effects=(ListApprovals(),))
     return FORM.ask(turn, session, {"approval_id": argument})
+
+
+def _undo(turn: Turn, session: Session, argument: str) -> Reply:
+    del turn
+    number, _, why = argument.strip().partition(" ")
+    effect = Undo(approval_id=number, why=why.strip()[:MOST_CHARS]) if number else ListApprovals()
+    return Reply(session=session, effects=(effect,))
 
 
 def _refused(turn: Turn, session: Session, data: Data) -> Reply:
@@ -82,7 +97,7 @@ def _listed(effect: ListApprovals, value: Sequence[ApprovalView], turn: Turn, se
         Item(
             label=text(language, f"effect.{each.approval.effect}"),
             value=each.label,
-            detail=text(language, "approvals.until", until=each.approval.expires_at, time_zone=each.time_zone),
+            detail=_until(language, each),
             action=desk.action("approvals", each.approval.id),
         )
         for each in value
@@ -90,10 +105,18 @@ def _listed(effect: ListApprovals, value: Sequence[ApprovalView], turn: Turn, se
     return Reply(session=session, parts=(desk.paged(language, "approvals.title", items, effect.page, "approvals"),))
 
 
+def _until(language: str, each: ApprovalView) -> str:
+    if each.approval.due_at is not None:
+        return text(language, "approvals.begins", due_at=each.approval.due_at, time_zone=each.time_zone)
+    return text(language, "approvals.until", until=each.approval.expires_at, time_zone=each.time_zone)
+
+
 def _shown(effect: ShowApproval, value: ApprovalView, turn: Turn, session: Session) -> Reply:
     """The yes is tied to the digest of what this very message shows."""
     language, approval = turn.actor.language, value.approval
     table = _table(language, value)
+    if approval.state is ApprovalState.AGREED:
+        return Reply(session=session, parts=(table, _way_back(turn, approval)))
     if approval.state is not ApprovalState.ASKED or turn.at >= approval.expires_at:
         return Reply(session=session, parts=(table,))
     refuse = press(language, "button.decline", desk.action("decline", effect.approval_id), Look.DANGER)
@@ -104,6 +127,15 @@ def _shown(effect: ShowApproval, value: ApprovalView, turn: Turn, session: Sessi
     buttons = (press(language, "button.approve", f"yes:{asked.turns}", Look.PRIMARY), refuse)
     leave = press(language, "button.cancel", f"no:{asked.turns}")
     return Reply(session=asked, parts=(table, choose(text(language, "approvals.agree"), language, *buttons, leave)))
+
+
+def _way_back(turn: Turn, approval: Approval) -> Buttons:
+    """How long it can be taken back, with the button for it."""
+    language = turn.actor.language
+    left_s = 0 if approval.due_at is None else max(0, int((approval.due_at - turn.at).total_seconds()))
+    what = text(language, f"effect.{approval.effect}")
+    prompt = text(language, "approvals.way_back", effect=what, left_s=left_s, approval_id=approval.id)
+    return choose(prompt, language, press(language, "button.undo", desk.action("undo", approval.id), Look.DANGER))
 
 
 def _table(language: str, value: ApprovalView) -> KeyValueTable:
@@ -144,6 +176,8 @@ def _when(language: str, approval: Approval, time_zone: str) -> str:
 def _decided(effect: Effect, value: Approval, turn: Turn, session: Session) -> Reply:
     del effect
     language = turn.actor.language
+    if value.state is ApprovalState.AGREED:
+        return Reply(session=session, parts=(_way_back(turn, value),))
     what = text(language, f"effect.{value.effect}")
     tone = Tone.TROUBLE if value.state is ApprovalState.FAILED else Tone.GOOD
     why = value.outcome if value.state is ApprovalState.FAILED else ""
@@ -171,8 +205,18 @@ TOPIC = Topic(
             phrases=(r"(?:驳回|拒绝|撤回)(?:审批)?\s*(?P<arg>ap_[0-9a-f]{4,32})",),
             in_help=False,
         ),
+        Intent(
+            name="undo",
+            audience=Audience.STAFF,
+            commands=("undo", "撤销", "撤销审批"),
+            phrases=(
+                r"(?:撤销|收回)(?:审批)?\s*(?P<arg>ap_[0-9a-f]{4,32}(?: .{1,200})?)",
+                r"(?:take back|undo) (?P<arg>ap_[0-9a-f]{4,32}(?: .{1,200})?)",
+            ),
+            in_help=False,
+        ),
     ),
-    openings={"approvals": _begin, "decline": _refuse},
+    openings={"approvals": _begin, "decline": _refuse, "undo": _undo},
     confirmed={"confirm.approve": lambda d: Approve(approval_id=str(d["approval_id"]), digest=str(d["digest"]))},
     steps={FORM.step: FORM.heard},
     performers={
@@ -180,6 +224,7 @@ TOPIC = Topic(
         ShowApproval: lambda e, on: view_approval(on.business, on.actor, e.approval_id),
         Approve: lambda e, on: approve(on.business, on.actor, e.approval_id, e.digest),
         Decline: lambda e, on: decline(on.business, on.actor, e.approval_id, why=e.why),
+        Undo: lambda e, on: undo(on.business, on.actor, e.approval_id, why=e.why),
     },
-    presenters={ListApprovals: _listed, ShowApproval: _shown, Approve: _decided, Decline: _decided},
+    presenters={ListApprovals: _listed, ShowApproval: _shown, Approve: _decided, Decline: _decided, Undo: _decided},
 )

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from bot.conversations.topics.approvals import Approve, Decline, ListApprovals, ShowApproval
+from bot.conversations.topics.approvals import Approve, Decline, ListApprovals, ShowApproval, Undo
 from prepaid.domain.access import Actor
 from prepaid.domain.approvals import Approval, ApprovalState, Content, Effect, Request, ask, read_content
-from prepaid.domain.errors import not_found
+from prepaid.domain.errors import Refused, not_found
 from prepaid.usecases.view_approvals import ApprovalView
 from tests.fakes.rights import EVERYBODY, OPERATES, free, right
 
@@ -32,10 +32,14 @@ def approval(stage: Any, number: str, effect: Effect, content: Content, by: str)
 
 
 def _all(stage: Any) -> dict[str, ApprovalView]:
-    waiting = (
+    waiting: tuple[Approval, ...] = (
         approval(stage, "0011223344556677", Effect.ADJUST, ADJUST, "p9"),
         approval(stage, "8899aabbccddeeff", Effect.BULK_CUT, CUT, "p3"),
     )
+    agreed = approval(stage, "1122334455667788", Effect.BULK_CUT, CUT, "p9")
+    due_at = stage.now + timedelta(seconds=45)
+    agreed = replace(agreed, state=ApprovalState.AGREED, decided_by="p3", decided_at=stage.now, due_at=due_at)
+    waiting = (*waiting, agreed)
     return {
         each.id: ApprovalView(approval=each, label="枫丹苑 101", time_zone=ZONE, content=read_content(each))
         for each in waiting
@@ -49,6 +53,18 @@ def _one(stage: Any, approval_id: str) -> ApprovalView:
     return found
 
 
+def _undone(stage: Any, effect: Undo) -> Approval:
+    found = _one(stage, effect.approval_id).approval
+    if found.state is not ApprovalState.AGREED:
+        raise Refused("refused.approval_begun")
+    return replace(found, state=ApprovalState.UNDONE, outcome=effect.why)
+
+
+def _agreed(stage: Any, effect: Approve) -> Approval:
+    due_at = stage.now + timedelta(seconds=60)
+    return replace(_ended(stage, effect, ApprovalState.AGREED), due_at=due_at)
+
+
 def _ended(stage: Any, effect: Approve | Decline, state: ApprovalState) -> Approval:
     return replace(_one(stage, effect.approval_id).approval, state=state)
 
@@ -56,7 +72,8 @@ def _ended(stage: Any, effect: Approve | Decline, state: ApprovalState) -> Appro
 ANSWERS = {
     ListApprovals: lambda stage, _, __: tuple(_all(stage).values()),
     ShowApproval: lambda stage, _, e: _one(stage, e.approval_id),
-    Approve: lambda stage, _, e: _ended(stage, e, ApprovalState.DONE),
+    Approve: lambda stage, _, e: _agreed(stage, e),
+    Undo: lambda stage, _, e: _undone(stage, e),
     Decline: lambda stage, _, e: replace(_ended(stage, e, ApprovalState.DECLINED), outcome=e.why),
 }
 SCRIPTS = {
@@ -74,6 +91,12 @@ SCRIPTS = {
         ("admin", "金额不对，停电再核对"),
         ("admin", "/decline"),
     ),
+    "undo": (
+        ("admin", "批准 ap_1122334455667788"),
+        ("admin", "撤销 ap_1122334455667788 看错房间"),
+        ("admin", "撤销 ap_0011223344556677"),
+        ("admin", "/undo"),
+    ),
 }
 RIGHTS = (
     free("approvals", lambda _: ListApprovals(), EVERYBODY),
@@ -83,5 +106,6 @@ RIGHTS = (
         office=True,
         stored=True,
     ),
+    replace(right("undo", lambda on: Undo(approval_id=on.approval_id), OPERATES), office=True),
     replace(right("decline", lambda on: Decline(approval_id=on.approval_id, why="no"), OPERATES), office=True),
 )
