@@ -9,7 +9,7 @@ from bot.conversations.parts import Chart, Item, KeyValueTable, List, Part, Poin
 from bot.conversations.reply import say
 from bot.conversations.wording import column_words
 from bot.texts import text
-from bot.texts.figures import money
+from bot.texts.figures import money, moved
 from prepaid.domain.finance import Finance
 from prepaid.usecases.compare_site import SiteTotal, UseReport
 from prepaid.usecases.spans import Length
@@ -118,10 +118,7 @@ def _sums(language: str, report: Finance) -> KeyValueTable:
     rows = [
         Row(label=text(language, "report.row.rooms"), value=str(len(report.accounts))),
         Row(label=text(language, "report.row.opening"), value=money(report.opening_micro)),
-        *(
-            Row(label=column_words(language, name), value=money(report.total(name), signed=True))
-            for name in report.columns
-        ),
+        *(Row(label=column_words(language, name), value=moved(report.total(name))) for name in report.columns),
         Row(label=text(language, "report.row.closing"), value=money(report.closing_micro)),
     ]
     for age, (count, debt) in report.ageing().items():

@@ -15,7 +15,7 @@ from babel.core import Locale
 from babel.dates import format_datetime
 from babel.units import format_unit
 
-from prepaid.domain.money import micro_from_fen, yuan_text
+from prepaid.domain.money import MICRO_PER_FEN, micro_from_fen, yuan_text
 
 LOCALES: Mapping[str, str] = {"zh": "zh_CN", "en": "en"}
 """Our language codes and the locales behind them."""
@@ -32,12 +32,25 @@ _UNITS = ((86_400, "duration-day"), (3600, "duration-hour"), (60, "duration-minu
 _INSTANT_NAMES = frozenset({"at", "until", "since"})
 
 
-def money(amount_micro: int, *, signed: bool = False) -> str:
-    """Yuan and fen, rounded down: "¥1,234.56", "-¥0.05", and "+¥50.00" when `signed`."""
+_COSTS = frozenset({"total_micro", "cost_micro"})
+"""What something cost, and not what there is."""
+
+
+def money(amount_micro: int) -> str:
+    """What there is, in yuan and fen, rounded down, so that nobody sees more than is theirs: "¥1,234.56", "-¥0.05"."""
     digits = yuan_text(amount_micro)
-    sign = "-" if digits.startswith("-") else "+" if signed else ""
+    sign = "-" if digits.startswith("-") else ""
     yuan, fen = digits.lstrip("-").split(".")
     return f"{sign}¥{int(yuan):,}.{fen}"
+
+
+def moved(amount_micro: int, *, signed: bool = True) -> str:
+    """What came or went, to the nearest fen and so the same both ways: "+¥50.00", "-¥0.53"; below a fen exactly."""
+    size, sign = abs(amount_micro), "-" if amount_micro < 0 else "+" if signed else ""
+    if size < MICRO_PER_FEN:
+        return f"{sign}{price(size)}"
+    fen = (size + MICRO_PER_FEN // 2) // MICRO_PER_FEN
+    return f"{sign}{money(micro_from_fen(fen))}"
 
 
 def price(micro_per_kwh: int) -> str:
@@ -83,13 +96,13 @@ class Instant:
 
 
 class Money:
-    """Money that a text can show with a sign (`{delta_micro:+}`)."""
+    """Money that a text can show with a sign, as what came or went (`{delta_micro:+}`)."""
 
     def __init__(self, amount_micro: int) -> None:
         self._amount_micro = amount_micro
 
     def __format__(self, spec: str) -> str:
-        return money(self._amount_micro, signed=spec == "+")
+        return moved(self._amount_micro) if spec == "+" else money(self._amount_micro)
 
 
 def put_in_words(name: str, value: object, language: str, zone: str) -> object:
@@ -105,6 +118,8 @@ def put_in_words(name: str, value: object, language: str, zone: str) -> object:
 def _figure(name: str, value: int, language: str) -> object:
     if name.endswith(("_micro_per_kwh", "_micro_per_m3", "_exact_micro")):
         return price(value)
+    if name in _COSTS:
+        return moved(value, signed=False)
     if name.endswith("_micro"):
         return Money(value)
     if name.endswith("_fen"):

@@ -10,7 +10,7 @@ import pytest
 
 from bot.conversations.intents import intents
 from bot.texts import has, keys, language_for, placeholders, text, trouble_text
-from bot.texts.figures import duration, energy, instant, money, price
+from bot.texts.figures import duration, energy, instant, money, moved, price
 from meters.parts import AlarmKind
 from prepaid.domain.errors import InvariantBroken, Refused, TryAgain, Unknown
 from prepaid.domain.ledger import Kind
@@ -88,6 +88,17 @@ def test_missing_text_and_missing_parameter_are_loud() -> None:
 def test_money_is_rounded_down(amount_micro: int, words: str) -> None:
     """What is shown is never better than it is."""
     assert money(amount_micro) == words
+
+
+@pytest.mark.parametrize(
+    ("amount_micro", "size"),
+    [(0, "¥0.00"), (528_300, "¥0.53"), (5_000_000, "¥5.00"), (524_999, "¥0.52"), (3_200, "¥0.0032")],
+)
+def test_what_moved_reads_the_same_both_ways(amount_micro: int, size: str) -> None:
+    """What was taken and is given back whole is the same figure, and a little is not nothing."""
+    assert moved(amount_micro) == f"+{size}"
+    assert moved(-amount_micro) == (f"-{size}" if amount_micro else f"+{size}")
+    assert moved(amount_micro, signed=False) == size
 
 
 def test_figures_in_both_languages() -> None:
