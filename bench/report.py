@@ -36,7 +36,7 @@ GATEWAYS, METERS = 40, 25
 MONTH = "2026-09"
 DAYS = 30
 HOURS = 24
-BULK = 500
+BULK = 100
 SLOTS_AN_HOUR = 4
 _ACCOUNTS, _METERS = Mapper(Account), Mapper(Meter)
 

@@ -125,7 +125,7 @@ async def run_web(house: House, stop: asyncio.Event, *, port: int, started: asyn
     channels = [channel for channel in (house.telegram, house.wechat) if channel is not None]
     for channel in channels:
         routes += channel.routes()
-    jobs = [inbox.job(business), outbox.job(business, house.senders), outbox.bulk_job(business, house.senders)]
+    jobs = beside_the_doors(business, house.senders)
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(
             open_api(runtime, business, stop, payer_url=house.payer_url, phones=house.phones)
@@ -176,6 +176,11 @@ def scheduled(runtime: Runtime, business: Business) -> list[Job]:
         certificates.job(business, owner, time_zone, lambda: endings(runtime.settings, business)),
         clock.job(business, runtime.database.time),
     ]
+
+
+def beside_the_doors(business: Business, senders: Mapping[str, Sender]) -> list[Job]:
+    """The jobs that run with the web, where notifications come in and where the channels are."""
+    return [inbox.job(business), outbox.job(business, senders), outbox.bulk_job(business, senders)]
 
 
 def _scheduler(runtime: Runtime) -> str:

@@ -6,14 +6,14 @@ import argparse
 import json
 from datetime import datetime, timedelta
 
-from chatwatt.house import scheduled
+from chatwatt.house import beside_the_doors, scheduled
 from chatwatt.settings import load, load_alipay, load_wechat_pay
 from chatwatt.wiring import open_runtime, real_providers
 from prepaid.domain.errors import Refused
 from prepaid.ports.schedule import JobNote
 from scheduler.triggers import Job
 
-ROW = "{:<14} {:<21} {:<21} {:<10} {:>6}"
+ROW = "{:<18} {:<21} {:<21} {:<10} {:>6}"
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,6 +31,8 @@ async def run(arguments: argparse.Namespace) -> int:
         try:
             business = runtime.business(providers)
             jobs = {job.name: job for job in scheduled(runtime, business)}
+            # Without channels a message would end undelivered, so those of the web are shown and never run from here.
+            shown = [*jobs.values(), *beside_the_doors(business, {})]
             if arguments.what == "run":
                 if arguments.name not in jobs:
                     raise Refused("refused.no_such_job", name=arguments.name, names=", ".join(sorted(jobs)))
@@ -44,9 +46,9 @@ async def run(arguments: argparse.Namespace) -> int:
             for provider in providers.values():
                 await provider.aclose()
     print(ROW.format("job", "last", "next", "result", "did"))
-    for job in jobs.values():
+    for job in shown:
         print(_line(job, notes.get(job.name), now))
-    print(json.dumps({"jobs": len(jobs), "failed": sum(note.result not in {"", "ok"} for note in notes.values())}))
+    print(json.dumps({"jobs": len(shown), "failed": sum(note.result not in {"", "ok"} for note in notes.values())}))
     return 0
 
 

@@ -84,6 +84,9 @@ async def test_every_report_is_the_ledgers_and_the_registers(database: Database,
             shown[column.partition(":")[0]] += report.total(column)
         assert {name: amount for name, amount in by_kind.items() if amount} == dict(shown)
         assert sum(each.entries for each in report.accounts) == len(replayed)
+        owed = [-each.closing_micro for each in report.accounts if each.closing_micro < 0]
+        aged = report.ageing().values()
+        assert (sum(count for count, _ in aged), sum(debt for _, debt in aged)) == (len(owed), sum(owed))
         billed_wh = sum(int(each.ref["to_wh"]) - int(each.ref["from_wh"]) for each in replayed if "to_wh" in each.ref)
         assert sum(report.band_wh(band) for band in report.bands) == billed_wh
         usage = await usage_report(building.business, CLOCK, "maple", report.month)
