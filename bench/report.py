@@ -62,7 +62,7 @@ async def run() -> Mapping[str, int | float]:
             raise InvariantBroken("the bench has no site")
         span, homes = span_of(site, MONTH), flats(GATEWAYS, METERS)
         began = time.perf_counter()
-        await _fill(runtime, site, span, homes)
+        await fill(runtime, site, span, homes)
         seeded = time.perf_counter() - began
         figures = await _figures(runtime, business, span, homes)
         return {"accounts": len(homes), "readings": len(homes) * DAYS * HOURS, "seed_s": round(seeded, 1), **figures}
@@ -131,7 +131,7 @@ async def _bare(runtime: Runtime, span: Span, homes: Sequence[Flat]) -> Sums:
     )
 
 
-async def _fill(runtime: Runtime, site: Site, span: Span, homes: Sequence[Flat]) -> None:
+async def fill(runtime: Runtime, site: Site, span: Span, homes: Sequence[Flat]) -> None:
     """Everything in bulks: places, the days of the month and the first reading after it, and the bills."""
     bulks = _bulks(site, span, homes)
 

@@ -41,7 +41,7 @@ def use_chart(language: str, report: UseReport) -> Chart:
     return Chart(
         title=_title(language, report),
         points=points,
-        summary=text(language, "report.energy") + " " + _compared(language, report.energy_wh, report.before_wh),
+        summary=text(language, "report.row.total") + " " + _compared(language, report.energy_wh, report.before_wh),
         unit=text(language, "usage.unit"),
         before_name=text(language, behind) if any(bar.before_wh for bar in report.bars) else "",
     )
@@ -217,7 +217,7 @@ def sites_parts(language: str, found: Sequence[SiteTotal], span: str) -> tuple[P
     chart = Chart(
         title=f"{text(language, 'report.kind.sites')} · {span}",
         points=points,
-        summary=text(language, "report.energy") + " " + _compared(language, total, earlier if known else None),
+        summary=text(language, "report.row.total") + " " + _compared(language, total, earlier if known else None),
         unit=text(language, "usage.unit"),
         before_name=text(language, "report.before_name") if earlier else "",
     )
