@@ -129,6 +129,9 @@ class Notice:
     """The text key of the trouble that ended or delayed it."""
 
 
+ENDS_MATTER = frozenset({NoticeKind.BALANCE_GONE})
+"""A cut waits for the end of this: it has a row even where nobody can be told, and its end is written at once (N2)."""
+
 MAX_ATTEMPTS = 6
 RETRY_S = (1, 5, 30, 120, 600)
 

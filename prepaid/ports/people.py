@@ -29,6 +29,30 @@ class Outcome:
     why: str = ""
 
 
+class LaneHold(Protocol):
+    """One lane of the outbox, leased to one deliverer."""
+
+    async def take(self, limit: int) -> Sequence[Notice]:
+        """The next due rows, oldest first, each once while the lane is held."""
+        ...
+
+    async def finish(self, ends: Sequence[Outcome]) -> None:
+        """Writes down how rows went. A delivery is a fact even after the lease; another end holds where none is yet."""
+        ...
+
+    async def settle(self) -> int:
+        """Brings some rows up to date whose deliveries were noted together; returns how many, 0 when all are."""
+        ...
+
+    async def keep(self, now: datetime, until: datetime) -> bool:
+        """Renews the lease; False when it ran out, and no row may be begun any more."""
+        ...
+
+    async def release(self) -> None:
+        """Lets the lane go. Rows that were taken and not finished are due again."""
+        ...
+
+
 class Notices(Protocol):
     """The outbox."""
 
@@ -40,15 +64,8 @@ class Notices(Protocol):
         """Queued rows of a lane whose time has come."""
         ...
 
-    async def take(self, now: datetime, until: datetime, limit: int, lane: Lane = Lane.PROMPT) -> Sequence[Notice]:
-        """Leases due rows of a lane to the caller until `until`, in the order in which they arose.
-
-        A row that another took in the meantime is not among them.
-        """
-        ...
-
-    async def finish(self, ends: Sequence[Outcome]) -> None:
-        """Writes down how rows went that were taken; one whose lease ran out meanwhile stays with its new holder."""
+    async def hold(self, lane: Lane, now: datetime, until: datetime) -> LaneHold | None:
+        """Leases a lane to the caller until `until`; None while another has it, and where there is nothing to do."""
         ...
 
     async def exhausted(self, limit: int) -> Sequence[Notice]:

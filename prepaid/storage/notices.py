@@ -1,36 +1,23 @@
-"""The outbox: rows with stable ids, claimed by a lease, ended delivered or exhausted."""
+"""The outbox: rows with stable ids, each lane leased to one deliverer, ended delivered or exhausted."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-
-from pymongo import UpdateOne
+from dataclasses import replace
+from datetime import datetime
 
 from prepaid.domain.delivery import lane_of
-from prepaid.domain.errors import TryAgain
 from prepaid.domain.notices import Lane, Notice, NoticeState
-from prepaid.ports import Clock, Outcome
+from prepaid.ports import Clock
 from prepaid.storage.bounded import RECENT, newest
 from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
+from prepaid.storage.notice_lanes import LaneHold, NoticeLanes
 
 _NOTICES = Mapper(Notice)
 
 MOST_AT_ONCE = 500
 """Messages that one person gets in one instant, at the most."""
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-NARROW, WIDE = timedelta(milliseconds=50), timedelta(seconds=2)
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Where due rows were last found in plenty. Only a hint: losing it costs one slow question."""
-
-    since: datetime
-    width: timedelta
 
 
 class MongoNotices:
@@ -40,7 +27,7 @@ class MongoNotices:
         self._clock = clock
         self._rows = database.collection("notices", durable=True)
         self._threads = database.collection("threads")
-        self._spans: dict[Lane, _Span] = {}
+        self._lanes = NoticeLanes(database, clock)
 
     async def migrate(self) -> None:
         """Creates the indexes."""
@@ -49,6 +36,7 @@ class MongoNotices:
         await self._rows.create_index([("group", 1)])
         await self._rows.create_index([("account_id", 1), ("at", 1)])
         await self._rows.create_index([("person_id", 1), ("at", 1)])
+        await self._lanes.migrate()
 
     async def queue(self, notice: Notice) -> bool:
         """True when the id is new."""
@@ -68,65 +56,9 @@ class MongoNotices:
         rows = await self._rows.find_list(query, limit=limit)
         return sorted((_NOTICES.from_doc(row) for row in rows), key=_arose)
 
-    async def take(self, now: datetime, until: datetime, limit: int, lane: Lane = Lane.PROMPT) -> Sequence[Notice]:
-        """Three commands for a whole batch: which are due, a lease on those that still are, and what was leased."""
-        query = {"state": NoticeState.QUEUED, "lane": lane, "next_at": {"$lte": now}}
-        ids = await self._due_ids(lane, now, limit)
-        if not ids:
-            return ()
-        lease = secrets.token_hex(8)
-        await self._rows.update_many({"_id": {"$in": ids}, **query}, {"$set": {"next_at": until, "lease": lease}})
-        rows = await self._rows.find_list({"_id": {"$in": ids}}, limit=len(ids))
-        taken = [_NOTICES.from_doc(row) for row in rows if row.get("lease") == lease]
-        place = {notice_id: number for number, notice_id in enumerate(ids)}
-        return sorted(taken, key=lambda row: (row.at, place[row.id]))
-
-    async def _due_ids(self, lane: Lane, now: datetime, limit: int) -> list[str]:
-        """Some due rows of a lane. While many wait, those of a small span of time are asked for.
-
-        The embedded store reads all that a filter matches, whatever the limit. Any due rows will do, so a span that
-        follows where rows were last found keeps a claim as cheap as with few; an empty span ends in asking for all.
-        """
-        span = self._spans.get(lane)
-        if span is not None:
-            until = min(now, span.since + span.width)
-            rows = await self._between(lane, span.since, until, limit)
-            if rows or until < now:
-                width = span.width / 2 if len(rows) >= limit else span.width * 2
-                since = span.since if len(rows) >= limit else until
-                self._spans[lane] = _Span(since, min(max(width, NARROW), WIDE))
-            else:
-                del self._spans[lane]
-            if rows:
-                return [row["_id"] for row in rows]
-        rows = await self._between(lane, LONG_AGO, now, limit)
-        if len(rows) >= limit:
-            self._spans[lane] = _Span(min(row["next_at"] for row in rows), WIDE)
-        else:
-            self._spans.pop(lane, None)
-        return [row["_id"] for row in rows]
-
-    async def _between(self, lane: Lane, since: datetime, until: datetime, limit: int) -> list[Document]:
-        """By halves where there is too much for one answer."""
-        query = {"state": NoticeState.QUEUED, "lane": lane, "next_at": {"$gte": since, "$lte": until}}
-        try:
-            return await self._rows.find_list(query, {"_id": 1, "next_at": 1}, limit=limit)
-        except TryAgain:
-            if until - since <= WIDE:
-                raise
-            middle = since + (until - since) / 2
-            return await self._between(lane, since, middle, limit) or await self._between(lane, middle, until, limit)
-
-    async def finish(self, ends: Sequence[Outcome]) -> None:
-        """The plain deliveries in one command, the others in one bulk."""
-        plain = [end for end in ends if end.state is NoticeState.DELIVERED and end.row.waits_for is None]
-        if plain:
-            query = {"_id": {"$in": [end.row.id for end in plain]}, "state": NoticeState.QUEUED}
-            await self._rows.update_many(query, {"$set": {"state": NoticeState.DELIVERED, "done_at": plain[0].at}})
-        done = {id(end) for end in plain}
-        others = [_operation(end) for end in ends if id(end) not in done]
-        if others:
-            await self._rows.bulk_write(others)
+    async def hold(self, lane: Lane, now: datetime, until: datetime) -> LaneHold | None:
+        """A lease on the lane, where something is due."""
+        return await self._lanes.hold(lane, now, until)
 
     async def exhausted(self, limit: int) -> Sequence[Notice]:
         """Newest first."""
@@ -158,7 +90,19 @@ class MongoNotices:
     async def of_account(self, account_id: str, limit: int) -> Sequence[Notice]:
         """Newest first."""
         found = await newest(self._rows, {"account_id": account_id}, "at", limit=limit, now=self._clock.now())
-        return [_NOTICES.from_doc(document) for document in found]
+        return await self._as_ended([_NOTICES.from_doc(document) for document in found])
+
+    async def _as_ended(self, rows: list[Notice]) -> list[Notice]:
+        """Queued rows that were delivered and do not say so yet, as they are."""
+        if all(row.state is not NoticeState.QUEUED for row in rows):
+            return rows
+        ended = await self._lanes.delivered()
+        return [
+            replace(row, state=NoticeState.DELIVERED, done_at=ended[row.id])
+            if row.state is NoticeState.QUEUED and row.id in ended
+            else row
+            for row in rows
+        ]
 
     async def of_person(
         self, person_id: str, limit: int, before: tuple[datetime, str] | None = None
@@ -185,7 +129,7 @@ class MongoNotices:
                 ends_at = rows[-1]["at"]
                 rows = [row for row in rows if row["at"] != ends_at] + await self._at_once(person_id, ends_at)
             found += sorted(rows, key=lambda row: (row["at"], row["_id"]), reverse=True)[:left]
-        return [_NOTICES.from_doc(document) for document in found]
+        return await self._as_ended([_NOTICES.from_doc(document) for document in found])
 
     async def _at_once(self, person_id: str, at: datetime) -> list[Document]:
         """All that a person was told at one instant, highest id first."""
@@ -205,23 +149,3 @@ class MongoNotices:
 
 def _arose(row: Notice) -> datetime:
     return row.at
-
-
-def _operation(end: Outcome) -> UpdateOne:
-    """Only while the row is queued: whoever ended it has the last word."""
-    values: Document = {
-        "state": end.state,
-        "tried": list(end.tried),
-        "waits_for": None if end.waits_for is None else asdict(end.waits_for),
-        "why": end.why,
-    }
-    if end.state is NoticeState.QUEUED:
-        values["next_at"] = end.next_at
-    else:
-        values["done_at"] = end.at
-    change: Document = {"$set": values}
-    if end.failed:
-        change["$inc"] = {"attempts": 1}
-    # The next time that we set ourselves is our lease: a row that ran out and was taken again has another.
-    query = {"_id": end.row.id, "state": NoticeState.QUEUED, "next_at": end.row.next_at}
-    return UpdateOne(query, change)

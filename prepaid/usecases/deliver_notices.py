@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -22,7 +23,7 @@ from prepaid.domain.notices import (
 )
 from prepaid.domain.people import Address, Person
 from prepaid.domain.preferences import MessagePolicy
-from prepaid.ports import Business, Outcome, ReceiptingSender, Sender
+from prepaid.ports import Business, LaneHold, Outcome, ReceiptingSender, Sender
 
 log = structlog.get_logger()
 
@@ -30,9 +31,14 @@ BATCH: Mapping[Lane, int] = {Lane.PROMPT: 200, Lane.BULK: 100}
 LEASE_S = 60
 SEND_S = 10.0
 """A channel that has not answered by then may have sent or not: the next rung is tried (N2)."""
-BEGIN_WITHIN_S = 15.0
-"""A row is begun only so long after it was leased, so that its whole ladder ends within the lease."""
-WRITE_EVERY_S = 0.5
+RENEW_S = 10.0
+BEGIN_BEFORE_S = 15.0
+"""No row is begun so shortly before the lease ends, unless it was renewed."""
+ROUND_S = 15.0
+"""Whoever delivers begins no more after so long, so that others have their turn and what people changed is read."""
+AT_ONCE = 200
+"""Rows under way at once."""
+WRITE_EVERY_S = 0.25
 RECEIPT_EVERY_S = 10
 HELD_S = 5
 """What our own pace held back comes again then; another rung would not be what the person chose."""
@@ -48,56 +54,121 @@ async def deliver_notices(
 
 async def _deliver(business: Business, senders: Mapping[str, Sender], lane: Lane) -> int:
     now = business.clock.now()
-    rows = await business.store.notices.take(now, now + timedelta(seconds=LEASE_S), BATCH[lane], lane)
-    if not rows:
+    held = await business.store.notices.hold(lane, now, now + timedelta(seconds=LEASE_S))
+    if held is None:
         return 0
-    people = {person.id: person for person in await business.store.people.many([row.person_id for row in rows])}
-    policies = {site.id: site.messages for site in await business.store.sites.sites()}
-    round_ = _Round(business, senders, people, policies)
-    by_person: dict[str, list[Notice]] = {}
-    for row in rows:
-        by_person.setdefault(row.person_id, []).append(row)
-    return await _written(business, [asyncio.create_task(round_.in_order(each)) for each in by_person.values()])
-
-
-async def _written(business: Business, tasks: Sequence[asyncio.Task[list[Outcome]]]) -> int:
-    """Writes down what has ended every moment, so that one slow channel never makes others' deliveries forgotten."""
-    pending, delivered = set(tasks), 0
     try:
-        while pending:
-            done, pending = await asyncio.wait(pending, timeout=WRITE_EVERY_S)
-            ends = [end for task in done for end in task.result()]
-            if ends:
-                await business.store.notices.finish(ends)
-            delivered += sum(end.state is NoticeState.DELIVERED for end in ends)
+        return await _Round(business, senders, held, lane).run()
     finally:
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-    return delivered
+        await asyncio.shield(held.release())
 
 
 class _Round:
-    """What the rows of one round share."""
+    """What is due in a lane, sent many at a time: rows are read, sent and written down side by side (Y3)."""
 
-    def __init__(
-        self,
-        business: Business,
-        senders: Mapping[str, Sender],
-        people: Mapping[str, Person],
-        policies: Mapping[str, MessagePolicy],
-    ) -> None:
-        self._business, self._senders, self._people, self._policies = business, senders, people, policies
-        self._began_s = business.clock.monotonic()
+    def __init__(self, business: Business, senders: Mapping[str, Sender], held: LaneHold, lane: Lane) -> None:
+        self._business, self._senders, self._held, self._batch = business, senders, held, BATCH[lane]
+        self._began_s = self._kept_s = business.clock.monotonic()
+        self._people: dict[str, Person] = {}
+        self._policies: Mapping[str, MessagePolicy] = {}
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._ends: list[Outcome] = []
+        self._stirred = asyncio.Event()
+        self._failure: Exception | None = None
 
-    async def in_order(self, rows: Sequence[Notice]) -> list[Outcome]:
-        """One person's rows, one after the other. What cannot begin in time comes again when its lease has run out."""
-        ends: list[Outcome] = []
-        for row in rows:
-            if self._business.clock.monotonic() - self._began_s > BEGIN_WITHIN_S:
+    async def run(self) -> int:
+        """Returns how many were delivered."""
+        rows = await self._held.take(self._batch)
+        if not rows:
+            return await self._settled()
+        feeder = asyncio.create_task(self._feed(rows))
+        delivered = 0
+        try:
+            while not feeder.done() or self._last or self._ends:
+                await self._wait()
+                ends, self._ends = self._ends, []
+                if ends:
+                    await self._held.finish(ends)
+                delivered += sum(end.state is NoticeState.DELIVERED for end in ends)
+                await self._keep()
+        finally:
+            tasks = [feeder, *self._last.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        feeder.result()
+        if self._failure is not None:
+            raise self._failure
+        return delivered
+
+    async def _settled(self) -> int:
+        """Nothing is due: what was noted together is written on its rows, as long as it stays so."""
+        while await self._held.settle() and await self._keep():
+            rows = await self._held.take(1)
+            if rows:
                 break
-            ends.append(await self._one(row))
-        return ends
+        return 0
+
+    async def _wait(self) -> None:
+        """Until something has ended, and so long that many ends are written together."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WRITE_EVERY_S):
+                await self._stirred.wait()
+        self._stirred.clear()
+
+    async def _keep(self) -> bool:
+        """Holds on to the lane while it is worked on."""
+        passed_s = self._business.clock.monotonic() - self._kept_s
+        if passed_s < RENEW_S:
+            return True
+        now = self._business.clock.now()
+        if not await self._held.keep(now, now + timedelta(seconds=LEASE_S)):
+            return False
+        self._kept_s += passed_s
+        return True
+
+    def _may_begin(self) -> bool:
+        """Whether the lane is surely ours for as long as one more channel may take to answer (F3)."""
+        return self._business.clock.monotonic() - self._kept_s < LEASE_S - BEGIN_BEFORE_S
+
+    async def _feed(self, rows: Sequence[Notice]) -> None:
+        """Begins what is due, in order for each person; the next rows are read while these go out."""
+        while rows:
+            await self._know(rows)
+            for row in rows:
+                await self._at_once.acquire()
+                before = self._last.get(row.person_id)
+                self._last[row.person_id] = asyncio.create_task(self._after(before, row))
+            if self._business.clock.monotonic() - self._began_s > ROUND_S:
+                break
+            rows = await self._held.take(self._batch)
+        self._stirred.set()
+
+    async def _know(self, rows: Sequence[Notice]) -> None:
+        """Persons and sites' rules, read once in a round."""
+        missing = {row.person_id for row in rows} - self._people.keys()
+        if missing:
+            self._people |= {each.id: each for each in await self._business.store.people.many(sorted(missing))}
+        if not self._policies:
+            self._policies = {site.id: site.messages for site in await self._business.store.sites.sites()}
+
+    async def _after(self, before: asyncio.Task[None] | None, row: Notice) -> None:
+        """One row, after the person's one before it."""
+        try:
+            if before is not None:
+                await asyncio.wait([before])
+            if self._may_begin():
+                end = await self._one(row)
+                self._ends.append(end)
+        except Exception as error:  # noqa: BLE001  # Raised when the others' ends are written.
+            self._failure = error
+        finally:
+            self._at_once.release()
+            if self._last.get(row.person_id) is asyncio.current_task():
+                del self._last[row.person_id]
+            if len(self._ends) >= self._batch or not self._last:
+                self._stirred.set()
 
     async def _one(self, row: Notice) -> Outcome:
         person, now = self._people.get(row.person_id), self._business.clock.now()

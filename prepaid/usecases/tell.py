@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from prepaid.domain.accounts import Account, Site
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.money import micro_from_fen
-from prepaid.domain.notices import Notice, NoticeKind, Stage, notice_id
+from prepaid.domain.notices import ENDS_MATTER, Notice, NoticeKind, Stage, notice_id
 from prepaid.domain.orders import Order
 from prepaid.ports import TOPIC_OUTBOX, Business, topic_order
 from prepaid.usecases.authorize import site_of
 
 NOBODY = "nobody"
 """Recipient of a notice for an account that nobody is bound to: it is exhausted at once, and that is on record."""
-
-ENDS_MATTER = frozenset({NoticeKind.BALANCE_GONE})
-"""A cut waits for the end of this, so it needs a row even where nobody can be told."""
 
 Value = str | int | bool | None
 Params = Mapping[str, Value]

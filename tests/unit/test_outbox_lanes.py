@@ -1,0 +1,135 @@
+"""Deliverers that die, stall or meet: each row of the outbox goes on, and what was delivered stays so."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from prepaid.domain.notices import Lane, Notice, NoticeKind, NoticeState
+from prepaid.ports import Business, LaneHold, Outcome
+from prepaid.storage.driver import Database
+from prepaid.storage.mongo import store_over
+from prepaid.usecases.deliver_notices import LEASE_S, deliver_notices
+from tests.fakes.building import Building, RecordingSender, build
+from tests.fakes.clock import ManualClock
+
+MANY = 30
+
+
+@pytest.fixture
+async def building(database: Database, clock: ManualClock) -> Building:
+    """A flat whose tenant waits for many messages."""
+    place = await build(database, clock)
+    actor = await place.flat(1)
+    for number in range(MANY):
+        row = Notice(
+            id=f"restored:acc-1:{number:02}:{actor.id}",
+            kind=NoticeKind.RESTORED,
+            person_id=actor.id,
+            account_id="acc-1",
+            at=clock.now() + timedelta(milliseconds=number),
+        )
+        assert await place.business.store.notices.queue(row)
+    clock.advance(seconds=1)
+    return place
+
+
+def other(building: Building, database: Database) -> Business:
+    """The same outbox as another process sees it, which remembers nothing."""
+    return replace(building.business, store=store_over(database, building.clock))
+
+
+async def held(business: Business) -> LaneHold | None:
+    """The prompt lane for as long as a round has it."""
+    now = business.clock.now()
+    return await business.store.notices.hold(Lane.PROMPT, now, now + timedelta(seconds=LEASE_S))
+
+
+async def states(business: Business) -> set[NoticeState]:
+    """How the rows stand, to whoever reads them."""
+    return {row.state for row in await business.store.notices.of_account("acc-1", 100)}
+
+
+def end(row: Notice, business: Business, state: NoticeState, **more: bool) -> Outcome:
+    """How one went."""
+    now = business.clock.now()
+    return Outcome(row=row, state=state, at=now, next_at=now + timedelta(seconds=5), **more)
+
+
+@pytest.mark.parametrize(("noted", "again"), [(False, MANY), (True, 0)])
+async def test_a_deliverer_that_dies_is_followed(
+    building: Building, database: Database, noted: bool, again: int
+) -> None:
+    """N1, Y1: dead before the ends were noted, sent or not, or after: its lane is free when its lease ends.
+
+    What may have been sent goes out again under its own id; what was noted is not sent again.
+    """
+    first, second, chat = building.business, other(building, database), RecordingSender()
+    lane = await held(first)
+    assert lane is not None
+    rows = await lane.take(100)
+    assert [row.id for row in rows] == sorted(row.id for row in rows)
+    assert len(rows) == MANY
+    if noted:
+        await lane.finish([end(row, first, NoticeState.DELIVERED) for row in rows])
+        assert await states(second) == {NoticeState.DELIVERED}
+    assert await deliver_notices(second, {"chat": chat}) == 0
+    building.clock.advance(seconds=LEASE_S)
+    assert await deliver_notices(second, {"chat": chat}) == again
+    ids = [notice.id for _, notice, _ in chat.sent]
+    assert len(ids) == len(set(ids)) == again
+    assert await states(second) == {NoticeState.DELIVERED}
+    assert await deliver_notices(second, {"chat": chat}) == 0
+    settled = await database.collection("notices").count_documents({"state": NoticeState.DELIVERED})
+    assert settled == MANY
+    assert await database.collection("notice_ends").count_documents({}) == 0
+
+
+async def test_a_deliverer_that_stalls_past_its_lease_changes_nothing_that_is_decided(
+    building: Building, database: Database
+) -> None:
+    """N1, Y5, F3: it may begin nothing more; its failures are void where another delivered; a delivery is a fact."""
+    first, second, chat = building.business, other(building, database), RecordingSender()
+    lane = await held(first)
+    assert lane is not None
+    rows = await lane.take(MANY)
+    building.clock.advance(seconds=LEASE_S)
+    assert await deliver_notices(second, {"chat": chat}) == MANY
+    assert not await lane.keep(first.clock.now(), first.clock.now() + timedelta(seconds=LEASE_S))
+    given_up = [end(row, first, NoticeState.EXHAUSTED, failed=True) for row in rows[:15]]
+    later = [end(row, first, NoticeState.QUEUED, failed=True) for row in rows[15:]]
+    await lane.finish([*given_up, *later])
+    await lane.release()
+    for _ in range(3):
+        building.clock.advance(seconds=10)
+        assert await deliver_notices(second, {"chat": chat}) == 0
+    assert await states(second) == {NoticeState.DELIVERED}
+    assert len(chat.sent) == MANY
+
+
+async def test_many_deliverers_at_once_send_each_row_once(building: Building, database: Database) -> None:
+    """N1, F5: processes that know nothing of one another share one lane: one of them has it, each row goes out once."""
+    chat, houses = RecordingSender(), [other(building, database) for _ in range(4)]
+    counts = await asyncio.gather(*(deliver_notices(each, {"chat": chat}) for each in houses))
+    assert sum(counts) == len(chat.sent) == MANY
+    assert [notice.id for _, notice, _ in chat.sent] == sorted(notice.id for _, notice, _ in chat.sent)
+
+
+async def test_a_round_that_is_called_off_leaves_its_rows_due(building: Building, database: Database) -> None:
+    """F4, Y1: cancelled while a channel hangs, the lane is free at once and another sends what was not answered."""
+    started, chat = asyncio.Event(), RecordingSender()
+
+    class Hanging(RecordingSender):
+        async def send(self, *what: object, **more: object) -> str:
+            started.set()
+            await asyncio.Event().wait()
+            return ""
+
+    round_ = asyncio.create_task(deliver_notices(building.business, {"chat": Hanging()}))
+    await started.wait()
+    round_.cancel()
+    await asyncio.gather(round_, return_exceptions=True)
+    assert await deliver_notices(other(building, database), {"chat": chat}) == MANY
