@@ -21,7 +21,7 @@ from prepaid.storage.ledger import entry_from_doc
 ENTRIES = "entries"
 CLAIMS = "provider_transactions"
 ORDERS = "orders"
-NOT_KEPT = frozenset({"leases", "schema_migrations"})
+NOT_KEPT = frozenset({"leases", "notice_lanes", "schema_migrations"})
 """Who owns what now, and what this database has been through: both are the new database's own."""
 BATCH = 500
 

@@ -29,11 +29,9 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 LATE = timedelta(seconds=5)
 """A row is there so long after the instant that it is due from, at most; what comes later still, a full look finds."""
 NARROW, WIDE = timedelta(milliseconds=20), timedelta(minutes=1)
-AHEAD = 400
+AHEAD = 100
 """About so many rows are read at once."""
 READ_MOST = 20_000
-STRIDES = 50
-"""After long idleness a look goes on by so small a part of what is left, or by the usual width."""
 FULL_LOOK_S = 60.0
 FEW = 8
 """So few ends are written on their rows at once."""
@@ -113,8 +111,7 @@ class LaneHold:
         width = self._store.widths.get(self._lane, NARROW)
         self._since = min(self._since, now)
         while not self._ready:
-            stride = now - self._since if self._since == LONG_AGO else (now - self._since) / STRIDES
-            until = min(now, self._since + max(width, stride))
+            until = now if self._since == LONG_AGO else min(now, self._since + width)
             rows = await self._between(self._since, until)
             width = _width(until - self._since, len(rows))
             whole = len(rows) < READ_MOST or rows[-1]["next_at"] <= self._since
@@ -207,7 +204,7 @@ class LaneHold:
 def _width(span: timedelta, found: int) -> timedelta:
     """Wider where there was little, narrower where there was much."""
     if found == 0:
-        return min(span * 2, WIDE) if span else NARROW
+        return max(span * 2, NARROW)
     return min(max(span * AHEAD / max(found, AHEAD // 4), NARROW), WIDE)
 
 

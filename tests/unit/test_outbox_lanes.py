@@ -53,10 +53,10 @@ async def states(business: Business) -> set[NoticeState]:
     return {row.state for row in await business.store.notices.of_account("acc-1", 100)}
 
 
-def end(row: Notice, business: Business, state: NoticeState, **more: bool) -> Outcome:
+def end(row: Notice, business: Business, state: NoticeState, *, failed: bool = False) -> Outcome:
     """How one went."""
     now = business.clock.now()
-    return Outcome(row=row, state=state, at=now, next_at=now + timedelta(seconds=5), **more)
+    return Outcome(row=row, state=state, at=now, next_at=now + timedelta(seconds=5), failed=failed)
 
 
 @pytest.mark.parametrize(("noted", "again"), [(False, MANY), (True, 0)])
