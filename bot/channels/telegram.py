@@ -1,13 +1,14 @@
 """The Telegram channel: hears people in private chats, answers them, and carries notices to them.
 
 It knows the transport only: what is said is the conversation's business, how it looks the renderer's. What is said in a
-group is heard as not private, and the conversation shows nobody's balance there.
+group is heard as not private, and the conversation shows nobody's balance there unless it is a group of the staff.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -16,16 +17,18 @@ from aiohttp import web
 from telegram.error import TelegramError
 
 from bot.channels.telegram_bot import ALLOWED_UPDATES, API, POLL_S, make_bot, set_menus
-from bot.channels.telegram_heard import chat_of, read
+from bot.channels.telegram_heard import Heard, chat_of, read
 from bot.channels.telegram_intake import Unreachable, Webhook, persist, poll, unless
 from bot.channels.telegram_menus import Menu, menus
 from bot.channels.telegram_pace import TelegramPace
+from bot.channels.telegram_presses import Presses
 from bot.channels.telegram_show import Screens
 from bot.channels.telegram_threads import Threads
 from bot.channels.telegram_updates import Lanes, Seen
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
 from bot.pace import Pace
+from bot.texts import text
 from prepaid.domain.errors import Trouble, TryAgain
 from prepaid.ports import Sessions
 
@@ -82,7 +85,8 @@ class TelegramChannel:
             raise ValueError("webhook mode needs a public URL and a secret")
         self._conversation = conversation
         self._bot = make_bot(token, api_base=api_base, proxy=proxy, timeout_s=timeout_s)
-        self._screens = Screens(self._bot, pace or TelegramPace())
+        self._presses = Presses(sessions, token)
+        self._screens = Screens(self._bot, pace or TelegramPace(), self._presses)
         # The first half of a token is the bot's public id.
         scope = token.split(":", maxsplit=1)[0]
         self._seen = Seen(sessions, scope)
@@ -180,7 +184,7 @@ class TelegramChannel:
         await self._seen.handled(update_id)
 
     async def _answer(self, update: dict[str, Any]) -> None:
-        heard = read(update, username=self._username)
+        heard = await self._opened(read(update, username=self._username))
         if heard is None:
             return
         # The sign that waits on a pressed button goes away while the answer is being made.
@@ -190,11 +194,25 @@ class TelegramChannel:
         finally:
             await answering
         if parts:
-            await self._show(heard.chat, parts, reference=None, bulk=False)
+            await self._show(heard.chat, parts, reference=None, bulk=False, owner=heard.inbound.user)
 
-    async def _show(self, chat: str, parts: Sequence[Part], *, reference: str | None, bulk: bool) -> str:
+    async def _opened(self, heard: Heard | None) -> Heard | None:
+        """With what a pressed button means. One that means nothing is answered at the button and goes no further."""
+        if heard is None or heard.press_id is None:
+            return heard
+        inbound = heard.inbound
+        pressed = await self._presses.open(inbound.user, inbound.action or "")
+        if pressed.action is not None:
+            return replace(heard, inbound=replace(inbound, action=pressed.action))
+        why = "group.not_yours" if pressed.foreign else "flow.stale_button"
+        await self._screens.answer_press(heard.press_id, text(inbound.language, why))
+        return None
+
+    async def _show(
+        self, chat: str, parts: Sequence[Part], *, reference: str | None, bulk: bool, owner: str | None = None
+    ) -> str:
         def put(known: str | None) -> Awaitable[str]:
-            return self._screens.show(chat, parts, reference=known, bulk=bulk)
+            return self._screens.show(chat, parts, reference=known, bulk=bulk, owner=owner)
 
         return await self._threads.show(chat, parts, put, reference=reference)
 

@@ -57,8 +57,7 @@ def _read_press(press: Json) -> Heard | None:
     chat, user, data = _part(_part(press, "message"), "chat"), _part(press, "from"), press.get("data")
     if not (_has_number(chat) and _has_number(user)) or not isinstance(data, str) or not data:
         return None
-    # In a private chat the chat is the person, so a press can only come from the owner of the message.
-    inbound = _inbound(user, private=_is_private(chat, user), action=data)
+    inbound = _inbound(user, chat, action=data)
     return Heard(chat=str(chat["id"]), inbound=inbound, press_id=str(press.get("id", "")))
 
 
@@ -70,7 +69,7 @@ def _read_message(message: Json, username: str) -> Heard | None:
     text = _said(message, private=private, username=username)
     if text is None:
         return None
-    return Heard(chat=str(chat["id"]), inbound=_inbound(user, private=private, text=text[:MAX_HEARD_CHARS]))
+    return Heard(chat=str(chat["id"]), inbound=_inbound(user, chat, text=text[:MAX_HEARD_CHARS]))
 
 
 def _said(message: Json, *, private: bool, username: str) -> str | None:
@@ -94,8 +93,8 @@ def _is_private(chat: Json, user: Json) -> bool:
     return chat.get("type") == ChatType.PRIVATE and chat["id"] == user["id"]
 
 
-def _inbound(user: Json, *, private: bool, text: str | None = None, action: str | None = None) -> Inbound:
-    language = user.get("language_code")
+def _inbound(user: Json, chat: Json, *, text: str | None = None, action: str | None = None) -> Inbound:
+    language, private = user.get("language_code"), _is_private(chat, user)
     return Inbound(
         channel=CHANNEL,
         user=str(user["id"]),
@@ -103,6 +102,7 @@ def _inbound(user: Json, *, private: bool, text: str | None = None, action: str 
         action=action,
         language=language_for(language if isinstance(language, str) else None),
         private=private,
+        group="" if private else str(chat["id"]),
     )
 
 

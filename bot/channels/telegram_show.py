@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -20,18 +20,22 @@ from telegram import Message as Sent
 from telegram.error import TelegramError
 
 from bot.channels.telegram_bot import QuietBot
+from bot.channels.telegram_presses import Presses
 from bot.channels.telegram_request import Flooded
 from bot.channels.telegram_trouble import is_unchanged, is_uneditable, trouble_of
 from bot.conversations.parts import Chart, File, Part, PayQR
 from bot.pace import Pace
 from bot.rendering.painter import Painter
-from bot.rendering.telegram_html import Message, caption, render
+from bot.rendering.telegram_html import Key, Message, caption, render
 from prepaid.domain.errors import Trouble, TryAgain
 
 TRIES = 3
 MODULE_PX = 8
 _log = structlog.get_logger()
 _T = TypeVar("_T")
+Keyboard = Sequence[Sequence[Mapping[str, str]]]
+Ready = tuple[str, Keyboard]
+"""The HTML of one message and what can be pressed under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,9 @@ def qr_png(uri: str) -> bytes:
 class Screens:
     """Sends and edits within the pace; Telegram's refusals leave as our own trouble."""
 
-    def __init__(self, bot: QuietBot, pace: Pace) -> None:
+    def __init__(self, bot: QuietBot, pace: Pace, presses: Presses | None = None) -> None:
         self._bot = bot
+        self._presses = presses
         self._pace = pace
         self._painter = Painter()
 
@@ -78,11 +83,17 @@ class Screens:
         """Ends what draws for it."""
         await self._painter.close()
 
-    async def show(self, chat: str, parts: Sequence[Part], *, reference: str | None, bulk: bool) -> str:
-        """Shows `parts` instead of what `reference` names. Raises `Refused` or `TryAgain`."""
+    async def show(
+        self, chat: str, parts: Sequence[Part], *, reference: str | None, bulk: bool, owner: str | None = None
+    ) -> str:
+        """Shows `parts` instead of what `reference` names; its buttons are `owner`'s. Raises `Refused` or `TryAgain`.
+
+        A private chat is its person's, so its buttons are; those of a notice to a group are anybody's.
+        """
         trouble: Trouble
         try:
-            return str(await self._show(chat, parts, read_reference(reference), bulk=bulk))
+            messages = [(message.html, await self._keyboard(owner or chat, message)) for message in render(parts)]
+            return str(await self._show(chat, messages, parts, read_reference(reference), bulk=bulk))
         except TelegramError as error:
             trouble = trouble_of(error)
         # Raised outside the handler: the library's own words may hold the token.
@@ -100,9 +111,20 @@ class Screens:
         if kind:
             _log.info("telegram_press_unanswered", kind=kind)
 
-    async def _show(self, chat: str, parts: Sequence[Part], old: Reference, *, bulk: bool) -> Reference:
+    async def _keyboard(self, owner: str, message: Message) -> Keyboard:
+        return [
+            [{"text": key.text, "callback_data": await self._data(owner, key)} for key in row]
+            for row in message.keyboard
+        ]
+
+    async def _data(self, owner: str, key: Key) -> str:
+        return key.callback_data if self._presses is None else await self._presses.seal(owner, key.callback_data)
+
+    async def _show(
+        self, chat: str, messages: Sequence[Ready], parts: Sequence[Part], old: Reference, *, bulk: bool
+    ) -> Reference:
         texts: list[int] = []
-        for place, message in enumerate(render(parts)):
+        for place, message in enumerate(messages):
             known = old.texts[place] if place < len(old.texts) else None
             texts.append(await self._put(chat, message, known, bulk=bulk))
         extras = [part for part in parts if isinstance(part, PayQR | Chart | File)]
@@ -110,7 +132,7 @@ class Screens:
         await self._take_away(chat, {*old.texts, *old.photos} - {*texts, *photos})
         return Reference(tuple(texts), photos)
 
-    async def _put(self, chat: str, message: Message, known: int | None, *, bulk: bool) -> int:
+    async def _put(self, chat: str, message: Ready, known: int | None, *, bulk: bool) -> int:
         if known is not None:
             try:
                 await self._paced(chat, lambda: self._text(chat, message, known), bulk=bulk)
@@ -123,9 +145,9 @@ class Screens:
                 return known
         return await self._paced(chat, lambda: self._text(chat, message), bulk=bulk)
 
-    async def _text(self, chat: str, message: Message, known: int | None = None) -> int:
-        keyboard = [[{"text": key.text, "callback_data": key.callback_data} for key in row] for row in message.keyboard]
-        return await self._bot.put_text(chat, message.html, keyboard, instead_of=known)
+    async def _text(self, chat: str, message: Ready, known: int | None = None) -> int:
+        html, keyboard = message
+        return await self._bot.put_text(chat, html, keyboard, instead_of=known)
 
     async def _extras(self, chat: str, extras: Sequence[PayQR | Chart | File], *, bulk: bool) -> tuple[int, ...]:
         return tuple([await self._extra(chat, extra, bulk=bulk) for extra in extras])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.conversations import flows, openings
+from bot.conversations import flows, groups, openings
 from bot.conversations.inbound import Turn
 from bot.conversations.intents import intent_of_command, nearest, read, read_action
 from bot.conversations.parts import Tone
@@ -24,7 +24,9 @@ MAX_DIGITS = 2
 def handle(turn: Turn, session: Session) -> Reply:
     """What to show and do about one message or press."""
     if not turn.inbound.private:
-        return Reply(session=session, parts=(say(turn.actor.language, "group.private_only"),))
+        instead = groups.at_the_door(turn, session)
+        if instead is not None:
+            return instead
     action = turn.inbound.action or _menu_choice(turn, session)
     reply = _pressed(turn, session, action) if action else _typed(turn, session)
     return replace(reply, session=replace(reply.session, greeted=True))

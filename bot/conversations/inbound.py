@@ -26,6 +26,8 @@ class Inbound:
     action: str | None = None
     language: str = "zh"
     private: bool = True
+    group: str = ""
+    """The group chat that it was said in, where it was not said in private."""
     numbered: bool = False
     pushes: bool = False
 
@@ -41,3 +43,5 @@ class Turn:
     """The ways to pay that are set up."""
     public_url: str = ""
     """Where the world reaches our pages."""
+    admin_group: bool = False
+    """It was said in a group of the staff; the actor is cut to what that group is bound to."""

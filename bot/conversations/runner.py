@@ -22,8 +22,10 @@ from bot.conversations.present import present
 from bot.conversations.reply import Reply
 from bot.conversations.session import Session, session_from_plain
 from bot.texts import LANGUAGES, language_for, text, trouble_text
+from prepaid.domain.access import Actor
 from prepaid.domain.errors import Trouble, TryAgain
 from prepaid.ports import Business, Sessions
+from prepaid.usecases.admin_groups import in_group
 from prepaid.usecases.greet import greet
 
 SESSION_TTL_S = 7 * 24 * 3600
@@ -57,7 +59,8 @@ class Conversation:
 
     async def hear(self, inbound: Inbound) -> list[Part]:
         """What to show in answer. Never raises: trouble is put in words, our own bugs are logged with a reference."""
-        key = f"{inbound.channel}:{inbound.user}"
+        # What is open in a group is another conversation than what the same person has open in private.
+        key = f"{inbound.channel}:{inbound.user}" + (f"@{inbound.group}" if inbound.group else "")
         try:
             async with asyncio.timeout(self._within_s), self._lock(key):
                 return await self._hear(key, inbound)
@@ -78,9 +81,11 @@ class Conversation:
 
     async def _hear(self, key: str, inbound: Inbound) -> list[Part]:
         person = await greet(self._business, inbound.channel, inbound.user, language=language_for(inbound.language))
+        member = await self._as_member(person.actor(), inbound)
         turn = Turn(
             inbound=inbound,
-            actor=person.actor(),
+            actor=member or person.actor(),
+            admin_group=member is not None,
             at=self._business.clock.now(),
             providers=tuple(sorted(self._business.providers)),
             public_url=self._public_url,
@@ -92,6 +97,12 @@ class Conversation:
         parts, session = await self._carry_out(key, turn, reply)
         await self._save(key, session.with_menu(parts))
         return parts
+
+    async def _as_member(self, actor: Actor, inbound: Inbound) -> Actor | None:
+        """The person as they may act in the group; None in private, and in a group that is nobody's."""
+        if inbound.private or not actor.is_staff:
+            return None
+        return await in_group(self._business, actor, inbound.channel, inbound.group)
 
     async def _carry_out(self, key: str, turn: Turn, reply: Reply) -> tuple[list[Part], Session]:
         parts, session, queue = list(reply.parts), reply.session, list(reply.effects)
@@ -121,7 +132,8 @@ class Conversation:
         inbound = turn.inbound
         person = await greet(self._business, inbound.channel, inbound.user, language=turn.actor.language)
         self._remember(key, person.language)
-        return replace(turn, actor=person.actor())
+        member = await self._as_member(person.actor(), inbound)
+        return replace(turn, actor=member or person.actor(), admin_group=member is not None)
 
     async def _load(self, key: str) -> dict[str, object]:
         """A session store in trouble costs the open question, not the answer (Y2)."""

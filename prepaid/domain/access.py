@@ -6,7 +6,8 @@ a subtree. A subject outside an actor's reach must look exactly like one that do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -154,6 +155,17 @@ def may(actor: Actor, action: Action, subject: Subject) -> bool:
     if action in TENANT_ACTIONS and subject.account_id is not None and subject.account_id in actor.accounts:
         return True
     return any(action in ROLE_ACTIONS[grant.role] and covers(grant.scope, subject.path) for grant in actor.grants)
+
+
+def inside(actor: Actor, places: Iterable[str]) -> Actor:
+    """The actor as staff of these subtrees and nothing else: own roles, cut to what lies both in reach and there."""
+    cut = {
+        Grant(grant.role, place if covers(grant.scope, place) else grant.scope): None
+        for place in places
+        for grant in actor.grants
+        if covers(grant.scope, place) or covers(place, grant.scope)
+    }
+    return replace(actor, accounts=frozenset(), grants=tuple(cut))
 
 
 def may_appoint(actor: Actor, grant: Grant) -> bool:

@@ -106,6 +106,10 @@ class People(Protocol):
     """Persons, their bindings and addresses."""
 
     async def get(self, person_id: str) -> Person | None: ...
+    async def known(self, channel: str, user: str) -> Person | None:
+        """The person with that address, if there is one."""
+        ...
+
     async def at(self, channel: str, user: str, *, language: str) -> Person:
         """The person with that address; made on first contact."""
         ...

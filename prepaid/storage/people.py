@@ -40,10 +40,14 @@ class MongoPeople:
         """One person."""
         return _PEOPLE.optional(await self._people.find_one({"_id": person_id}))
 
+    async def known(self, channel: str, user: str) -> Person | None:
+        """Whoever is at an address, if anybody was ever seen there."""
+        return _PEOPLE.optional(await self._people.find_one({"addresses.key": f"{channel}:{user}"}))
+
     async def at(self, channel: str, user: str, *, language: str) -> Person:
         """The person at an address, made on first contact; a race makes one."""
         key = f"{channel}:{user}"
-        found = _PEOPLE.optional(await self._people.find_one({"addresses.key": key}))
+        found = await self.known(channel, user)
         if found is not None:
             return found
         person = Person(

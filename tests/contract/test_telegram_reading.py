@@ -259,5 +259,6 @@ def _heard(
         action=action,
         language=language_for(user.language_code),
         private=_is_private(chat, user),
+        group="" if _is_private(chat, user) else str(chat.id),
     )
     return Heard(chat=str(chat.id), inbound=inbound, press_id=press)
