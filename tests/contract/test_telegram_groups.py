@@ -98,9 +98,9 @@ async def test_a_group_is_let_go_only_by_who_could_bind_it(house: House) -> None
     with pytest.raises(Refused, match=r"too_many_tries"):
         await bind_group(business, manager, "telegram", "-3", "AAAA2222", chat="telegram:21@-3")
     await unbind_group(business, manager, "telegram", "-1")
-    group = await business.store.people.known("telegram", "-1")
-    assert group is not None
-    assert group.grants == ()
+    let_go = await business.store.people.known("telegram", "-1")
+    assert let_go is not None
+    assert let_go.grants == ()
 
 
 def test_rights_in_a_group_are_ones_own_cut_to_its_place() -> None:
