@@ -133,8 +133,13 @@ class _Round:
         return self._business.clock.monotonic() - self._kept_s < LEASE_S - BEGIN_BEFORE_S
 
     async def _feed(self, rows: Sequence[Notice]) -> None:
-        """Begins what is due, in order for each person; the next rows are read while these go out."""
-        while rows:
+        """Begins what is due, in order for each person; the next rows are read while these go out.
+
+        While one channel does not answer, what becomes due meanwhile is begun all the same.
+        """
+        while rows or self._last:
+            if not rows:
+                await asyncio.wait([*self._last.values()], timeout=WRITE_EVERY_S)
             await self._know(rows)
             for row in rows:
                 await self._at_once.acquire()
@@ -147,6 +152,8 @@ class _Round:
 
     async def _know(self, rows: Sequence[Notice]) -> None:
         """Persons and sites' rules, read once in a round."""
+        if not rows:
+            return
         missing = {row.person_id for row in rows} - self._people.keys()
         if missing:
             self._people |= {each.id: each for each in await self._business.store.people.many(sorted(missing))}

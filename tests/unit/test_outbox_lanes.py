@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from prepaid.domain.notices import Lane, Notice, NoticeKind, NoticeState
+from prepaid.domain.people import Address, Person
 from prepaid.ports import Business, LaneHold, Outcome
 from prepaid.storage.driver import Database
 from prepaid.storage.mongo import store_over
@@ -133,3 +134,33 @@ async def test_a_round_that_is_called_off_leaves_its_rows_due(building: Building
     round_.cancel()
     await asyncio.gather(round_, return_exceptions=True)
     assert await deliver_notices(other(building, database), {"chat": chat}) == MANY
+
+
+async def test_a_channel_that_hangs_holds_up_nobody_else(building: Building) -> None:
+    """N1, Y3: what becomes due while one person's channel does not answer goes out before that one is given up."""
+    hangs, told = asyncio.Event(), asyncio.Event()
+    slow = (await building.business.store.notices.of_account("acc-1", 1))[0].person_id
+    quick = await building.flat(2)
+
+    class Chat(RecordingSender):
+        async def send(self, address: Address, notice: Notice, person: Person, *, reference: str | None) -> str:
+            if person.id == slow:
+                hangs.set()
+                await asyncio.Event().wait()
+            told.set()
+            return await super().send(address, notice, person, reference=reference)
+
+    chat = Chat()
+    round_ = asyncio.create_task(deliver_notices(building.business, {"chat": chat}))
+    await hangs.wait()
+    at = building.clock.now()
+    row = Notice(
+        id=f"restored:acc-2:1:{quick.id}", kind=NoticeKind.RESTORED, person_id=quick.id, account_id="acc-2", at=at
+    )
+    assert await building.business.store.notices.queue(row)
+    async with asyncio.timeout(30):
+        await told.wait()
+    assert not round_.done()
+    round_.cancel()
+    await asyncio.gather(round_, return_exceptions=True)
+    assert [notice.id for _, notice, _ in chat.sent] == [row.id]
