@@ -18,6 +18,7 @@ IN_WORDS = {
     "undo": "whoever may do the thing itself",
     "revoke": "manager, owner",
     "report": "anybody on the staff; finance and ranking: finance, manager, owner",
+    "mailout": "anybody on the staff; finance and ranking: finance, manager, owner",
 }
 """Where the right depends on what it is about; the table of rights tries one case of it."""
 ORDER = (Who.VIEWER, Who.FINANCE, Who.OPERATOR, Who.MANAGER, Who.OWNER)

@@ -21,6 +21,6 @@ def _at(on: Subject) -> str:
 SCRIPTS = {"group": (("admin", "绑定管理群"), ("admin", "/group maple"))}
 RIGHTS = (
     replace(right("group", lambda on: IssueGroupCode(scope=_at(on)), MANAGES), at_site=True),
-    free("group", lambda _: BindGroup(channel="test", group="-1", code="AAAA2222"), EVERYBODY),
-    free("group", lambda _: UnbindGroup(channel="test", group="-404"), ()),  # Bound ones: test_usecase_admin_groups.
+    free("bind", lambda _: BindGroup(channel="test", group="-1", code="AAAA2222"), EVERYBODY),
+    free("unbind", lambda _: UnbindGroup(channel="test", group="-404"), ()),  # Bound ones: test_usecase_admin_groups.
 )
