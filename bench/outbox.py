@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from statistics import mean, median
+from statistics import median
 
 import aiohttp
 
@@ -155,7 +155,7 @@ async def _claims(runtime: Runtime) -> tuple[float, float, float]:
     await _fill(runtime, FEW, MANY)
     fresh = store_over(runtime.database, runtime.clock)  # A process that has just begun.
     many = await _claim_ms(replace(runtime, store=fresh).business({}))
-    return mean(few), many[0], mean(many)
+    return median(few), many[0], median(many)
 
 
 async def _claim_ms(business: Business) -> list[float]:

@@ -123,7 +123,6 @@ class LaneHold:
         if not self._ready and self._time_to_look():
             self._add(await self._between(LONG_AGO, now))
             self._store.looked_s[self._lane] = self._store.clock.monotonic()
-        self._since = min(self._since, now - LATE)
         return bool(self._ready)
 
     def _time_to_look(self) -> bool:
@@ -198,7 +197,7 @@ class LaneHold:
     def _mark(self) -> datetime:
         """Whatever is due and not ended lies at or after this."""
         waiting: list[datetime] = [row["next_at"] for row in self._ready]
-        return min([self._since, *self._open.values(), *waiting])
+        return min([self._since, self._store.clock.now() - LATE, *self._open.values(), *waiting])
 
 
 def _width(span: timedelta, found: int) -> timedelta:
