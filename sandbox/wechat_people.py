@@ -104,6 +104,17 @@ class Follower:
         name = "SubscribeMsgPopupEvent"
         await self._event("subscribe_msg_popup_event", f"<{name}><List>{inner}</List></{name}>", opens=False)
 
+    async def turned_down(self, template: str) -> None:
+        """WeChat tells the account that a subscription message was refused by the person's settings."""
+        self.yeses[template] = 0
+        inner = (
+            _tag("TemplateId", template)
+            + "<MsgID>1</MsgID><ErrorCode>43101</ErrorCode>"
+            + _tag("ErrorStatus", "reject")
+        )
+        name = "SubscribeMsgSentEvent"
+        await self._event("subscribe_msg_sent_event", f"<{name}><List>{inner}</List></{name}>", opens=False)
+
     async def told(self, number: int) -> None:
         """WeChat tells the account what became of a template message."""
         status = "failed:user block" if self.mutes else "success"

@@ -157,13 +157,13 @@ class WeChatChannel:
         if heard.left:
             await self._allowances.shut(heard.user)
         elif heard.said:
-            await self._allowances.words(heard.user)
+            await self._allowances.words(heard.user, heard.key)
         elif heard.acted:
-            await self._allowances.act(heard.user)
+            await self._allowances.act(heard.user, heard.key)
         if heard.receipt is not None:
             await self._receipts.told(heard.receipt[0], arrived=heard.receipt[1])
         for template, yes in heard.answers:
-            await self._allowances.answered(heard.user, template, yes=yes)
+            await self._allowances.answered(heard.user, template, heard.key, yes=yes)
 
     async def _answer(self, heard: Heard) -> list[str]:
         if heard.inbound is None:

@@ -19,6 +19,8 @@ ACT_S, ACT_MESSAGES = 60, 3
 """A menu press, a scan or following opens less than words do."""
 KEPT_S = 30 * 24 * 3600
 MOST_YESES = 100
+EVENTS_KEPT = 8
+"""WeChat repeats an event within fifteen seconds; nobody does more than this in that time."""
 _SHUT = [0, 0]
 _log = structlog.get_logger()
 
@@ -31,13 +33,13 @@ class Allowances:
         self._scope = scope
         self._now = now
 
-    async def words(self, user: str) -> None:
-        """The person wrote something."""
-        await self._open(user, "words", WORDS_S, WORDS_MESSAGES)
+    async def words(self, user: str, event: str) -> None:
+        """The person wrote something; `event` is the key by which WeChat's repetitions are known."""
+        await self._open(user, "words", WORDS_S, WORDS_MESSAGES, event)
 
-    async def act(self, user: str) -> None:
+    async def act(self, user: str, event: str) -> None:
         """The person pressed, scanned or followed."""
-        await self._open(user, "act", ACT_S, ACT_MESSAGES)
+        await self._open(user, "act", ACT_S, ACT_MESSAGES, event)
 
     async def shut(self, user: str) -> None:
         """WeChat says that the window is closed, or the person has left."""
@@ -62,10 +64,19 @@ class Allowances:
                 return True
         return False
 
-    async def answered(self, user: str, template: str, *, yes: bool) -> None:
-        """The person agreed to one more subscription message of this template, or wants none."""
-        left = _number((await self._load(self._yeses(user, template))).get("left"))
-        await self._save(self._yeses(user, template), {"left": min(left + 1, MOST_YESES) if yes else 0})
+    async def answered(self, user: str, template: str, event: str, *, yes: bool) -> None:
+        """The person agreed to one more subscription message of this template, or wants none; once for each event."""
+        known = await self._load(self._yeses(user, template))
+        told = _told(known)
+        if event in told:
+            return
+        left = min(_number(known.get("left")) + 1, MOST_YESES) if yes else 0
+        await self._save(self._yeses(user, template), {"left": left, "told": [*told, event][-EVENTS_KEPT:]})
+
+    async def refused(self, user: str, template: str) -> None:
+        """WeChat says that no yes is left, whatever was counted."""
+        known = await self._load(self._yeses(user, template))
+        await self._save(self._yeses(user, template), {**known, "left": 0})
 
     async def take_yes(self, user: str, template: str) -> bool:
         """Whether there is a yes left for this template, as far as is known; uses it up."""
@@ -75,13 +86,17 @@ class Allowances:
         left = _number(known.get("left"))
         if left < 1:
             return False
-        await self._save(self._yeses(user, template), {"left": left - 1})
+        await self._save(self._yeses(user, template), {**known, "left": left - 1})
         return True
 
-    async def _open(self, user: str, name: str, lasts_s: int, messages: int) -> None:
+    async def _open(self, user: str, name: str, lasts_s: int, messages: int, event: str) -> None:
         windows = await self._load(self._window(user))
+        told = _told(windows)
+        if event in told:
+            return
         until = int(self._now().timestamp()) + lasts_s
-        await self._save(self._window(user), {"words": _SHUT, "act": _SHUT, **windows, name: [until, messages]})
+        kept = {"words": _SHUT, "act": _SHUT, **windows, name: [until, messages]}
+        await self._save(self._window(user), {**kept, "told": [*told, event][-EVENTS_KEPT:]})
 
     async def _load(self, key: str) -> Mapping[str, object]:
         try:
@@ -100,6 +115,12 @@ class Allowances:
 
     def _yeses(self, user: str, template: str) -> str:
         return f"wechat:{self._scope}:yes:{user}:{template}"
+
+
+def _told(row: Mapping[str, object]) -> list[object]:
+    """The events that were counted lately."""
+    told = row.get("told")
+    return told if isinstance(told, list) else []
 
 
 def _pair(value: object) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from bot.conversations.parts import MAX_ACTION_BYTES
 from bot.texts.catalogue import language_for
 
 CHANNEL = "wechat"
+REFUSED_CODE = "43101"
+"""The person has refused messages of this template."""
 WHAT_ELSE = "/help"
 """What a picture or a place is taken for."""
 _ID = re.compile(r"[A-Za-z0-9_@.-]{1,64}", re.ASCII)
@@ -67,6 +69,8 @@ def _event(message: Envelope, user: str) -> Heard:
     if name == "click":
         fits = detail.isascii() and 0 < len(detail) <= MAX_ACTION_BYTES
         return Heard(user=user, key=key, acted=True, inbound=_inbound(user, action=detail if fits else None))
+    if name == "subscribe_msg_sent_event":
+        return Heard(user=user, key=key, answers=_unwanted(message))
     if name in _SUBSCRIPTIONS:
         return Heard(user=user, key=key, answers=_answers(message))
     if name == "templatesendjobfinish":
@@ -87,6 +91,15 @@ def _answers(message: Envelope) -> tuple[tuple[str, bool], ...]:
         (each["TemplateId"], each.get("SubscribeStatusString") == "accept")
         for each in message.lists
         if _SCENE.fullmatch(each.get("TemplateId", ""))
+    )
+
+
+def _unwanted(message: Envelope) -> tuple[tuple[str, bool], ...]:
+    """What became of subscription messages: a refusal by the person is a no to the template, whatever was counted."""
+    return tuple(
+        (each["TemplateId"], False)
+        for each in message.lists
+        if _SCENE.fullmatch(each.get("TemplateId", "")) and each.get("ErrorCode") == REFUSED_CODE
     )
 
 

@@ -131,6 +131,6 @@ class WeChatSender(NoticeSender):
             await self._pace.call(user, send_one, bulk=bulk)
         except Refused as refused:
             if refused.params.get("code") == NOT_SUBSCRIBED:
-                await self._allowances.answered(user, template.id, yes=False)
+                await self._allowances.refused(user, template.id)
             raise
         return ""

@@ -169,9 +169,10 @@ async def test_a_notice_goes_free_while_it_may_then_by_template_and_only_once(ho
 
 
 async def test_a_subscription_is_sent_for_each_yes_and_no_more(house: House) -> None:
-    """N1: one message for each yes that the person gave; without one the notice ends exhausted."""
+    """N1: one message for each yes that the person gave, however often WeChat tells of it; without one none goes out."""
     await house.bind()
-    await house.tenant.subscribe_once(ASKED)
+    for _ in range(2):
+        await house.tenant.subscribe_once(ASKED)  # In one second: the second one is a repetition.
     house.clock.advance(hours=49)
     for number in (1, 2):
         await house.notice(NoticeKind.RESTORED, number)
@@ -182,6 +183,11 @@ async def test_a_subscription_is_sent_for_each_yes_and_no_more(house: House) -> 
     await house.tenant.subscribe_once(ASKED)
     await house.notice(NoticeKind.RESTORED, 3)
     assert await house.carry_notices() == 1
+    house.clock.advance(hours=1)
+    await house.tenant.subscribe_once(ASKED)
+    await house.tenant.turned_down(ASKED)
+    await house.notice(NoticeKind.RESTORED, 4)
+    assert await house.carry_notices() == 0
 
 
 async def test_a_template_that_is_blocked_goes_on_to_the_next_channel(house: House) -> None:
