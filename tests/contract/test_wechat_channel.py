@@ -169,7 +169,7 @@ async def test_a_notice_goes_free_while_it_may_then_by_template_and_only_once(ho
 
 
 async def test_a_subscription_is_sent_for_each_yes_and_no_more(house: House) -> None:
-    """N1: one message for each yes that the person gave, however often WeChat tells of it; without one none goes out."""
+    """N1: one message for each yes that the person gave, however often WeChat tells of it; else it is exhausted."""
     await house.bind()
     for _ in range(2):
         await house.tenant.subscribe_once(ASKED)  # In one second: the second one is a repetition.
