@@ -67,6 +67,8 @@ class OverviewPage:
         self._pages = Environment(
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
+        for name in self._pages.list_templates(["html"]):
+            self._pages.get_template(name)  # Translated before the first reader comes.
 
     def routes(self) -> list[web.RouteDef]:
         """`/overview` and what lies below it."""

@@ -16,7 +16,7 @@ from prepaid.domain.money import MICRO_PER_FEN
 from prepaid.domain.panorama import Point
 from prepaid.usecases.estate import Estate
 from prepaid.usecases.estate_trends import CHART_DAYS, Days, MoneyIn, today_of
-from prepaid.usecases.estate_views import LINES_A_PAGE, Level, PlaceView, RoomLine, silent_points
+from prepaid.usecases.estate_views import LINES_A_PAGE, Level, PlaceView, RoomLine, silent_places
 from prepaid.usecases.tonight import TonightRow
 
 DOWN_MOST: Final = 50
@@ -187,10 +187,10 @@ class Show:
         return self.words.text(self.language, key) if self.words.has(key) else name
 
     def _down(self) -> dict[str, Any]:
-        found = silent_points(self.estate, self.view)
+        found = silent_places(self.estate, self.view)
         rows = [
-            (gateway or points[0].meter_id, bool(gateway), points[0].path, len(points), self.when(since))
-            for gateway, since, points in found[:DOWN_MOST]
+            (each.gateway_id or each.meter_id, bool(each.gateway_id), each.path, each.meters, self.when(each.since))
+            for each in found[:DOWN_MOST]
         ]
         return {"rows": rows, "more": max(0, len(found) - DOWN_MOST)}
 
@@ -210,10 +210,9 @@ class Show:
 
     def _night(self, row: TonightRow) -> dict[str, Any]:
         at = row.at or row.spared_until
-        building = self.estate.of_account.get(row.account_id)
         return {
             "label": row.label,
-            "path": building.rooms[row.account_id].path if building is not None else "",
+            "path": self.estate.account_paths.get(row.account_id, ""),
             "balance": self.figures.money(row.balance_micro),
             "cut": row.at is not None,
             "when": self.when(at) if at is not None else "",
@@ -222,10 +221,9 @@ class Show:
 
     def _inside(self, account_id: str) -> bool:
         """Whether an account lies in the place that is looked at."""
-        building, path = self.estate.of_account.get(account_id), self.view.path
-        if building is None:
+        room, path = self.estate.account_paths.get(account_id), self.view.path
+        if room is None:
             return False
-        room = building.rooms[account_id].path
         return not path or room == path or room.startswith(f"{path}/")
 
     def _tickets(self) -> list[tuple[str, str, str]] | None:

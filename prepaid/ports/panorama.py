@@ -38,7 +38,6 @@ class SupplyColumns(NamedTuple):
 
     meter_ids: Sequence[str]
     account_ids: Sequence[str | None]
-    paths: Sequence[str]
     wanted_on: Sequence[bool]
     reasons: Sequence[str]
     on: Sequence[bool | None]
@@ -58,6 +57,7 @@ class MeterColumns(NamedTuple):
     utilities: Sequence[str]
     power_w: Sequence[int | None]
     read_at: Sequence[datetime | None]
+    """In UTC without saying so: to give ten thousand instants their zone takes longer than all the rest."""
 
 
 class DayColumns(NamedTuple):

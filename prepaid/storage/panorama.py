@@ -37,29 +37,28 @@ _ACCOUNTS: Final = (
     "$_id",
     "$path",
     "$label",
-    "$site_id",
-    "$status",
-    {"$ifNull": ["$utility", ""]},
-    {"$add": [{"$ifNull": ["$overdraft_micro", 0]}, {"$ifNull": ["$emergency_micro", 0]}]},
-    {"$ifNull": ["$alerts.low_balance_micro", []]},
+    "=$site_id",
+    "=$status",
+    {"=": {"$ifNull": ["$utility", ""]}},
+    {"=": {"$add": [{"$ifNull": ["$overdraft_micro", 0]}, {"$ifNull": ["$emergency_micro", 0]}]}},
+    {"=": {"$ifNull": ["$alerts.low_balance_micro", []]}},
 )
 _SUPPLIES: Final = (
     "$_id",
     {"$ifNull": ["$account_id", None]},
-    "$path",
-    "$wanted.on",
-    {"$ifNull": ["$wanted.reason", ""]},
-    {"$ifNull": ["$reported.on", None]},
-    {"$ifNull": ["$outcome", ""]},
-    {"$ifNull": ["$hold.kind", None]},
-    {"$ifNull": ["$hold.until", None]},
+    "=$wanted.on",
+    {"=": {"$ifNull": ["$wanted.reason", ""]}},
+    {"=": {"$ifNull": ["$reported.on", None]}},
+    {"=": {"$ifNull": ["$outcome", ""]}},
+    {"=": {"$ifNull": ["$hold.kind", None]}},
+    {"=": {"$ifNull": ["$hold.until", None]}},
 )
 _METERS: Final = (
     "$_id",
     "$path",
-    "$gateway_id",
+    "=$gateway_id",
     {"$ifNull": ["$account_id", None]},
-    {"$ifNull": ["$utility", ""]},
+    {"=": {"$ifNull": ["$utility", ""]}},
     {"$ifNull": ["$last.power_w", None]},
     {"$ifNull": ["$last.at", None]},
 )
@@ -79,6 +78,7 @@ class MongoPanorama:
         self._entries = database.collection("entries", durable=True)
         self._supplies = database.collection("supplies")
         self._meters = database.collection("meters")
+        self._columns_of_meters = database.collection("meters", naive=True)
         self._days = database.collection("reading_days")
         self._daily = database.collection("usage_daily")
         self._sums = database.collection("usage_day_sums")
@@ -118,7 +118,7 @@ class MongoPanorama:
 
     async def meters(self, site_id: str) -> MeterColumns:
         """By site."""
-        return MeterColumns(*await _columns(self._meters, {"site_id": site_id}, _METERS))
+        return MeterColumns(*await _columns(self._columns_of_meters, {"site_id": site_id}, _METERS))
 
     async def silent(self, site_id: str) -> Mapping[str, datetime]:
         """Few, and found by the index."""
@@ -153,12 +153,26 @@ class MongoPanorama:
 
 
 async def _columns(rows: Collection, query: Document, fields: Sequence[Any]) -> list[list[Any]]:
-    """The fields of all rows that match, a list for each; empty lists where none does."""
-    pushed = {str(place): {"$push": field} for place, field in enumerate(fields)}
-    steps = [{"$match": query}, {"$group": {"_id": None, **pushed}}]
+    """The fields of all rows that match, a list for each; empty lists where none does.
+
+    Fields marked with "=" are alike in many rows: they are sent once for all rows that have the same of them.
+    """
+    alike = {str(place): field for place, each in enumerate(fields) if (field := _alike(each)) is not None}
+    pushed = {str(place): {"$push": field} for place, field in enumerate(fields) if str(place) not in alike}
     found: list[list[Any]] = [[] for _ in fields]
-    async for page in rows.aggregate(steps):
-        found = [page[str(place)] for place in range(len(fields))]
-    if len({len(column) for column in found}) > 1:
-        raise InvariantBroken(f"columns of {rows.name} differ in length")
+    async for page in rows.aggregate([{"$match": query}, {"$group": {"_id": alike or None, **pushed}}]):
+        own = page["_id"] or {}
+        count = len(page[next(iter(pushed))])
+        if any(len(page[place]) != count for place in pushed):
+            raise InvariantBroken(f"columns of {rows.name} differ in length")
+        for place, column in enumerate(found):
+            name = str(place)
+            column.extend([own.get(name)] * count if name in alike else page[name])
     return found
+
+
+def _alike(field: Any) -> Any:
+    """What is behind the mark, None where there is none."""
+    if isinstance(field, str):
+        return field[1:] if field.startswith("=") else None
+    return field.get("=")

@@ -7,7 +7,7 @@ something looks again, through the use case for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,9 +15,8 @@ from typing import Final
 from prepaid.domain.access import Action, Actor, covers
 from prepaid.domain.accounts import AccountStatus, Site
 from prepaid.domain.errors import not_found
-from prepaid.domain.panorama import Building, Point, Room, Tally, building_of
+from prepaid.domain.panorama import NOTHING, Building, Known, PointRow, SupplyRow, Tally, building_of
 from prepaid.domain.supply import Outcome
-from prepaid.domain.tariffs import Utility
 from prepaid.ports import Business
 from prepaid.ports.panorama import AccountColumns, BalanceColumns, MeterColumns, SupplyColumns
 from prepaid.usecases.authorize import record, scopes
@@ -27,7 +26,8 @@ OVERLAP: Final = timedelta(seconds=15)
 CONFIRMED_WITHIN: Final = timedelta(minutes=15)
 """A relay that was told something is looked at for so long; what comes later is found by reading everything anew."""
 POWER_FRESH: Final = timedelta(minutes=15)
-STUCK: Final = frozenset({Outcome.UNCONFIRMED, Outcome.WAITING})
+STUCK: Final = frozenset({Outcome.UNCONFIRMED.value, Outcome.WAITING.value})
+CLOSED: Final[str] = AccountStatus.CLOSED.value
 
 
 @dataclass(slots=True, kw_only=True, repr=False)
@@ -41,11 +41,12 @@ class Estate:
     read_at: datetime
     """When it was read whole."""
     buildings: dict[str, Building] = field(default_factory=dict)
-    of_account: dict[str, Building] = field(default_factory=dict)
-    of_meter: dict[str, Building] = field(default_factory=dict)
     of_folder: dict[str, Building] = field(default_factory=dict)
     """By the place right above a room: the buildings that were found before."""
     of_site: dict[str, Tally] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
+    account_paths: dict[str, str] = field(default_factory=dict)
+    meter_paths: dict[str, str] = field(default_factory=dict)
     silent: dict[str, Mapping[str, datetime]] = field(default_factory=dict)
     total: Tally = field(default_factory=Tally)
     version: int = 0
@@ -60,25 +61,36 @@ class Estate:
         where = building_of(site.path, path)
         found = self.buildings.get(where)
         if found is None:
-            found = self.buildings[where] = Building(path=where, site_id=site.id)
+            found = self.buildings[where] = Building(path=where, site_id=site.id, known=self.known)
         if path != site.path:
             self.of_folder[folder] = found
         return found
+
+    def of_account(self, account_id: str) -> Building | None:
+        """The building of an account in reach."""
+        return self._holder(self.account_paths.get(account_id))
+
+    def of_meter(self, meter_id: str) -> Building | None:
+        """The building of a meter in reach."""
+        return self._holder(self.meter_paths.get(meter_id))
+
+    def _holder(self, path: str | None) -> Building | None:
+        if path is None:
+            return None
+        site = next((each for each in self.sites.values() if each.path == path), None)
+        return self.buildings.get(path) if site is not None else self.of_folder.get(path[: path.rfind("/")])
 
     def sees(self, path: str) -> bool:
         """Whether a place is in reach."""
         return any(covers(scope, path) for scope in self.reach)
 
     def count(self, changed: Iterable[Building]) -> None:
-        """Counts some buildings anew, and with them their sites and the whole."""
+        """Counts some buildings anew, and with them their sites and the whole: by the difference."""
         for building in changed:
+            before = building.tally
             building.count(self.at - POWER_FRESH)
-        self.of_site = {site_id: Tally() for site_id in self.sites}
-        self.total = Tally()
-        for building in self.buildings.values():
-            self.of_site[building.site_id].add(building.tally)
-        for tally in self.of_site.values():
-            self.total.add(tally)
+            self.of_site[building.site_id].add(building.tally, instead_of=before)
+            self.total.add(building.tally, instead_of=before)
 
 
 async def open_estate(business: Business, actor: Actor) -> Estate:
@@ -93,12 +105,12 @@ async def open_estate(business: Business, actor: Actor) -> Estate:
         if any(covers(scope, site.path) or covers(site.path, scope) for scope in reach)
     }
     now = business.clock.now()
-    estate = Estate(reach=reach, sites=sites, at=now, read_at=now)
+    estate = Estate(reach=reach, sites=sites, at=now, read_at=now, of_site={site_id: Tally() for site_id in sites})
     for columns in await asyncio.gather(*(business.store.panorama.accounts(scope) for scope in reach)):
-        _take_accounts(estate, columns)
+        _keep_accounts(estate, columns)
     await asyncio.gather(*(_read_site(business, estate, site) for site in sites.values()))
-    _take_balances(estate, await business.store.panorama.balances(list(estate.of_account)), None)
-    _take_balances(estate, await business.store.panorama.entries_since(now - OVERLAP), None)
+    _keep_ends(estate, await business.store.panorama.balances(list(estate.account_paths)))
+    _keep_ends(estate, await business.store.panorama.entries_since(now - OVERLAP))
     await _read_day(business, estate)
     estate.count(estate.buildings.values())
     return estate
@@ -117,11 +129,10 @@ class Change:
 async def look(business: Business, estate: Estate) -> set[Change]:
     """Where something changed since the last look: money, supplies, meters that fell silent."""
     panorama, now = business.store.panorama, business.clock.now()
-    changed: set[Change] = set()
-    _take_balances(estate, await panorama.entries_since(estate.at - OVERLAP), changed)
+    changed = set(_take_balances(estate, await panorama.entries_since(estate.at - OVERLAP)))
     for site in estate.sites.values():
         lately = await panorama.supplies(site.id, changed_since=min(estate.at, now - CONFIRMED_WITHIN))
-        _take_supplies(estate, lately, changed)
+        changed.update(_take_supplies(estate, lately))
         changed |= _take_silent(estate, site, await panorama.silent(site.id))
     estate.at = now
     if changed:
@@ -140,88 +151,103 @@ async def _read_site(business: Business, estate: Estate, site: Site) -> None:
     meters, supplies, silent = await asyncio.gather(
         panorama.meters(site.id), panorama.supplies(site.id), panorama.silent(site.id)
     )
-    _take_meters(estate, site, meters)
-    _take_supplies(estate, supplies, None)
-    _take_silent(estate, site, silent)
+    _keep_meters(estate, site, meters)
+    estate.known.supplies |= _supply_rows(estate, supplies)
+    estate.silent[site.id] = silent
+    estate.known.silent |= silent
 
 
 async def _read_day(business: Business, estate: Estate) -> None:
     """What was used since midnight, each site's own."""
-    starts = {day_start(site, estate.at) for site in estate.sites.values()}
-    for start in starts:
+    for start in {day_start(site, estate.at) for site in estate.sites.values()}:
         columns = await business.store.panorama.running_day(start)
-        for meter_id, used in zip(columns.meter_ids, columns.used, strict=True):
-            building = estate.of_meter.get(meter_id)
-            if building is not None:
-                building.points[meter_id].used = max(0, used)
+        estate.known.used |= dict(zip(columns.meter_ids, columns.used, strict=True))
 
 
-def _take_accounts(estate: Estate, columns: AccountColumns) -> None:
+def _keep_accounts(estate: Estate, columns: AccountColumns) -> None:
+    """Those of sites in reach, each with its building. Neighbours come one after the other: one look for many."""
+    estate.account_paths.update(zip(columns.ids, columns.paths, strict=True))
+    before: tuple[object, ...] = ()
     for account_id, path, label, site_id, status, utility, aside, levels in zip(*columns, strict=True):
-        site = estate.sites.get(site_id)
-        if site is None:
-            continue
-        building = estate.building(site, path)
-        warned_from = levels or site.policy.low_balance_micro
-        building.rooms[account_id] = Room(
-            account_id=account_id,
-            path=path,
-            label=label,
-            utility=utility,
-            floor_micro=-aside,
-            warn_micro=max(warned_from[0] if warned_from else 0, -aside),
-            closed=status == AccountStatus.CLOSED,
-        )
-        estate.of_account[account_id] = building
+        folder = path[: path.rfind("/")]
+        if before != (folder, site_id, aside, levels):
+            site = estate.sites.get(site_id)
+            if site is None:
+                estate.account_paths.pop(account_id, None)
+                continue
+            keep = estate.building(site, path).room_rows.append
+            warned_from = levels or site.policy.low_balance_micro
+            warn_micro = max(warned_from[0] if warned_from else 0, -aside)
+            before = (folder, site_id, aside, levels) if path != site.path else ()
+        keep((account_id, path, label, utility, -aside, warn_micro, status == CLOSED))
 
 
-def _take_meters(estate: Estate, site: Site, columns: MeterColumns) -> None:
-    whole = estate.sees(site.path)
-    for meter_id, path, gateway_id, account_id, utility, power_w, read_at in zip(*columns, strict=True):
-        if not whole and not estate.sees(path):
-            continue
-        building = estate.building(site, path)
-        building.points[meter_id] = Point(
-            meter_id=meter_id,
-            path=path,
-            gateway_id=gateway_id,
-            account_id=account_id,
-            water=utility == Utility.WATER,
-            power_w=power_w or 0,
-            read_at=read_at,
-        )
-        estate.of_meter[meter_id] = building
+def _keep_meters(estate: Estate, site: Site, columns: MeterColumns) -> None:
+    """Those in reach, likewise."""
+    whole, before = estate.sees(site.path), ""
+    rows: Iterable[PointRow] = zip(*columns, strict=True)
+    if not whole:
+        rows = [row for row in rows if estate.sees(row[1])]
+        estate.meter_paths.update((row[0], row[1]) for row in rows)
+    else:
+        estate.meter_paths.update(zip(columns.ids, columns.paths, strict=True))
+    for row in rows:
+        path = row[1]
+        folder = path[: path.rfind("/")]
+        if folder != before:
+            keep = estate.building(site, path).point_rows.append
+            before = folder if path != site.path else ""
+        keep(row)
 
 
-def _take_balances(estate: Estate, columns: BalanceColumns, changed: set[Change] | None) -> None:
-    """Newer ends of chains than those that are known; an entry that was seen before changes nothing.
-
-    At the first reading everything is new and nothing has `changed`.
-    """
+def _keep_ends(estate: Estate, columns: BalanceColumns) -> None:
+    """Newer ends of chains than those that are known."""
+    ends = estate.known.ends
+    if not ends:
+        ends.update(zip(columns.ids, zip(columns.seqs, columns.balances_micro, strict=True), strict=True))
+        return
     for account_id, seq, balance_micro in zip(*columns, strict=True):
-        building = estate.of_account.get(account_id)
+        if seq > ends.get(account_id, NOTHING)[0]:
+            ends[account_id] = (seq, balance_micro)
+
+
+def _supply_rows(estate: Estate, columns: SupplyColumns) -> dict[str, SupplyRow]:
+    """By meter. A hold that has ended is none."""
+    return {
+        meter_id: (
+            wanted_on,
+            reason,
+            on,
+            outcome in STUCK,
+            kind if kind and (until is None or estate.at < until) else "",
+        )
+        for meter_id, _, wanted_on, reason, on, outcome, kind, until in zip(*columns, strict=True)
+    }
+
+
+def _take_balances(estate: Estate, columns: BalanceColumns) -> Iterator[Change]:
+    """Newer ends of chains than those that are known; an entry that was seen before changes nothing."""
+    for account_id, seq, balance_micro in zip(*columns, strict=True):
+        building = estate.of_account(account_id)
         if building is None:
             continue
         room = building.rooms[account_id]
         if seq > room.seq:
-            if changed is not None:
-                changed.add(Change(building.path, room.path, balance_micro > room.balance_micro))
+            yield Change(building.path, room.path, balance_micro > room.balance_micro)
             room.seq, room.balance_micro = seq, balance_micro
 
 
-def _take_supplies(estate: Estate, columns: SupplyColumns, changed: set[Change] | None) -> None:
+def _take_supplies(estate: Estate, columns: SupplyColumns) -> Iterator[Change]:
     """A supply of a meter that is not known yet waits for the next reading of everything."""
-    for meter_id, _account_id, _path, wanted_on, reason, on, outcome, kind, until in zip(*columns, strict=True):
-        building = estate.of_meter.get(meter_id)
+    for meter_id, row in _supply_rows(estate, columns).items():
+        building = estate.of_meter(meter_id)
         if building is None:
             continue
         point = building.points[meter_id]
-        hold = kind if kind and (until is None or estate.at < until) else ""
-        state = (True, on, wanted_on, reason, outcome in STUCK, hold)
-        if (point.has_supply, point.on, point.wanted_on, point.reason, point.stuck, point.hold) != state:
-            point.has_supply, point.on, point.wanted_on, point.reason, point.stuck, point.hold = state
-            if changed is not None:
-                changed.add(Change(building.path, point.path))
+        if not point.has_supply or (point.wanted_on, point.reason, point.on, point.stuck, point.hold) != row:
+            point.has_supply = True
+            point.wanted_on, point.reason, point.on, point.stuck, point.hold = row
+            yield Change(building.path, point.path)
 
 
 def _take_silent(estate: Estate, site: Site, silent: Mapping[str, datetime]) -> set[Change]:
@@ -229,7 +255,7 @@ def _take_silent(estate: Estate, site: Site, silent: Mapping[str, datetime]) -> 
     changed: set[Change] = set()
     before = estate.silent.get(site.id, {})
     for meter_id in before.keys() | silent.keys():
-        building = estate.of_meter.get(meter_id)
+        building = estate.of_meter(meter_id)
         if building is not None and before.get(meter_id) != silent.get(meter_id):
             point = building.points[meter_id]
             point.silent_since = silent.get(meter_id)

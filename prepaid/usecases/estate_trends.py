@@ -143,10 +143,10 @@ async def _received(
 
 
 def _audited(actor: Actor, estate: Estate, site: Site, account_id: str) -> bool:
-    building = estate.of_account.get(account_id)
+    building = estate.of_account(account_id)
     if building is None or building.site_id != site.id:
         return False
-    return may(actor, Action.AUDIT, Subject(building.rooms[account_id].path))
+    return may(actor, Action.AUDIT, Subject(estate.account_paths[account_id]))
 
 
 def _covered(estate: Estate, path: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -127,28 +127,37 @@ def room_lines(building: Building, *, only: Container[str] | None = None) -> tup
     return tuple(sorted(lines, key=lambda each: (not each.wallets, each.balance_micro, each.path)))
 
 
-def silent_points(estate: Estate, view: PlaceView) -> tuple[tuple[str, datetime, tuple[Point, ...]], ...]:
-    """Gateways none of whose meters in reach answers (number, since when, meters), then single meters ("")."""
-    inside = list(_points(estate, view))
-    by_gateway: dict[str, list[Point]] = {}
-    for point in inside:
-        by_gateway.setdefault(point.gateway_id, []).append(point)
-    down: list[tuple[str, datetime, tuple[Point, ...]]] = []
-    for gateway_id, points in by_gateway.items():
-        silent = [(point.silent_since, point) for point in points if point.silent_since is not None]
-        if silent and len(silent) == len(points) > 1:
-            down.append((gateway_id, min(since for since, _ in silent), tuple(points)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Down:
+    """A gateway none of whose `meters` in the place answers, or a meter that does not; `path` is a meter's."""
+
+    gateway_id: str
+    """ "" for a single meter."""
+    meter_id: str
+    path: str
+    meters: int
+    since: datetime
+
+
+def silent_places(estate: Estate, view: PlaceView) -> tuple[Down, ...]:
+    """Gateways first, then single meters, those first that are silent for longest. Looks at the silent ones alone."""
+    inside = frozenset(view.buildings)
+    silent: dict[str, list[Down]] = {}
+    for site in view.sites:
+        for meter_id, since in estate.silent.get(site.id, {}).items():
+            building = estate.of_meter(meter_id)
+            if building is not None and (building.path in inside or estate.meter_paths[meter_id] == view.path):
+                gateway_id = building.gateway_of(meter_id)
+                one = Down(gateway_id="", meter_id=meter_id, path=estate.meter_paths[meter_id], meters=1, since=since)
+                silent.setdefault(gateway_id, []).append(one)
+    down: list[Down] = []
+    for gateway_id, meters in silent.items():
+        if len(meters) > 1 and len(meters) == sum(estate.buildings[each].gateways[gateway_id] for each in inside):
+            since = min(each.since for each in meters)
+            down.append(replace(meters[0], gateway_id=gateway_id, meters=len(meters), since=since))
         else:
-            down += [("", since, (point,)) for since, point in silent]
-    return tuple(sorted(down, key=lambda each: (not each[0], each[1])))
-
-
-def _points(estate: Estate, view: PlaceView) -> Iterator[Point]:
-    if view.level is Level.ROOM:
-        yield from (point for room in view.rooms for point in room.points)
-        return
-    for path in view.buildings:
-        yield from estate.buildings[path].points.values()
+            down += meters
+    return tuple(sorted(down, key=lambda each: (not each.gateway_id, each.since)))
 
 
 def _all(estate: Estate) -> PlaceView:
