@@ -131,7 +131,7 @@ class Watch:
             return
         assert self.estate is not None  # noqa: S101 - opened just now
         topics = [topic_site(site_id) for site_id in self.estate.sites]
-        next_s = clock.monotonic() + pace.reread_s
+        next_s, silence_s = clock.monotonic() + pace.reread_s, clock.monotonic() + pace.look_s
         async with self._business.wakeups.waiter(*topics) as waiter:
             while not self.idle:
                 await waiter.wait(pace.look_s)
@@ -141,7 +141,10 @@ class Watch:
                     took_s = clock.monotonic() - began_s
                     next_s = clock.monotonic() + max(pace.reread_s, pace.reread_share * took_s)
                 else:
-                    await self._look()
+                    # Nobody gives a hint of silence: it is looked at by the clock alone.
+                    silence = began_s >= silence_s
+                    await self._look(silence=silence)
+                    silence_s = began_s + pace.look_s if silence else silence_s
                 await asyncio.sleep(pace.rest_s)
         self.audience.end(AGAIN)
 
@@ -168,11 +171,11 @@ class Watch:
                 self._refresh()
             return True
 
-    async def _look(self) -> None:
+    async def _look(self, *, silence: bool) -> None:
         if self.estate is None:
             return
         try:
-            changed = await look(self._business, self.estate)
+            changed = await look(self._business, self.estate, silence=silence)
         except Trouble as trouble:
             self._troubled(trouble)
             return

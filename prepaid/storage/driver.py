@@ -197,6 +197,17 @@ class Collection:
         async for document in _drained(cursor):
             yield document
 
+    async def aggregate_list(self, pipeline: Sequence[Filter]) -> list[Document]:
+        """The same in memory, for pipelines that give few documents."""
+        with reading():
+            cursor = await _settled(self._raw.aggregate(list(pipeline)))
+            try:
+                found: list[Document] = await cursor.to_list(None)
+            finally:
+                if cursor.alive:
+                    await _settled(cursor.close())
+            return found
+
     async def count_documents(self, query: Filter, *, limit: int = 0) -> int:
         """How many match; counting stops at `limit` if one is given."""
         options = {"limit": limit} if limit else {}

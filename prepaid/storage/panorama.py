@@ -160,7 +160,7 @@ async def _columns(rows: Collection, query: Document, fields: Sequence[Any]) -> 
     alike = {str(place): field for place, each in enumerate(fields) if (field := _alike(each)) is not None}
     pushed = {str(place): {"$push": field} for place, field in enumerate(fields) if str(place) not in alike}
     found: list[list[Any]] = [[] for _ in fields]
-    async for page in rows.aggregate([{"$match": query}, {"$group": {"_id": alike or None, **pushed}}]):
+    for page in await rows.aggregate_list([{"$match": query}, {"$group": {"_id": alike or None, **pushed}}]):
         own = page["_id"] or {}
         count = len(page[next(iter(pushed))])
         if any(len(page[place]) != count for place in pushed):

@@ -126,14 +126,15 @@ class Change:
     """A balance rose."""
 
 
-async def look(business: Business, estate: Estate) -> set[Change]:
-    """Where something changed since the last look: money, supplies, meters that fell silent."""
+async def look(business: Business, estate: Estate, *, silence: bool = True) -> set[Change]:
+    """Where something changed since the last look: money, supplies, and perhaps meters that fell silent."""
     panorama, now = business.store.panorama, business.clock.now()
     changed = set(_take_balances(estate, await panorama.entries_since(estate.at - OVERLAP)))
     for site in estate.sites.values():
         lately = await panorama.supplies(site.id, changed_since=min(estate.at, now - CONFIRMED_WITHIN))
         changed.update(_take_supplies(estate, lately))
-        changed |= _take_silent(estate, site, await panorama.silent(site.id))
+        if silence:
+            changed |= _take_silent(estate, site, await panorama.silent(site.id))
     estate.at = now
     if changed:
         estate.version += 1
