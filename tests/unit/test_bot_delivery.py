@@ -59,6 +59,7 @@ PARAMS: dict[str, str | int | bool | None] = {
     "new_exact_micro": 600_000,
     "new_most_exact_micro": 600_000,
     "ends_at": (AT + timedelta(days=14)).isoformat(),
+    "left_s": 60,
 }
 PLAIN_KINDS = [kind for kind in NoticeKind if kind is not NoticeKind.PAYMENT_THREAD]
 
