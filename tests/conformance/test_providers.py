@@ -190,7 +190,7 @@ UNCLEAR: list[tuple[dict[str, Any], type[Exception]]] = [
 @pytest.mark.parametrize("name", names())
 async def test_what_is_unclear_is_said_to_be_unclear(name: str, tmp_path: Path) -> None:
     """M9, F17: timeout, lost answer, 5xx, a wrong seal: `Unknown`; too busy: `TryAgain`; and it all ends well."""
-    async with chain(name, tmp_path, timeout_s=0.8) as made:
+    async with chain(name, tmp_path, timeout_s=1.5) as made:
         order, other = made.order(), made.order()
         await made.provider.create(other, "x")
         for faults, kind in UNCLEAR:

@@ -222,7 +222,8 @@ async def test_an_unclear_answer_is_classified(
     tmp_path: Path, faults: dict[str, Any], kind: type[Exception], why: str
 ) -> None:
     """M9, F17: what may have happened is `Unknown`, what has not is `TryAgain`; afterwards all is well again."""
-    async with alipay_rig(fresh_alipay_dir(tmp_path), timeout_s=0.8) as rig:
+    timeout_s = 2.0 if "answer_delay_s" in faults else 30.0
+    async with alipay_rig(fresh_alipay_dir(tmp_path), timeout_s=timeout_s) as rig:
         order = rig.order()
         rig.sandbox.faults.replace({**faults, "answer_times": 1})
         with pytest.raises(kind) as caught:

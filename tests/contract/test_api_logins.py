@@ -242,7 +242,7 @@ async def test_codes_of_wx_login_are_exchanged_once_and_trouble_is_told_apart() 
     """M9's way with timeouts, A7: a used or made-up code is refused, a busy, silent or odd WeChat is asked again."""
     async with (
         SandboxWeChatMini() as wechat,
-        WeChatCodes(APPID, SECRET, wechat.base_url, timeout_s=0.3) as codes,
+        WeChatCodes(APPID, SECRET, wechat.base_url, timeout_s=2.0) as codes,
         WeChatCodes(APPID, "wrong", wechat.base_url) as wrong,
     ):
         code = wechat.code_for("openid-1")

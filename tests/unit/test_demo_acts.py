@@ -37,8 +37,8 @@ async def test_loads_relays_plugs_and_days(monkeypatch: pytest.MonkeyPatch) -> N
         await call["gateway"]("admin")
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.close()
-        before = {flat: gateway.meter(flat.unit).energy_wh for flat in FLATS}
         gateway.meter(second.unit).flip(closed=False)
+        before = {flat: gateway.meter(flat.unit).energy_wh for flat in FLATS}
         await call["day"]("admin")
         assert acts.state("admin")["day"]
         async with asyncio.timeout(30):

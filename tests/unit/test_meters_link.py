@@ -70,7 +70,7 @@ def at_once(make: Callable[[bytes], bytes]) -> Script:
 async def test_a_good_reply_is_taken(framing: str, framed: Framed) -> None:
     """A right reply gives its registers."""
     async with linked(framing, at_once(lambda asked: framed(asked, UNIT, GOOD_READ))) as (link, _):
-        assert requests.words(await link.ask(UNIT, READ, timeout_s=1)) == (1, 2)
+        assert requests.words(await link.ask(UNIT, READ, timeout_s=10)) == (1, 2)
 
 
 WRONG_READS = {
@@ -177,7 +177,7 @@ async def test_an_exception_reply_is_told_with_its_code(framing: str, framed: Fr
     """F28: busy, no path, illegal address: the code is kept."""
     async with linked(framing, at_once(lambda asked: framed(asked, UNIT, bytes((0x83, 0x0B))))) as (link, _):
         with pytest.raises(ExceptionReply) as told:
-            await link.ask(UNIT, READ, timeout_s=1)
+            await link.ask(UNIT, READ, timeout_s=10)
         assert told.value.code == 0x0B
         assert told.value.from_gateway
 
@@ -192,7 +192,7 @@ async def test_a_late_reply_is_never_taken_for_the_next_one(framing: str, framed
     async with linked(framing, *scripts, quiet_s=0.6) as (link, _):
         with pytest.raises(NoReply):
             await link.ask(UNIT, READ, timeout_s=SHORT_S)
-        assert requests.words(await link.ask(UNIT, READ, timeout_s=1)) == (7, 8)
+        assert requests.words(await link.ask(UNIT, READ, timeout_s=10)) == (7, 8)
 
 
 async def test_a_late_reply_of_another_unit_passes_while_one_is_asked() -> None:
@@ -205,7 +205,7 @@ async def test_a_late_reply_of_another_unit_passes_while_one_is_asked() -> None:
         with pytest.raises(NoReply):
             await link.ask(UNIT, READ, timeout_s=SHORT_S)
         assert link.tainted(UNIT) > 0
-        assert requests.words(await link.ask(6, READ, timeout_s=1)) == (3, 4)
+        assert requests.words(await link.ask(6, READ, timeout_s=10)) == (3, 4)
         assert link.counts.late == 1
         assert link.tainted(UNIT) == 0
 
