@@ -204,9 +204,6 @@ def _keep_meters(estate: Estate, site: Site, columns: MeterColumns) -> None:
 def _keep_ends(estate: Estate, columns: BalanceColumns) -> None:
     """Newer ends of chains than those that are known."""
     ends = estate.known.ends
-    if not ends:
-        ends.update(zip(columns.ids, zip(columns.seqs, columns.balances_micro, strict=True), strict=True))
-        return
     for account_id, seq, balance_micro in zip(*columns, strict=True):
         if seq > ends.get(account_id, NOTHING)[0]:
             ends[account_id] = (seq, balance_micro)
