@@ -56,6 +56,8 @@ class BindCode:
     account_id: str = ""
     grant: Grant | None = None
     """The role that an invitation gives, instead of an account."""
+    for_group: bool = False
+    """Binds a group chat of the staff and nobody: it is typed where others read along, so it makes nobody staff."""
     expires_at: datetime
     issued_by: str
     used_by: str | None = None

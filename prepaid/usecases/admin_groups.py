@@ -18,7 +18,7 @@ GROUP_ROLE = Role.VIEWER
 
 async def issue_group_code(business: Business, actor: Actor, scope: str) -> str:
     """A code that binds one group to a place, for an hour. Raises `Refused` where the actor may not appoint."""
-    return await invite_staff(business, actor, GROUP_ROLE, scope, why="admin group")
+    return await invite_staff(business, actor, GROUP_ROLE, scope, why="admin group", for_group=True)
 
 
 async def bind_group(business: Business, actor: Actor, channel: str, group: str, code: str, *, chat: str) -> str:
@@ -31,8 +31,8 @@ async def bind_group(business: Business, actor: Actor, channel: str, group: str,
         await record(business, actor, "bind_group", chat, refused="refused.too_many_tries")
         raise Refused("refused.too_many_tries")
     row = await people.code(code_hash(code))
-    grant = None if row is None or now >= row.expires_at else row.grant
-    if row is None or grant is None or grant.role is not GROUP_ROLE or not may_appoint(actor, grant):
+    grant = None if row is None or now >= row.expires_at or not row.for_group else row.grant
+    if row is None or grant is None or not may_appoint(actor, grant):
         await record(business, actor, "bind_group", chat, refused="refused.code_wrong")
         raise Refused("refused.code_wrong")
     member = await people.at(channel, group, language=actor.language)

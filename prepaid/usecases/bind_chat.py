@@ -24,7 +24,7 @@ async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -
         await record(business, actor, "bind_chat", chat, refused="refused.too_many_tries")
         raise Refused("refused.too_many_tries")
     row = await people.code(code_hash(code))
-    alive = row is not None and now < row.expires_at
+    alive = row is not None and now < row.expires_at and not row.for_group
     if row is None or not alive or not await people.use_code(row.hash, actor.id):
         await record(business, actor, "bind_chat", chat, refused="refused.code_wrong")
         raise Refused("refused.code_wrong")

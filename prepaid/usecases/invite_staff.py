@@ -12,8 +12,10 @@ from prepaid.ports import Business
 from prepaid.usecases.authorize import intent, record
 
 
-async def invite_staff(business: Business, actor: Actor, role: Role, scope: str, *, why: str = "") -> str:
-    """A fresh code, valid for an hour and one person. Only its hash is stored.
+async def invite_staff(
+    business: Business, actor: Actor, role: Role, scope: str, *, why: str = "", for_group: bool = False
+) -> str:
+    """A fresh code, valid for an hour and one person, or one group. Only its hash is stored.
 
     Raises `Refused` where the actor may not appoint to that role and place.
     """
@@ -23,7 +25,7 @@ async def invite_staff(business: Business, actor: Actor, role: Role, scope: str,
         raise not_found()
     code = new_code()
     expires_at = business.clock.now() + timedelta(seconds=INVITATION_TTL_S)
-    row = BindCode(hash=code_hash(code), grant=grant, expires_at=expires_at, issued_by=actor.id)
+    row = BindCode(hash=code_hash(code), grant=grant, for_group=for_group, expires_at=expires_at, issued_by=actor.id)
     async with intent(business, actor, "invite_staff", scope, reason=why, after=role):
         await business.store.people.add_code(row)
     return code

@@ -39,8 +39,8 @@ async def take_emergency_credit(business: Business, actor: Actor, account_id: st
         if not taken:
             raise Refused("refused.emergency_taken")
     log.info("emergency_taken", account=account.id, amount_micro=rules.emergency_micro)
-    await _tell(business, account.id, site)
     await decide_supply(business, account.id)
+    await _tell(business, account.id, site)
     return await supply_views(business, account)
 
 

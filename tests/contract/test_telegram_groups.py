@@ -9,6 +9,8 @@ from prepaid.domain.access import Actor, Grant, Role, inside
 from prepaid.domain.errors import Refused
 from prepaid.domain.notices import NoticeKind
 from prepaid.usecases.admin_groups import bind_group, issue_group_code, unbind_group
+from prepaid.usecases.bind_chat import bind_chat
+from prepaid.usecases.invite_staff import invite_staff
 from prepaid.usecases.tell import Crossing, tell_staff
 from tests.contract.test_telegram_story import GROUP, PlainSessions
 from tests.contract.test_telegram_tenant import House, bind, house
@@ -79,13 +81,19 @@ async def _press_of_another(house: House) -> None:
 
 
 async def test_a_group_is_let_go_only_by_who_could_bind_it(house: House) -> None:
-    """A1, A5: a foreign group and a missing one answer alike; a code works once, and tries are counted."""
+    """A1, A5: a foreign group and a missing one answer alike; a code works once and for groups alone; tries are counted."""
     business, site = house.building.business, house.building.site
     manager = await _staff(house, 21, Role.MANAGER, site.path)
     other = await _staff(house, 22, Role.MANAGER, "acme/elsewhere")
     code = await issue_group_code(business, manager, site.path)
     with pytest.raises(Refused, match=r"not_found"):
         await issue_group_code(business, other, site.path)
+    invitation = await invite_staff(business, manager, Role.VIEWER, site.path)
+    with pytest.raises(Refused, match=r"code_wrong"):
+        await bind_group(business, manager, "telegram", "-1", invitation, chat="telegram:21@-5")
+    reader = await business.store.people.at("telegram", "23", language="en")
+    with pytest.raises(Refused, match=r"code_wrong"):  # Whoever reads it in the group becomes nobody by it.
+        await bind_chat(business, reader.actor(), code, chat="telegram:23")
     assert await bind_group(business, manager, "telegram", "-1", code, chat="telegram:21@-1") == site.path
     with pytest.raises(Refused, match=r"code_wrong"):
         await bind_group(business, manager, "telegram", "-2", code, chat="telegram:21@-2")
