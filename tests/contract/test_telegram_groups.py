@@ -81,7 +81,7 @@ async def _press_of_another(house: House) -> None:
 
 
 async def test_a_group_is_let_go_only_by_who_could_bind_it(house: House) -> None:
-    """A1, A5: a foreign group and a missing one answer alike; a code works once and for groups alone; tries are counted."""
+    """A1, A5: foreign and missing groups answer alike; a code works once and binds groups alone; tries are counted."""
     business, site = house.building.business, house.building.site
     manager = await _staff(house, 21, Role.MANAGER, site.path)
     other = await _staff(house, 22, Role.MANAGER, "acme/elsewhere")
