@@ -138,9 +138,10 @@ class _Round:
         While one channel does not answer, what becomes due meanwhile is begun all the same.
         """
         while rows or self._last:
-            if not rows:
+            if rows:
+                await self._know(rows)
+            else:
                 await asyncio.wait([*self._last.values()], timeout=WRITE_EVERY_S)
-            await self._know(rows)
             for row in rows:
                 await self._at_once.acquire()
                 before = self._last.get(row.person_id)
@@ -152,8 +153,6 @@ class _Round:
 
     async def _know(self, rows: Sequence[Notice]) -> None:
         """Persons and sites' rules, read once in a round."""
-        if not rows:
-            return
         missing = {row.person_id for row in rows} - self._people.keys()
         if missing:
             self._people |= {each.id: each for each in await self._business.store.people.many(sorted(missing))}
