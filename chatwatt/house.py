@@ -95,6 +95,8 @@ async def open_house(
         business, runtime.sessions, provider=next(iter(providers), ""), public_url=runtime.settings.public_url
     )
     telegram = _telegram(runtime, conversation)
+    if telegram is not None:
+        conversation.take_files("telegram", telegram.fetch)
     papers = MailOutPapers(business)
     senders: dict[str, Sender] = {} if telegram is None else {"telegram": NoticeSender(telegram, papers=papers)}
     account = _wechat(runtime, conversation, wechat)

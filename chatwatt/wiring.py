@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from chatwatt.clock import SystemClock
 from chatwatt.embedded import EmbeddedStores, running_in
+from chatwatt.importing.reader import SentLists
 from chatwatt.link_key import api_key, link_key
 from chatwatt.settings import AlipaySettings, Settings, WeChatPaySettings
 from meters.profiles import look_also_in
@@ -62,6 +63,7 @@ class Runtime:
             fees_ppm=self.settings.provider_fees_ppm,
             link_key=self.link_key,
             api_key=self.api_key,
+            lists=SentLists(),
         )
 
 

@@ -7,7 +7,6 @@ whichever the bot has asked for. `flood`, `fail`, `block` and `stop`/`start` bri
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Self, cast
@@ -27,6 +26,7 @@ from sandbox.telegram_checks import (
     check_parameters,
     check_text,
 )
+from sandbox.telegram_files import SentFiles, read_params
 from sandbox.telegram_people import SandboxUser, Screen, Shown
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"  # noqa: S105  the documentation's own example
@@ -67,6 +67,7 @@ class TelegramSandbox:
         self.webhook: dict[str, str] | None = None
         self.webhook_statuses: list[int] = []
         self.changed = asyncio.Condition()
+        self.files = SentFiles(token)
         self._screens: dict[int, Screen] = {}
         self._users: dict[int, SandboxUser] = {}
         self._updates: list[dict[str, Any]] = []
@@ -98,6 +99,7 @@ class TelegramSandbox:
         """Listens; on the same port as before when it was stopped."""
         app = web.Application(client_max_size=12 * 1024 * 1024)
         app.router.add_post("/bot{token}/{method}", self._serve)
+        app.router.add_get("/file/bot{token}/documents/{name}", self.files.serve)
         # A caller that has gone ends its call, as a long poll of a bot that stops.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
@@ -183,7 +185,7 @@ class TelegramSandbox:
         code = 200
         answer: dict[str, Any] = {"ok": True}
         try:
-            params = await _read_params(request)
+            params = await read_params(request)
             answer["result"] = await self._answer(request.match_info["token"], method, params)
         except BadCallError as error:
             code = error.code
@@ -316,6 +318,9 @@ class TelegramSandbox:
         text = check_text(params, "caption", CAPTION_CHARS) if "caption" in params else ""
         return await self._show(params, text, photo=document)
 
+    async def _getFile(self, params: dict[str, Any]) -> Any:  # noqa: N802  named as in the Bot API
+        return self.files.path_of(params.get("file_id"))
+
     async def _show(self, params: dict[str, Any], text: str, *, photo: bytes | None) -> dict[str, Any]:
         screen = self._screens[_whole(params, "chat_id")]
         html = str(params.get("text", params.get("caption", "")))
@@ -364,25 +369,6 @@ class TelegramSandbox:
         scope = str(params.get("scope", {}).get("type", "default"))
         self.commands[scope, str(params.get("language_code", ""))] = params["commands"]
         return True
-
-
-async def _read_params(request: web.Request) -> dict[str, Any]:
-    """The parameters of a call, sent as a form, as multipart or as JSON."""
-    if request.content_type == "application/json":
-        return dict(await request.json())
-    form = await request.post()
-    return {name: _value(value) for name, value in form.items()}
-
-
-def _value(value: str | bytes | bytearray | web.FileField) -> Any:
-    if isinstance(value, web.FileField):
-        return value.file.read()
-    if isinstance(value, str) and value[:1] in {"{", "["}:
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _whole(params: dict[str, Any], name: str) -> int:

@@ -32,6 +32,7 @@ PARAMETERS: Mapping[str, frozenset[str]] = {
         {"chat_id", "message_id", "text", "parse_mode", "reply_markup", "link_preview_options"}
     ),
     "sendPhoto": frozenset({"chat_id", "photo", "caption", "parse_mode", "reply_markup"}),
+    "getFile": frozenset({"file_id"}),
     "sendDocument": frozenset({"chat_id", "document", "caption", "parse_mode", "reply_markup"}),
     "deleteMessage": frozenset({"chat_id", "message_id"}),
     "answerCallbackQuery": frozenset({"callback_query_id", "text", "show_alert"}),

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sandbox.telegram_files import SentFiles
+
 
 @dataclass(slots=True)
 class Shown:
@@ -48,6 +50,7 @@ class World(Protocol):
     """What a person needs of the sandbox."""
 
     changed: asyncio.Condition
+    files: SentFiles
 
     def screen(self, chat_id: int) -> Screen: ...
     def ticks(self) -> int: ...
@@ -73,6 +76,19 @@ class SandboxUser:
 
     async def say(self, text: str, *, group: int | None = None) -> int:
         """Types a text, in private or in a group. Returns the update id."""
+        message: dict[str, Any] = {"text": text}
+        if text.startswith("/"):
+            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split(maxsplit=1)[0])}]
+        return await self.send(message, group=group)
+
+    async def send_file(self, name: str, content: bytes, *, caption: str = "", group: int | None = None) -> int:
+        """Sends a file as a document. Returns the update id."""
+        number = self._world.files.keep(content)
+        document = {"file_id": number, "file_unique_id": f"u{number}", "file_name": name, "file_size": len(content)}
+        return await self.send({"document": document, **({"caption": caption} if caption else {})}, group=group)
+
+    async def send(self, body: dict[str, Any], *, group: int | None = None) -> int:
+        """Sends a message with anything in it. Returns the update id."""
         self._mark = self._world.ticks()
         screen = self._world.screen(self.id if group is None else group)
         message: dict[str, Any] = {
@@ -80,10 +96,8 @@ class SandboxUser:
             "date": 1_700_000_000,
             "chat": screen.chat,
             "from": self.as_json,
-            "text": text,
+            **body,
         }
-        if text.startswith("/"):
-            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split(maxsplit=1)[0])}]
         return await self._world.deliver("message", message)
 
     async def press(self, label: str) -> int:

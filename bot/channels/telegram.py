@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
-from telegram.error import TelegramError
+from telegram.error import BadRequest, TelegramError
 
 from bot.channels.telegram_bot import ALLOWED_UPDATES, API, POLL_S, make_bot, set_menus
 from bot.channels.telegram_heard import Heard, chat_of, read
@@ -24,6 +24,7 @@ from bot.channels.telegram_pace import TelegramPace
 from bot.channels.telegram_presses import Presses
 from bot.channels.telegram_show import Screens
 from bot.channels.telegram_threads import Threads
+from bot.channels.telegram_trouble import file_trouble_of
 from bot.channels.telegram_updates import Lanes, Seen
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
@@ -118,6 +119,18 @@ class TelegramChannel:
                 return await self._show(user, parts, reference=reference, bulk=bulk)
         except TimeoutError:
             raise TryAgain("try_again.channel", kind="TimeoutError") from None
+
+    async def fetch(self, reference: str) -> bytes:
+        """The content of what somebody sent. Raises `Refused` for what is gone or too large, else `TryAgain`."""
+        trouble: Trouble
+        try:
+            return await self._bot.file_bytes(reference)
+        except BadRequest as error:
+            trouble = file_trouble_of(error)
+        except TelegramError as error:
+            trouble = TryAgain("try_again.file", kind=type(error).__name__)
+        # Raised outside the handler: the library's own words may hold the token.
+        raise trouble
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop`. Telegram being away, at the start or later, is only waited for."""

@@ -13,14 +13,20 @@ from typing import Any
 
 from telegram.constants import ChatType, MessageAttachmentType
 
-from bot.conversations.inbound import MAX_HEARD_CHARS, Inbound
+from bot.conversations.inbound import MAX_HEARD_CHARS, Attached, Inbound, Thing, shown_name
 from bot.texts.catalogue import language_for
 
 CHANNEL = "telegram"
+MAX_FILE_ID_CHARS = 256
 _COMMAND = re.compile(r"/(\w+)(?:@(\w+))?(.*)", re.DOTALL)
-WHAT_ELSE = "/help"
-"""What a sticker or a photograph is taken for."""
 _THINGS = frozenset(str(kind.value) for kind in MessageAttachmentType)
+_KNOWN: Mapping[str, Thing] = {
+    "voice": Thing.VOICE,
+    "audio": Thing.VOICE,
+    "location": Thing.PLACE,
+    "venue": Thing.PLACE,
+    "contact": Thing.CONTACT,
+}
 Json = Mapping[str, Any]
 
 
@@ -66,16 +72,47 @@ def _read_message(message: Json, username: str) -> Heard | None:
     if not (_has_number(chat) and _has_number(user)) or user.get("is_bot"):
         return None
     private = _is_private(chat, user)
-    text = _said(message, private=private, username=username)
-    if text is None:
+    text, attached = _said(message, private=private, username=username), _attached(message)
+    # In a group a thing is for us where the words under it are.
+    if text is None and (attached is None or not private or _words(message)):
         return None
-    return Heard(chat=str(chat["id"]), inbound=_inbound(user, chat, text=text[:MAX_HEARD_CHARS]))
+    words = None if text is None else text[:MAX_HEARD_CHARS]
+    return Heard(chat=str(chat["id"]), inbound=_inbound(user, chat, text=words, attached=attached))
+
+
+def _attached(message: Json) -> Attached | None:
+    """What came along. A film that moves by itself comes with a document, which is the same film."""
+    if _THINGS.isdisjoint(message):
+        return None
+    document, sizes = _part(message, "document"), message.get("photo")
+    if document and "animation" not in message:
+        size = document.get("file_size")
+        return Attached(
+            thing=Thing.DOCUMENT,
+            reference=_file_id(document),
+            name=shown_name(document.get("file_name")),
+            size_bytes=size if type(size) is int and size > 0 else 0,
+        )
+    if isinstance(sizes, list) and sizes:
+        # The last one is the largest.
+        return Attached(thing=Thing.PHOTO, reference=_file_id(sizes[-1] if isinstance(sizes[-1], dict) else {}))
+    return Attached(thing=next((thing for name, thing in _KNOWN.items() if name in message), Thing.OTHER))
+
+
+def _file_id(file: Json) -> str:
+    number = file.get("file_id")
+    return number if isinstance(number, str) and len(number) <= MAX_FILE_ID_CHARS and number.isascii() else ""
+
+
+def _words(message: Json) -> str | None:
+    words = message.get("text") or message.get("caption")
+    return words if isinstance(words, str) else None
 
 
 def _said(message: Json, *, private: bool, username: str) -> str | None:
-    text = message.get("text") or message.get("caption")
-    if not isinstance(text, str):
-        return WHAT_ELSE if private and not _THINGS.isdisjoint(message) else None
+    text = _words(message)
+    if text is None:
+        return None
     command = _COMMAND.fullmatch(text)
     if command is None:
         return text if private or _mentions(text, username) else None
@@ -93,7 +130,9 @@ def _is_private(chat: Json, user: Json) -> bool:
     return chat.get("type") == ChatType.PRIVATE and chat["id"] == user["id"]
 
 
-def _inbound(user: Json, chat: Json, *, text: str | None = None, action: str | None = None) -> Inbound:
+def _inbound(
+    user: Json, chat: Json, *, text: str | None = None, action: str | None = None, attached: Attached | None = None
+) -> Inbound:
     language, private = user.get("language_code"), _is_private(chat, user)
     return Inbound(
         channel=CHANNEL,
@@ -103,6 +142,7 @@ def _inbound(user: Json, chat: Json, *, text: str | None = None, action: str | N
         language=language_for(language if isinstance(language, str) else None),
         private=private,
         group="" if private else str(chat["id"]),
+        attached=attached,
     )
 
 

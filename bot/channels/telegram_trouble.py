@@ -40,6 +40,11 @@ def trouble_of(error: TelegramError) -> Trouble:
     return Refused("refused.no_channel", kind=kind)
 
 
+def file_trouble_of(error: BadRequest) -> Refused:
+    """Why a file cannot be had: Telegram gives no large ones, and forgets old ones."""
+    return Refused("refused.file_too_big" if "too big" in error.message.lower() else "refused.file_gone")
+
+
 def is_unchanged(error: TelegramError) -> bool:
     """Whether an edit was refused because the message already says that."""
     return isinstance(error, BadRequest) and _UNCHANGED in error.message.lower()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.channels.wechat_xml import Envelope, MalformedError
-from bot.conversations.inbound import MAX_HEARD_CHARS, Inbound
+from bot.conversations.inbound import MAX_HEARD_CHARS, Attached, Inbound, Thing
 from bot.conversations.parts import MAX_ACTION_BYTES
 from bot.texts.catalogue import language_for
 
@@ -15,13 +16,21 @@ CHANNEL = "wechat"
 REFUSED_CODE = "43101"
 """The person has refused messages of this template."""
 WHAT_ELSE = "/help"
-"""What a picture or a place is taken for."""
+"""What a message without a word is taken for."""
 _ID = re.compile(r"[A-Za-z0-9_@.-]{1,64}", re.ASCII)
 _SCENE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 _QR_PREFIX = "qrscene_"
 _SUBSCRIPTIONS = frozenset({"subscribe_msg_popup_event", "subscribe_msg_change_event"})
-_OTHER_KINDS = frozenset({"image", "voice", "video", "shortvideo", "location", "link", "file"})
+_THINGS: Mapping[str, Thing] = {
+    "image": Thing.PHOTO,
+    "voice": Thing.VOICE,
+    "location": Thing.PLACE,
+    "file": Thing.DOCUMENT,
+    "video": Thing.OTHER,
+    "shortvideo": Thing.OTHER,
+    "link": Thing.OTHER,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +60,14 @@ def read(message: Envelope) -> Heard:
     kind = message.get("MsgType").lower()
     if kind == "event":
         return _event(message, user)
-    return Heard(user=user, key=_key(message, user), said=True, inbound=_inbound(user, text=_words(message, kind)))
-
-
-def _words(message: Envelope, kind: str) -> str | None:
-    words = message.get("Content") or message.get("Recognition")
-    if words:
-        return words[:MAX_HEARD_CHARS]
-    return WHAT_ELSE if kind in _OTHER_KINDS or kind == "text" else None
+    words = (message.get("Content") or message.get("Recognition"))[:MAX_HEARD_CHARS] or None
+    if words is None and kind == "text":
+        words = WHAT_ELSE
+    # Words that were recognised in a voice message are all of it.
+    thing = _THINGS.get(kind) if words is None else None
+    attached = None if thing is None else Attached(thing=thing)
+    inbound = _inbound(user, text=words, attached=attached)
+    return Heard(user=user, key=_key(message, user), said=True, inbound=inbound)
 
 
 def _event(message: Envelope, user: str) -> Heard:
@@ -111,7 +120,17 @@ def _key(message: Envelope, user: str) -> str:
     return hashlib.sha256("\0".join(told).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _inbound(user: str, *, text: str | None = None, action: str | None = None) -> Inbound | None:
-    if text is None and action is None:
+def _inbound(
+    user: str, *, text: str | None = None, action: str | None = None, attached: Attached | None = None
+) -> Inbound | None:
+    if text is None and action is None and attached is None:
         return None
-    return Inbound(channel=CHANNEL, user=user, text=text, action=action, language=language_for("zh_CN"), numbered=True)
+    return Inbound(
+        channel=CHANNEL,
+        user=user,
+        text=text,
+        action=action,
+        language=language_for("zh_CN"),
+        numbered=True,
+        attached=attached,
+    )

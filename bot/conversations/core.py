@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.conversations import flows, groups, openings
+from bot.conversations import attachments, flows, groups, openings
 from bot.conversations.inbound import Turn
 from bot.conversations.intents import intent_of_command, nearest, read, read_action
 from bot.conversations.parts import Tone
@@ -28,7 +28,10 @@ def handle(turn: Turn, session: Session) -> Reply:
         if instead is not None:
             return instead
     action = turn.inbound.action or _menu_choice(turn, session)
-    reply = _pressed(turn, session, action) if action else _typed(turn, session)
+    reply = attachments.heard(turn, session)
+    if reply is None:
+        reply = _pressed(turn, session, action) if action else _typed(turn, session)
+        reply = replace(reply, parts=(*attachments.beside_words(turn), *reply.parts))
     return replace(reply, session=replace(reply.session, greeted=True))
 
 

@@ -4,11 +4,46 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from prepaid.domain.access import Actor
 
 MAX_HEARD_CHARS = 500
 """More than this of one message is never read."""
+
+
+MAX_NAME_CHARS = 60
+
+
+class Thing(StrEnum):
+    """What people send besides words."""
+
+    DOCUMENT = "document"
+    PHOTO = "photo"
+    VOICE = "voice"
+    PLACE = "place"
+    CONTACT = "contact"
+    OTHER = "other"
+    """A sticker, a dice, a film: what it says nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """Something that came with a message, or instead of one. `reference` is the channel's own name for it.
+
+    The file's name and size are what somebody says of it: good for showing, never for deciding.
+    """
+
+    thing: Thing
+    reference: str = ""
+    name: str = ""
+    size_bytes: int = 0
+
+
+def shown_name(name: object) -> str:
+    """A file's name as far as it can be shown in one line."""
+    plain = "".join(char for char in name if char.isprintable()) if isinstance(name, str) else ""
+    return plain.strip()[:MAX_NAME_CHARS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +65,8 @@ class Inbound:
     """The group chat that it was said in, where it was not said in private."""
     numbered: bool = False
     pushes: bool = False
+    attached: Attached | None = None
+    """What came along; `text` are then the words under it, if there are any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +82,5 @@ class Turn:
     """Where the world reaches our pages."""
     admin_group: bool = False
     """It was said in a group of the staff; the actor is cut to what that group is bound to."""
+    carries_files: bool = False
+    """Over this channel people can send us files."""

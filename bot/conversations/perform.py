@@ -21,6 +21,7 @@ from prepaid.usecases.show_balance import my_accounts, show_balance
 from prepaid.usecases.show_history import show_history
 from prepaid.usecases.start_topup import start_topup
 from prepaid.usecases.switch_supply import switch_supply
+from prepaid.usecases.take_list import Fetch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class Situation:
     actor: Actor
     chat: str
     provider: str
+    fetch: Fetch | None = None
+    """Brings what was sent over the chat's channel; None where nothing can be sent."""
 
 
 async def perform(effect: do.Effect, on: Situation) -> object:

@@ -27,6 +27,7 @@ from prepaid.domain.errors import Trouble, TryAgain
 from prepaid.ports import Business, Sessions
 from prepaid.usecases.admin_groups import in_group
 from prepaid.usecases.greet import greet
+from prepaid.usecases.take_list import Fetch
 
 SESSION_TTL_S = 7 * 24 * 3600
 HEAR_WITHIN_S = 25.0
@@ -56,6 +57,11 @@ class Conversation:
         self._public_url = public_url.rstrip("/")
         self._locks: OrderedDict[str, asyncio.Lock] = OrderedDict()
         self._languages: OrderedDict[str, str] = OrderedDict()
+        self._files: dict[str, Fetch] = {}
+
+    def take_files(self, channel: str, fetch: Fetch) -> None:
+        """From now on people can send files over the channel; `fetch` brings one by its reference."""
+        self._files[channel] = fetch
 
     async def hear(self, inbound: Inbound) -> list[Part]:
         """What to show in answer. Never raises: trouble is put in words, our own bugs are logged with a reference."""
@@ -89,6 +95,7 @@ class Conversation:
             at=self._business.clock.now(),
             providers=tuple(sorted(self._business.providers)),
             public_url=self._public_url,
+            carries_files=inbound.channel in self._files,
         )
         self._remember(key, turn.actor.language)
         reply = handle(turn, session_from_plain(await self._load(key)))
@@ -119,7 +126,13 @@ class Conversation:
         return parts, session
 
     async def _perform(self, key: str, turn: Turn, effect: Effect) -> Outcome:
-        on = Situation(business=self._business, actor=turn.actor, chat=key, provider=self._provider)
+        on = Situation(
+            business=self._business,
+            actor=turn.actor,
+            chat=key,
+            provider=self._provider,
+            fetch=self._files.get(turn.inbound.channel),
+        )
         try:
             return Outcome(effect=effect, value=await perform(effect, on))
         except Trouble as trouble:

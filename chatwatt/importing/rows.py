@@ -11,7 +11,7 @@ from typing import TypeVar
 from bot.texts import LANGUAGES, text
 from chatwatt.importing.tables import Table, read_table
 from prepaid.domain.errors import Refused
-from prepaid.domain.imports import AccountRow, BadRow, MeterRow
+from prepaid.domain.imports import AccountRow, BadRow, MeterRow, PlaceLists
 from prepaid.domain.money import MICRO_PER_YUAN
 
 Row = TypeVar("Row")
@@ -38,6 +38,22 @@ def meter_rows(path: Path) -> tuple[list[MeterRow], list[BadRow]]:
     return _rows("meters", read_table(path), METER_COLUMNS, _meter)
 
 
+def place_lists(tables: Sequence[Table]) -> PlaceLists:
+    """The accounts and meters of several tables. One with a column for meters lists meters, any other accounts."""
+    accounts: list[AccountRow] = []
+    meters: list[MeterRow] = []
+    bad: list[BadRow] = []
+    for table in tables:
+        if _place_of("meter", table) is not None:
+            more_meters, worse = _rows("meters", table, METER_COLUMNS, _meter)
+            meters += more_meters
+        else:
+            more_accounts, worse = _rows("accounts", table, ACCOUNT_COLUMNS, _account)
+            accounts += more_accounts
+        bad += worse
+    return PlaceLists(accounts=tuple(accounts), meters=tuple(meters), bad=tuple(bad))
+
+
 def _rows(
     file: str, table: Table, columns: Sequence[str], make: Callable[[int, Cells], Row]
 ) -> tuple[list[Row], list[BadRow]]:
@@ -56,16 +72,19 @@ def _rows(
 
 def _columns(file: str, table: Table, columns: Sequence[str]) -> dict[str, int]:
     """Where each column stands. Raises `Refused("refused.import_column")` for one that is missing."""
-    headings = [heading.strip().lower() for heading in table.headings]
     found: dict[str, int] = {}
     for column in columns:
-        names = {column, *(text(language, f"import.{column}").lower() for language in LANGUAGES)}
-        at = next((index for index, heading in enumerate(headings) if heading in names), None)
+        at = _place_of(column, table)
         if at is not None:
             found[column] = at
         elif column not in OPTIONAL:
             raise Refused("refused.import_column", file=file, column=column)
     return found
+
+
+def _place_of(column: str, table: Table) -> int | None:
+    names = {column, *(text(language, f"import.{column}").lower() for language in LANGUAGES)}
+    return next((at for at, heading in enumerate(table.headings) if heading.strip().lower() in names), None)
 
 
 def _account(line: int, cells: Cells) -> AccountRow:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
-import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from python_calamine import CalamineError, CalamineWorkbook
-
+from chatwatt.importing.workbook import Line, sheets, sheets_apart
 from prepaid.domain.errors import Refused
 
 FILE_BYTES_MAX = 20 << 20
 UNPACKED_BYTES_MAX = 200 << 20
 ROWS_MAX = 20_000
+ZIP = b"PK\x03\x04"
+"""How every workbook begins."""
 ENCODINGS = ("utf-8-sig", "gb18030")
 """With or without a byte order mark, or as Chinese Windows writes it (GBK is a part of GB 18030)."""
 
@@ -36,15 +38,44 @@ def read_table(path: Path) -> Table:
     if raw is None:
         raise Refused("refused.import_too_large", file=path.name)
     rows = _spreadsheet(path.name, raw) if path.suffix.lower() == ".xlsx" else _csv(path.name, raw)
+    return _table(path.name, rows, ROWS_MAX)
+
+
+async def read_tables(name: str, raw: bytes, *, rows_max: int, unpacked_max: int) -> list[Table]:
+    """The tables in what somebody sent, by what it is and not by what it is called. Raises `Refused` like the above.
+
+    A workbook may hold several; sheets without anything do not count.
+    """
+    if not raw.startswith(ZIP):
+        return [_table(name, await asyncio.to_thread(_csv, name, raw), rows_max)]
+    try:
+        found = await sheets_apart(raw, rows_max=rows_max, unpacked_max=unpacked_max)
+    except Refused as refused:
+        raise Refused(refused.key, file=name) from None
+    written = [rows for rows in found if any(any(cells) for _, cells in rows)]
+    if not written:
+        raise Refused("refused.import_empty", file=name)
+    return [_table(name, rows, rows_max) for rows in written]
+
+
+def _table(name: str, rows: Sequence[Line], rows_max: int) -> Table:
     lines = [(number, cells) for number, cells in rows if any(cells)]
     if not lines:
-        raise Refused("refused.import_empty", file=path.name)
-    if len(lines) > ROWS_MAX:
-        raise Refused("refused.import_too_large", file=path.name)
+        raise Refused("refused.import_empty", file=name)
+    if len(lines) > rows_max:
+        raise Refused("refused.import_too_large", file=name)
     return Table(lines[0][1], tuple(lines[1:]))
 
 
-def _csv(name: str, raw: bytes) -> list[tuple[int, tuple[str, ...]]]:
+def _spreadsheet(name: str, raw: bytes) -> list[Line]:
+    """The first sheet, in this process: whoever runs a command brings a file of their own."""
+    try:
+        return sheets(raw, rows_max=2 * ROWS_MAX, unpacked_max=UNPACKED_BYTES_MAX)[0]
+    except Refused as refused:
+        raise Refused(refused.key, file=name) from refused
+
+
+def _csv(name: str, raw: bytes) -> list[Line]:
     text = _decoded(name, raw)
     separator = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -68,25 +99,3 @@ def _decoded(name: str, raw: bytes) -> str:
         if "\0" not in text:
             return text
     raise Refused("refused.import_encoding", file=name)
-
-
-def _spreadsheet(name: str, raw: bytes) -> list[tuple[int, tuple[str, ...]]]:
-    """The first sheet. What it unpacks to is measured before anything is unpacked."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as packed:
-            if sum(each.file_size for each in packed.infolist()) > UNPACKED_BYTES_MAX:
-                raise Refused("refused.import_too_large", file=name)
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0)
-        rows = sheet.to_python(skip_empty_area=False, nrows=2 * ROWS_MAX)
-    except (zipfile.BadZipFile, CalamineError, ValueError) as error:
-        raise Refused("refused.import_spreadsheet", file=name) from error
-    return [(number, tuple(_text(cell) for cell in cells)) for number, cells in enumerate(rows, start=1)]
-
-
-def _text(cell: object) -> str:
-    """A room number that a spreadsheet took for a figure is the room number again."""
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell).strip()

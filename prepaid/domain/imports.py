@@ -45,6 +45,15 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceLists:
+    """What a file lists, and its rows that make no sense."""
+
+    accounts: tuple[AccountRow, ...] = ()
+    meters: tuple[MeterRow, ...] = ()
+    bad: tuple[BadRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
     """What an import did, or would do."""
 

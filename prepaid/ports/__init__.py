@@ -7,6 +7,7 @@ Times are aware UTC, money is micro-yuan unless the name says fen, energy is Wh.
 from prepaid.ports.business import Business, Store
 from prepaid.ports.field_requests import FieldRequests
 from prepaid.ports.leases import Lease, Leases
+from prepaid.ports.lists import ListReader
 from prepaid.ports.logins import KeptReply, Logins, Replies
 from prepaid.ports.money import (
     BillingProvider,
@@ -82,6 +83,7 @@ __all__ = [
     "Ledger",
     "LedgerColumns",
     "LedgerSpan",
+    "ListReader",
     "Logins",
     "Meters",
     "MoneyTickets",

@@ -9,6 +9,7 @@ from prepaid.domain.clock_trust import ClockTrust
 from prepaid.ports.announcements import Announcements
 from prepaid.ports.field_requests import FieldRequests
 from prepaid.ports.leases import Leases
+from prepaid.ports.lists import ListReader
 from prepaid.ports.logins import Logins, Replies
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
@@ -73,3 +74,5 @@ class Business:
     """Seals pay-for-me links; empty: there are none."""
     api_key: bytes = b""
     """Seals the tokens of logins; empty: nobody can log in."""
+    lists: ListReader | None = None
+    """Reads lists that people send; None: no list can be sent."""

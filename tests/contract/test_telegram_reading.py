@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telegram import Bot, Chat, Message, Update, User
 
-from bot.channels.telegram_heard import WHAT_ELSE, Heard, read
-from bot.conversations.inbound import MAX_HEARD_CHARS, Inbound
+from bot.channels.telegram_heard import Heard, read
+from bot.conversations.inbound import MAX_HEARD_CHARS, Attached, Inbound, Thing
 from bot.texts import language_for
 
 Json = dict[str, Any]
@@ -215,15 +215,37 @@ def as_the_library(update: Json) -> Heard | None:
         return _heard(query.message.chat, query.from_user, action=query.data, press=query.id)
     if said is None or said.from_user is None or said.from_user.is_bot:
         return None
-    words = _words(said, private=_is_private(said.chat, said.from_user))
-    return None if words is None else _heard(said.chat, said.from_user, text=words[:MAX_HEARD_CHARS])
+    private = _is_private(said.chat, said.from_user)
+    words, thing = _words(said, private=private), _thing(said)
+    # Words that are for another bot take what came with them along.
+    if words is None and (thing is None or not private or said.text is not None or said.caption is not None):
+        return None
+    text = None if words is None else words[:MAX_HEARD_CHARS]
+    return _heard(said.chat, said.from_user, text=text, thing=thing)
+
+
+def _thing(said: Message) -> Attached | None:
+    """What came along, with what can be fetched of it."""
+    if said.effective_attachment is None:
+        return None
+    if said.document is not None and said.animation is None:
+        document = said.document
+        name = document.file_name or ""
+        return Attached(thing=Thing.DOCUMENT, reference=document.file_id, name=name, size_bytes=document.file_size or 0)
+    if said.photo:
+        return Attached(thing=Thing.PHOTO, reference=said.photo[-1].file_id)
+    if said.voice or said.audio:
+        return Attached(thing=Thing.VOICE)
+    if said.location or said.venue:
+        return Attached(thing=Thing.PLACE)
+    return Attached(thing=Thing.CONTACT if said.contact else Thing.OTHER)
 
 
 def _words(said: Message, *, private: bool) -> str | None:
     """A command without its addressee, when that is us; other words when they are said in private or name us."""
     words = said.text or said.caption
     if words is None:
-        return WHAT_ELSE if private and said.effective_attachment is not None else None
+        return None
     name = _name(words[1:])
     if not words.startswith("/") or not name:
         return words if private or _names_us(words) else None
@@ -250,7 +272,13 @@ def _is_private(chat: Chat, user: User) -> bool:
 
 
 def _heard(
-    chat: Chat, user: User, *, text: str | None = None, action: str | None = None, press: str | None = None
+    chat: Chat,
+    user: User,
+    *,
+    text: str | None = None,
+    action: str | None = None,
+    press: str | None = None,
+    thing: Attached | None = None,
 ) -> Heard:
     inbound = Inbound(
         channel="telegram",
@@ -259,6 +287,7 @@ def _heard(
         action=action,
         language=language_for(user.language_code),
         private=_is_private(chat, user),
+        attached=thing,
         group="" if _is_private(chat, user) else str(chat.id),
     )
     return Heard(chat=str(chat.id), inbound=inbound, press_id=press)

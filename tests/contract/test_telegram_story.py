@@ -11,7 +11,7 @@ import pytest
 
 from bot.channels.telegram import TelegramChannel
 from bot.channels.telegram_intake import Unreachable
-from bot.conversations.inbound import Inbound
+from bot.conversations.inbound import Attached, Inbound, Thing
 from bot.conversations.parts import (
     Button,
     Buttons,
@@ -233,7 +233,7 @@ async def test_a_group_gets_an_answer_only_when_it_asks_and_never_in_private_ter
 
 
 async def test_an_odd_update_stops_nobody(sandbox: TelegramSandbox) -> None:
-    """An update that cannot be read is passed over, and a sticker gets the help."""
+    """An update that cannot be read is passed over, and a sticker is heard as one."""
     script, tenant = Script(), sandbox.user(7)
     async with running(channel_for(sandbox, script, PlainSessions())):
         await sandbox.deliver("message", {"chat": {"id": 7}, "from": "nobody"})
@@ -242,9 +242,9 @@ async def test_an_odd_update_stops_nobody(sandbox: TelegramSandbox) -> None:
         sticker = {**picture, "is_animated": False, "is_video": False, "type": "regular"}
         base = {"message_id": 1, "date": 1, "chat": tenant.screen.chat, "from": tenant.as_json}
         await sandbox.deliver("message", {**base, "sticker": sticker})
-        await tenant.wait_message(lambda m: m.text == "What now?")
+        await tenant.wait_message(lambda m: m.text == "heard None")
         await sandbox.wait_confirmed()
-    assert [heard.text for heard in script.heard] == ["/help"]
+    assert [heard.attached for heard in script.heard] == [Attached(thing=Thing.OTHER)]
 
 
 async def test_menus_are_set_for_each_language(sandbox: TelegramSandbox) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,6 +11,7 @@ from bot.channels.telegram import TelegramChannel
 from bot.channels.telegram_intake import Unreachable
 from bot.conversations.runner import Conversation
 from bot.delivery import NoticeSender
+from chatwatt.importing.reader import SentLists
 from prepaid.domain.notices import Notice, NoticeKind
 from prepaid.storage.driver import Database
 from prepaid.storage.redis_connection import connect_redis
@@ -49,6 +50,7 @@ async def house(database: Database, clock: ManualClock, redis_url: str, redis_pr
     code = await issue_bind_code(building.business, await building.operator(), "acc-1")
     redis = connect_redis(redis_url)
     sessions = RedisSessions(redis, prefix=redis_prefix)
+    building.business = replace(building.business, lists=SentLists())
     conversation = Conversation(building.business, sessions, provider="testpay")
     async with TelegramSandbox() as sandbox:
         channel = TelegramChannel(
@@ -59,6 +61,7 @@ async def house(database: Database, clock: ManualClock, redis_url: str, redis_pr
             poll_s=1,
             unreachable=Unreachable(first_s=0.01, last_s=0.05),
         )
+        conversation.take_files("telegram", channel.fetch)
         async with running(channel):
             yield House(building, channel, sandbox, sandbox.user(7, language="en-GB"), code)
     await redis.aclose()

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bot.channels.wechat import MAX_BODY_BYTES
-from bot.conversations.inbound import Inbound
+from bot.conversations.inbound import Attached, Inbound, Thing
 from bot.conversations.parts import Part, Text
 from sandbox.wechat import WeChatSandbox, signature
 from tests.contract.test_telegram_story import PlainSessions
@@ -158,7 +158,7 @@ async def test_a_retry_joins_the_turn_under_way(wechat: Account, echo: Echo) -> 
 
 
 async def test_events_are_heard_by_their_meaning(wechat: Account, echo: Echo) -> None:
-    """Following, scanning, menu presses and pictures become what a person meant; views and places are not answered."""
+    """Following, scanning, menu presses and pictures are heard as what they are; views and places are not answered."""
     person = wechat.sandbox.follower("o-1")
     ticket = await wechat.api.ticket("ABCD2345", lasts_s=600)
     await person.follow(ticket.ticket)
@@ -177,7 +177,8 @@ async def test_events_are_heard_by_their_meaning(wechat: Account, echo: Echo) ->
     await wechat.sandbox.deliver("o-1", picture)
     heard = [inbound.action or inbound.text for inbound in echo.heard]
     # The second scan within the same second is told apart from the first by its kind.
-    assert heard == ["/start ABCD2345", "/start ABCD2345", "balance", "/help"]
+    assert heard == ["/start ABCD2345", "/start ABCD2345", "balance", None]
+    assert echo.heard[-1].attached == Attached(thing=Thing.PHOTO)
     assert all(inbound.numbered and inbound.channel == "wechat" for inbound in echo.heard)
 
 

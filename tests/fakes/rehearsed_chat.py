@@ -6,6 +6,7 @@ a store. Everything that a person sees comes from the product's own `handle` and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any
 
 from bot.conversations import effects as do
 from bot.conversations.core import handle
-from bot.conversations.inbound import Inbound, Turn
+from bot.conversations.inbound import Attached, Inbound, Thing, Turn
 from bot.conversations.parts import Part
 from bot.conversations.present import present
 from bot.conversations.session import Session
@@ -30,6 +31,7 @@ from tests.fakes.rehearsed import answers
 
 AT = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 ZONE = "Asia/Shanghai"
+_SENT = re.compile(r"\[(\w+)\] ?(.*)")
 LOAD_WH = (
     120,
     90,
@@ -97,7 +99,14 @@ class RehearsedChat:
     async def hear(self, inbound: Inbound) -> list[Part]:
         """Handles, answers the effects, presents."""
         actor = self.actors[inbound.user]
-        turn = Turn(inbound=inbound, actor=actor, at=self.now, providers=self.providers, public_url=self.public_url)
+        turn = Turn(
+            inbound=inbound,
+            actor=actor,
+            at=self.now,
+            providers=self.providers,
+            public_url=self.public_url,
+            carries_files=True,
+        )
         reply = handle(turn, self.sessions.get(inbound.user, Session()))
         parts, session, queue = list(reply.parts), reply.session, list(reply.effects)
         while queue:
@@ -111,7 +120,11 @@ class RehearsedChat:
         return parts
 
     async def say(self, user: str, text: str) -> list[Part]:
-        """One typed message."""
+        """One typed message, or "[thing] name" for what is sent instead of words."""
+        sent = _SENT.fullmatch(text)
+        if sent is not None:
+            attached = Attached(thing=Thing(sent[1]), reference="f1", name=sent[2])
+            return await self.hear(Inbound(channel="test", user=user, attached=attached, numbered=self.numbered))
         return await self.hear(Inbound(channel="test", user=user, text=text, numbered=self.numbered))
 
     async def press(self, user: str, action: str) -> list[Part]:
