@@ -340,4 +340,5 @@ async def _drained(cursor: Any) -> AsyncGenerator[Document, None]:
                     return
             yield document
     finally:
-        await _settled(cursor.close())
+        if cursor.alive:  # One that gave all is closed already, and closing costs a way through a thread.
+            await _settled(cursor.close())

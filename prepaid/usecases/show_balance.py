@@ -26,14 +26,14 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
     meters = await business.store.meters.of_account(account.id)
     gone = head.balance_micro <= account.floor_micro
     price_micro = price_now(site, account, meters, head, business.clock.now())
-    sparing = await _sparing(business, account, site) if gone else None
+    sparing = await _sparing(business, account, site, meters) if gone else None
     left, hint = await foreseen(business, account, site, head)
     return BalanceView(
         account_id=account.id,
         label=account.label,
         balance_micro=head.balance_micro,
         at=business.clock.now(),
-        supplies=await supply_views(business, account),
+        supplies=await supply_views(business, account, meters),
         price_micro_per_kwh=price_micro,
         low=any(head.balance_micro <= level for level in account.low_levels(site)),
         spared_rule=sparing.rule if sparing else None,
@@ -68,10 +68,12 @@ async def _lines(business: Business, actor: Actor, accounts: Sequence[Account]) 
     return tuple(lines)
 
 
-async def _sparing(business: Business, account: Account, site: Site) -> Verdict | None:
+async def _sparing(business: Business, account: Account, site: Site, found: Sequence[Meter]) -> Verdict | None:
     """Why a supply without credit is still on, if it is."""
-    meters = {meter.id: meter for meter in await business.store.meters.of_account(account.id)}
+    meters = {meter.id: meter for meter in found}
     for supply in await business.store.supplies.of_account(account.id):
+        if supply.meter_id not in meters:
+            continue  # Assigned since the meters were read.
         facts = await gather_facts(business, account, site, meters[supply.meter_id], supply)
         verdict = decide(facts, site.policy, site.calendar, business.clock.now())
         if verdict.verb is Verb.KEEP and supply.wanted.on:

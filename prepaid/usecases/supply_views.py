@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from prepaid.domain.accounts import Account
@@ -11,12 +12,15 @@ from prepaid.ports import Business
 from prepaid.usecases.views import SupplyView
 
 
-async def supply_views(business: Business, account: Account) -> tuple[SupplyView, ...]:
-    """The supplies of an account as they are now."""
-    meters = {meter.id: meter for meter in await business.store.meters.of_account(account.id)}
+async def supply_views(
+    business: Business, account: Account, meters: Sequence[Meter] | None = None
+) -> tuple[SupplyView, ...]:
+    """The supplies of an account as they are now. Its meters are read, unless the caller has read them."""
+    found = await business.store.meters.of_account(account.id) if meters is None else meters
+    by_id = {meter.id: meter for meter in found}
     supplies = await business.store.supplies.of_account(account.id)
     now = business.clock.now()
-    return tuple(view_of(meters[supply.meter_id], supply, now) for supply in supplies)
+    return tuple(view_of(by_id[supply.meter_id], supply, now) for supply in supplies if supply.meter_id in by_id)
 
 
 def view_of(meter: Meter, supply: Supply, now: datetime) -> SupplyView:
