@@ -35,8 +35,8 @@ from prepaid.storage.mongo import store_over
 from prepaid.usecases.deliver_notices import deliver_notices
 
 PEOPLE = 200
-ROUND = 1_000
-ROUNDS = 2
+ROUND = 2_000
+ROUNDS = 4
 AT_ONCE = 200
 QUEUED_AT_ONCE = 20
 FEW, MANY = 100, 100_000
@@ -106,9 +106,10 @@ async def _people(business: Business, sender: WebhookSender, url: str) -> Sequen
 
 
 async def _ours(business: Business, sender: WebhookSender, people: Sequence[Person], turn: int) -> tuple[float, float]:
-    rows = [_row(business, people[n % PEOPLE].id, turn * ROUND + n) for n in range(ROUND)]
     for first in range(0, ROUND, QUEUED_AT_ONCE):
-        await asyncio.gather(*(business.store.notices.queue(row) for row in rows[first : first + QUEUED_AT_ONCE]))
+        numbers = range(first, first + QUEUED_AT_ONCE)
+        rows = [_row(business, people[n % PEOPLE].id, turn * ROUND + n) for n in numbers]
+        await asyncio.gather(*map(business.store.notices.queue, rows))
     began, delivered = time.perf_counter(), 0
     while delivered < ROUND:
         done = await deliver_notices(business, {"webhook": sender}, lanes=[Lane.PROMPT])

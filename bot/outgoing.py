@@ -16,6 +16,7 @@ from aiohttp.resolver import ThreadedResolver
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from yarl import URL
 
 from prepaid.domain.errors import Refused, TryAgain, Unknown
 
@@ -113,7 +114,7 @@ async def open_session(*, private: bool) -> AsyncIterator[aiohttp.ClientSession]
 
 
 async def post(
-    session: aiohttp.ClientSession, url: str, *, data: bytes, headers: Mapping[str, str]
+    session: aiohttp.ClientSession, url: str | URL, *, data: bytes, headers: Mapping[str, str]
 ) -> tuple[int, bytes]:
     """Posts once, without redirects. `TryAgain`: nothing happened, or later; `Unknown`: no answer in time."""
     try:

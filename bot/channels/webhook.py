@@ -13,6 +13,7 @@ import time
 from functools import lru_cache
 
 import aiohttp
+from yarl import URL
 
 from bot.delivery import notice_parts
 from bot.outgoing import OK_BELOW, Sealer, checked_url, post
@@ -27,6 +28,7 @@ CHANNEL = "webhook"
 GONE = (404, 410)
 MOST_OPENED = 2_000
 """Addresses that are kept open in memory."""
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class WebhookSender:
@@ -58,10 +60,10 @@ class WebhookSender:
             raise Refused("refused.address_gone" if status in GONE else "refused.address_refused")
         return ""
 
-    def _open(self, sealed: str) -> tuple[str, str]:
+    def _open(self, sealed: str) -> tuple[URL, str]:
         """The address and its secret: to break a seal takes as long as to send."""
         url = self._sealer.open(sealed)
-        return url, secret_of(self._sealer.key, url)
+        return URL(url), secret_of(self._sealer.key, url)
 
 
 def secret_of(key: bytes, url: str) -> str:
@@ -71,7 +73,7 @@ def secret_of(key: bytes, url: str) -> str:
 
 def signature(secret: str, stamp: str, body: bytes) -> str:
     """What the receiver computes as well."""
-    return "v1=" + hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return "v1=" + hmac.digest(secret.encode(), stamp.encode() + b"." + body, "sha256").hex()
 
 
 def body_of(notice: Notice, person: Person) -> bytes:
@@ -87,4 +89,4 @@ def body_of(notice: Notice, person: Person) -> bytes:
         "text": render(notice_parts(notice, language, buttons=False)),
         "figures": dict(notice.params),
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+    return _JSON.encode(fields).encode()

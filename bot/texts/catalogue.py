@@ -57,10 +57,8 @@ def text(language: str, key: str, **params: object) -> str:
     template = _CATALOGUES[language].get(key)
     if template is None:
         raise InvariantBroken(f"no text for {key!r} in {language!r}")
-    zone = str(params.get("time_zone") or DEFAULT_ZONE)
-    words = {name: _words(name, value, language, zone) for name, value in params.items()}
     try:
-        return template.format_map(words)
+        return template.format_map(_Words(language, params))
     except KeyError as missing:
         raise InvariantBroken(f"text {key!r} needs {missing}") from missing
 
@@ -75,7 +73,16 @@ def trouble_text(language: str, trouble: Trouble) -> str:
     return text(language, "try_again.general" if isinstance(trouble, TryAgain) else "unknown.general")
 
 
-def _words(name: str, value: object, language: str, zone: str) -> object:
-    if name in _KEY_PARAMS and isinstance(value, str) and has(value):
-        return text(language, value)
-    return put_in_words(name, value, language, zone)
+class _Words(dict[str, object]):
+    """Parameters in words, each put so when a template asks for it: most templates ask for few."""
+
+    def __init__(self, language: str, params: Mapping[str, object]) -> None:
+        super().__init__()
+        self._language, self._params = language, params
+        self._zone = str(params.get("time_zone") or DEFAULT_ZONE)
+
+    def __missing__(self, name: str) -> object:
+        value = self._params[name]
+        if name in _KEY_PARAMS and isinstance(value, str) and has(value):
+            return text(self._language, value)
+        return put_in_words(name, value, self._language, self._zone)

@@ -7,7 +7,8 @@ ask for another shape of an instant with `{at:time}`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,8 @@ from prepaid.domain.money import MICRO_PER_FEN, micro_from_fen, yuan_text
 LOCALES: Mapping[str, str] = {"zh": "zh_CN", "en": "en"}
 """Our language codes and the locales behind them."""
 DEFAULT_ZONE = "Asia/Shanghai"
+MOST_SHOWN = 2_000
+"""Instants that are kept as they were last shown."""
 MAX_TEXT = 200
 """A name or a reason never fills more than this of a message."""
 _PATTERNS: Mapping[str, Mapping[str, str]] = {
@@ -82,6 +85,12 @@ def duration(seconds: int, language: str) -> str:
 
 def instant(at: datetime, language: str, zone: str, shape: str = "") -> str:
     """An instant as a clock at the site shows it. Shapes: "" (day and minute), time, clock, weekday, day."""
+    return _shown(at.astimezone(UTC).replace(microsecond=0), language, zone, shape)
+
+
+@lru_cache(MOST_SHOWN)
+def _shown(at: datetime, language: str, zone: str, shape: str) -> str:
+    """What is told to many at once names the same instants, and no shape shows parts of a second."""
     return format_datetime(at.astimezone(ZoneInfo(zone)), _PATTERNS[language][shape], locale=_READ[language])
 
 

@@ -59,9 +59,13 @@ def quiet_until(row: Notice, person: Person, policy: MessagePolicy, now: datetim
 
 def rungs(row: Notice, person: Person, policy: MessagePolicy, can: Collection[str]) -> tuple[Address, ...]:
     """The addresses to try, in the person's order, then the site's, then as they were added; ended ones left out."""
+    reachable = [each for each in person.addresses if each.channel in can]
+    if row.tried:
+        reachable = [each for each in reachable if rung_key(each) not in row.tried]
+    if len(reachable) <= 1:
+        return tuple(reachable)
     order = (*person.preferences.channels, *policy.channels)
     places = {channel: place for place, channel in reversed(tuple(enumerate(order)))}
-    reachable = [each for each in person.addresses if each.channel in can and rung_key(each) not in row.tried]
     return tuple(sorted(reachable, key=lambda each: places.get(each.channel, len(order))))
 
 

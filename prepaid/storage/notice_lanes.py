@@ -9,7 +9,7 @@ date when nothing is due. Until then a queued row that an end names counts as de
 from __future__ import annotations
 
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -51,6 +51,7 @@ class NoticeLanes:
         self.ends = database.collection("notice_ends", durable=True)
         self.looked_s: dict[Lane, float] = {}
         self.widths: dict[Lane, timedelta] = {}
+        self.queued: Counter[Lane] = Counter()
 
     async def migrate(self) -> None:
         """Creates the index, and a row for each lane: from now on where nothing was ever queued."""
@@ -108,12 +109,13 @@ class LaneHold:
 
     async def look(self, now: datetime) -> bool:
         """Reads on from the mark until something due is found that is not known yet; in the end, now and then, all."""
-        width = self._store.widths.get(self._lane, NARROW)
         self._since = min(self._since, now)
+        widest = self._widest(now - self._since)
+        width = min(self._store.widths.get(self._lane, NARROW), widest)
         while not self._ready:
             until = now if self._since == LONG_AGO else min(now, self._since + width)
             rows = await self._between(self._since, until)
-            width = _width(until - self._since, len(rows))
+            width = min(_width(until - self._since, len(rows)), widest)
             whole = len(rows) < READ_MOST or rows[-1]["next_at"] <= self._since
             self._since = until if whole else rows[-1]["next_at"]
             self._add(rows)
@@ -124,6 +126,11 @@ class LaneHold:
             self._add(await self._between(LONG_AGO, now))
             self._store.looked_s[self._lane] = self._store.clock.monotonic()
         return bool(self._ready)
+
+    def _widest(self, span: timedelta) -> timedelta:
+        """Narrow where this very process has queued much since, so that sending begins while the rest is read."""
+        queued = self._store.queued.pop(self._lane, 0)
+        return _width(span, queued) if queued > AHEAD else WIDE
 
     def _time_to_look(self) -> bool:
         last = self._store.looked_s.get(self._lane)

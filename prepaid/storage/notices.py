@@ -48,6 +48,7 @@ class MongoNotices:
             await self._rows.insert_one(document)
         except DuplicateKey:
             return False
+        self._lanes.queued[document["lane"]] += 1
         return True
 
     async def due(self, now: datetime, limit: int, lane: Lane = Lane.PROMPT) -> Sequence[Notice]:

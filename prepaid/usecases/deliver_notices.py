@@ -28,6 +28,8 @@ from prepaid.ports import Business, LaneHold, Outcome, ReceiptingSender, Sender
 log = structlog.get_logger()
 
 BATCH: Mapping[Lane, int] = {Lane.PROMPT: 200, Lane.BULK: 100}
+TAKEN_AT_ONCE = 50
+"""Few, so that the first are on their way while the others' persons are read."""
 LEASE_S = 60
 SEND_S = 10.0
 """A channel that has not answered by then may have sent or not: the next rung is tried (N2)."""
@@ -68,6 +70,7 @@ class _Round:
 
     def __init__(self, business: Business, senders: Mapping[str, Sender], held: LaneHold, lane: Lane) -> None:
         self._business, self._senders, self._held, self._batch = business, senders, held, BATCH[lane]
+        self._receipting = {name: each for name, each in senders.items() if isinstance(each, ReceiptingSender)}
         self._began_s = self._kept_s = business.clock.monotonic()
         self._people: dict[str, Person] = {}
         self._policies: Mapping[str, MessagePolicy] = {}
@@ -79,7 +82,7 @@ class _Round:
 
     async def run(self) -> int:
         """Returns how many were delivered."""
-        rows = await self._held.take(self._batch)
+        rows = await self._held.take(TAKEN_AT_ONCE)
         if not rows:
             return await self._settled()
         feeder = asyncio.create_task(self._feed(rows))
@@ -148,7 +151,7 @@ class _Round:
                 self._last[row.person_id] = asyncio.create_task(self._after(before, row))
             if self._business.clock.monotonic() - self._began_s > ROUND_S:
                 break
-            rows = await self._held.take(self._batch)
+            rows = await self._held.take(TAKEN_AT_ONCE)
         self._stirred.set()
 
     async def _know(self, rows: Sequence[Notice]) -> None:
@@ -192,7 +195,7 @@ class _Round:
         """The rungs that are left, in order, until a channel takes it."""
         again, why = False, row.why
         for address in rungs(row, person, policy, self._senders):
-            if rung_key(address) in tried:
+            if tried and rung_key(address) in tried:
                 continue
             try:
                 reference = await self._send(address, row, person)
@@ -221,8 +224,8 @@ class _Round:
             raise Trouble("unknown.channel") from None
 
     def _sent(self, row: Notice, address: Address, reference: str, tried: tuple[str, ...]) -> Outcome:
-        sender, now = self._senders[address.channel], self._business.clock.now()
-        if not isinstance(sender, ReceiptingSender) or not reference:
+        sender, now = self._receipting.get(address.channel), self._business.clock.now()
+        if sender is None or not reference:
             return Outcome(row=row, state=NoticeState.DELIVERED, at=now, tried=tried)
         until = now + timedelta(seconds=sender.receipt_within_s)
         waiting = Waiting(rung=rung_key(address), reference=reference, since=now, until=until)
@@ -247,8 +250,8 @@ class _Round:
 
     async def _receipt(self, person: Person, waiting: Waiting) -> Receipt:
         address = next((each for each in person.addresses if rung_key(each) == waiting.rung), None)
-        sender: object = self._senders.get(address.channel) if address is not None else None
-        if address is None or not isinstance(sender, ReceiptingSender):
+        sender = self._receipting.get(address.channel) if address is not None else None
+        if address is None or sender is None:
             return Receipt.LOST
         try:
             async with asyncio.timeout(SEND_S):
