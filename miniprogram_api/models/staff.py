@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from miniprogram_api.models.common import Account, Cursor, Given, Micro, Next, Shown
 from prepaid.domain.approvals import Approval
@@ -121,7 +121,7 @@ class SupplyWish(Given):
         description="cut and restore by hand; protect from being cut and release; lock for maintenance and unlock"
     )
     reason: str = Field(min_length=1, max_length=200)
-    until: datetime | None = Field(default=None, description="For protect and lock; null: until it is ended")
+    until: AwareDatetime | None = Field(default=None, description="For protect and lock; null: until it is ended")
 
 
 class ForceWish(Given):

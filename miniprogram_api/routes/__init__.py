@@ -5,6 +5,9 @@ from __future__ import annotations
 from miniprogram_api.contract import Route
 from miniprogram_api.routes.accounts import ROUTES as ACCOUNTS
 from miniprogram_api.routes.alerts import ROUTES as ALERTS
+from miniprogram_api.routes.cuts import ROUTES as CUTS
+from miniprogram_api.routes.desk import ROUTES as DESK
+from miniprogram_api.routes.estate import ROUTES as ESTATE
 from miniprogram_api.routes.links import ROUTES as LINKS
 from miniprogram_api.routes.logins import ROUTES as LOGINS
 from miniprogram_api.routes.me import ROUTES as ME
@@ -13,6 +16,7 @@ from miniprogram_api.routes.orders import ROUTES as ORDERS
 from miniprogram_api.routes.reports import ROUTES as REPORTS
 from miniprogram_api.routes.staff import ROUTES as STAFF
 from miniprogram_api.routes.tenancy import ROUTES as TENANCY
+from miniprogram_api.routes.tickets import ROUTES as TICKETS
 
 ROUTES: tuple[Route, ...] = (
     *LOGINS,
@@ -24,5 +28,9 @@ ROUTES: tuple[Route, ...] = (
     *LINKS,
     *STAFF,
     *OFFICE,
+    *DESK,
+    *CUTS,
+    *ESTATE,
+    *TICKETS,
     *REPORTS,
 )

@@ -26,6 +26,7 @@ from miniprogram_api.models.tenant import (
     step_of,
     supply_of,
 )
+from prepaid.domain.ledger import Entry
 from prepaid.usecases.dispute_entry import dispute_line
 from prepaid.usecases.explain import explain
 from prepaid.usecases.show_balance import show_balance
@@ -83,23 +84,13 @@ async def _history(ask: Ask) -> HistoryOut:
     wish = ask.query(HistoryWish)
     before = whole_cursor(wish.cursor, SEQ_MOST)
     found = await show_history(ask.business, ask.actor, ask.path["account_id"], limit=wish.limit, before_seq=before)
-    entries = [
-        EntryOut(
-            seq=entry.seq,
-            at=entry.at,
-            kind=entry.kind,
-            words=ask.parts.words.text(ask.language, f"entry.{entry.kind}"),
-            amount_micro=entry.delta_micro,
-            balance_micro=entry.balance_micro,
-        )
-        for entry in found
-    ]
+    entries = [entry_said(ask, entry) for entry in found]
     more = bool(entries) and entries[-1].seq > 1
     return HistoryOut(entries=entries, next=to_cursor(str(entries[-1].seq)) if more else None)
 
 
 async def _explain(ask: Ask) -> ExplanationOut:
-    return explained(await explain(ask.business, ask.actor, ask.path["account_id"], _seq(ask)))
+    return explained(await explain(ask.business, ask.actor, ask.path["account_id"], seq_of(ask)))
 
 
 async def _statement(ask: Ask) -> StatementOut:
@@ -148,7 +139,19 @@ async def _dispute(ask: Ask) -> TicketOut:
     )
 
 
-def _seq(ask: Ask) -> int:
+def entry_said(ask: Ask, entry: Entry) -> EntryOut:
+    """An entry, its kind in the words of the request's language."""
+    return EntryOut(
+        seq=entry.seq,
+        at=entry.at,
+        kind=entry.kind,
+        words=ask.parts.words.text(ask.language, f"entry.{entry.kind}"),
+        amount_micro=entry.delta_micro,
+        balance_micro=entry.balance_micro,
+    )
+
+
+def seq_of(ask: Ask) -> int:
     """The entry's place in the path; what is none stands for an entry that is not there."""
     text = ask.path["seq"]
     return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(SEQ_MOST)) else 0

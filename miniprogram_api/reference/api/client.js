@@ -413,6 +413,16 @@ function followPayLink(names, how) {
   });
 }
 
+/** Find a payment that has not arrived, by the provider's number. names: account_id */
+function claimPayment(names, body, how) {
+  return send({
+    method: "POST",
+    path: ROOT + `/accounts/${encodeURIComponent(names.account_id)}/claims`,
+    body,
+    how,
+  });
+}
+
 module.exports = {
   logInByWeChat,
   logInByTelegram,
@@ -456,4 +466,5 @@ module.exports = {
   lookAtPayLink,
   payByLink,
   followPayLink,
+  claimPayment,
 };

@@ -1,0 +1,66 @@
+"""How a route of the staff is declared: its path begins with /admin, and most else about it goes without saying."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import BaseModel
+
+from miniprogram_api.contract import Handler, Route
+
+AT: Final = frozenset({"at"})
+
+
+def staff_read(
+    path: str,
+    name: str,
+    summary: str,
+    handle: Handler,
+    answers: type[BaseModel],
+    *,
+    query: type[BaseModel] | None = None,
+    volatile: frozenset[str] = AT,
+    tag: str = "staff",
+) -> Route:
+    """One that changes nothing; its answer carries an entity tag."""
+    return Route(
+        method="GET",
+        path=f"/admin/{path}",
+        name=name,
+        summary=summary,
+        tag=tag,
+        handle=handle,
+        query=query,
+        answers=answers,
+        volatile=volatile,
+    )
+
+
+def staff_write(
+    path: str,
+    name: str,
+    summary: str,
+    handle: Handler,
+    answers: type[BaseModel] | None = None,
+    *,
+    body: type[BaseModel] | None = None,
+    method: Literal["POST", "PUT", "DELETE"] = "POST",
+    money: bool = False,
+    keeps_reply: bool = True,
+    waits_s: float = 0.0,
+    tag: str = "staff",
+) -> Route:
+    """One that changes something. `keeps_reply` False where the answer holds a code, which nobody stores."""
+    return Route(
+        method=method,
+        path=f"/admin/{path}",
+        name=name,
+        summary=summary,
+        tag=tag,
+        handle=handle,
+        body=body,
+        answers=answers,
+        money=money,
+        keeps_reply=keeps_reply,
+        waits_s=waits_s,
+    )

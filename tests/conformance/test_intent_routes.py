@@ -1,0 +1,102 @@
+"""Whatever can be asked for in chat can be asked of the API, or it is said why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.conversations.intents import intents
+from miniprogram_api.routes import ROUTES
+
+IN_TALK = "about the talk itself: a program has pages, menus and buttons of its own"
+GROUP = "a group chat is bound from inside it, by whoever reads it"
+ASIDE: Mapping[str, str] = {
+    "help": IN_TALK,
+    "start": IN_TALK,
+    "cancel": IN_TALK,
+    "use": "chooses the room that the talk is about; every route names its account",
+}
+"""Intents without a route, and why."""
+ROUTES_OF: Mapping[str, str] = {
+    "balance": "getBalance",
+    "recharge": "startTopUp",
+    "history": "listEntries",
+    "accounts": "listAccounts",
+    "bind": "bind",
+    "unbind": "unbind",
+    "overview": "getOverview",
+    "cut": "changeSupply",
+    "restore": "changeSupply",
+    "protect": "changeSupply",
+    "release": "changeSupply",
+    "tag": "changeSupply",
+    "untag": "changeSupply",
+    "language": "setLanguage",
+    "alerts": "getAlerts setAlerts",
+    "quiet": "getPreferences setPreferences",
+    "approvals": "listApprovals getApproval approve",
+    "decline": "decline",
+    "arrears": "listArrears",
+    "audit": "searchAudit listAudit",
+    "forcecut": "askForceCut",
+    "bulkcut": "askBulkCut",
+    "cash": "takeCash getNextReceipt",
+    "desk": "getDeskDay",
+    "void": "voidReceipt",
+    "adjust": "adjustBalance",
+    "refund": "listRefundable refundOrder",
+    "reverse": "listReversible reverseEntry",
+    "emergency": "takeEmergencyCredit",
+    "family": "listMembers",
+    "share": "inviteMember",
+    "unfamily": "removeMember",
+    "login": "logInByCode",
+    "orders": "listOrders",
+    "order": "followOrder",
+    "unorder": "cancelOrder",
+    "payforme": "makePayLink",
+    "paylinks": "listPayLinks",
+    "unlink": "revokePayLink",
+    "statement": "listBills getStatement",
+    "moveout": "beginMoveOut getMoveOut",
+    "find": "findAccount listAccountsInReach",
+    "code": "issueBindCode",
+    "open": "openAccount",
+    "assign": "assignMeter",
+    "replace": "listMeters replaceMeter",
+    "down": "listSilent",
+    "held": "listHeldReadings getHeldReading decideHeldReading",
+    "tickets": "listTickets getTicket",
+    "settle": "settleTicket",
+    "disputes": "listDisputes answerDispute",
+    "claim": "claimPayment",
+    "trace": "claimPayment",
+    "reconcile": "listReconciliations",
+    "human": "askStaff",
+    "protectme": "askStaff",
+    "leave": "askStaff getMoveOut agreeToMoveOut",
+    "tonight": "getTonight changeSupply",
+    "masscut": "askMassCut",
+    "weather": "setWeatherHold",
+    "usage": "getUsage",
+    "why": "listEntries explainEntry",
+    "dispute": "disputeEntry",
+    "report": "getFinanceReport getUsageReport getLosses exportFinance exportUsage",
+}
+"""Every other intent, and the operations that do the same."""
+LATER = {
+    *("group", "undo", "broadcast", "commission", "prices", "read", "scan", "tariff"),
+    *("mailout", "mailbill", "mailouts", "staff", "invite", "revoke"),
+}
+"""Not a route yet. This set only shrinks."""
+
+
+def test_every_intent_has_its_routes_or_a_reason() -> None:
+    """A8: chat, API: one more thing to ask for in chat is a line here, and the operations that it names are served."""
+    served = {route.name for route in ROUTES}
+    known = {**ROUTES_OF, **ASIDE}
+    asked = {intent.name for intent in intents()}
+    assert asked - set(known) - LATER == set()
+    assert set(known) - asked == set()
+    assert LATER & set(known) == set()
+    assert {name for names in ROUTES_OF.values() for name in names.split()} - served == set()
+    assert not set(ROUTES_OF) & set(ASIDE)
