@@ -146,20 +146,25 @@ def check_keyboard(params: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     rows = markup.get("inline_keyboard", [])
     if sum(len(row) for row in rows) > BUTTONS or any(not 0 < len(row) <= BUTTONS_A_ROW for row in rows):
         raise bad_request("reply markup is too long")
+    private = not str(params.get("chat_id", "")).startswith("-")
     for row in rows:
         for button in row:
-            _check_button(button)
+            _check_button(button, private=private)
     return list(rows)
 
 
-def _check_button(button: Mapping[str, Any]) -> None:
+def _check_button(button: Mapping[str, Any], *, private: bool) -> None:
     kinds = button.keys() - {"text", "style"}
     if not button.get("text") or len(kinds) != 1:
         raise bad_request("text buttons are unallowed in the inline keyboard")
     if "callback_data" in kinds and not 0 < len(str(button["callback_data"]).encode()) <= CALLBACK_BYTES:
         raise BadCallError(400, "Bad Request: BUTTON_DATA_INVALID")
-    if "url" in kinds and not re.match(r"(https?|tg)://", str(button["url"])):
+    if "url" in kinds and not re.match(r"(https?|tg)://[^/:]*\.[a-z]{2,}([/:]|$)", str(button["url"])):
         raise BadCallError(400, "Bad Request: BUTTON_URL_INVALID")
+    if "web_app" in kinds and not private:
+        raise BadCallError(400, "Bad Request: BUTTON_TYPE_INVALID")
+    if "web_app" in kinds and not str(button["web_app"].get("url", "")).startswith("https://"):
+        raise bad_request("inline keyboard button Web App URL is invalid: Only HTTPS links are allowed")
     if kinds - {"callback_data", "url", "web_app"}:
         raise bad_request(f"unsupported button {sorted(kinds)}")
 

@@ -17,7 +17,8 @@ from aiohttp import WSCloseCode, web
 
 from bot.channels.browser_link import MAX_MESSAGE_BYTES, Link
 from bot.channels.browser_room import Room
-from bot.conversations.inbound import Inbound
+from bot.channels.webhook_body import read_body
+from bot.conversations.inbound import Attached, Inbound, Thing, shown_name
 from bot.conversations.parts import Part
 from bot.rendering.looks import SKINS, WECHAT
 from bot.texts import LANGUAGES, keys, text
@@ -35,6 +36,9 @@ FILES: Mapping[str, str] = {
     "skins.css": "text/css",
 }
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+MOST_FILE_BYTES = 4 * 1024 * 1024
+"""What is taken of it is the conversation's matter; this only keeps our memory."""
+FILE_WITHIN_S = 30.0
 MOST_LINKS = 8
 """Open pages for each user."""
 CSP = (
@@ -121,6 +125,7 @@ class BrowserChannel:
             web.get("/chat", self._page),
             web.get("/chat/config", self._config),
             web.get("/chat/ws", self._socket),
+            web.post("/chat/file", self._sent),
             web.get("/chat/static/{name}", self._file),
         ]
 
@@ -131,6 +136,13 @@ class BrowserChannel:
         if room is None:
             raise Refused("refused.no_channel")
         return room.show(parts, reference=reference)
+
+    async def fetch(self, reference: str) -> bytes:
+        """A file that was sent lately. Raises `Refused`."""
+        found = next((room.files[reference] for room in self._rooms.values() if reference in room.files), None)
+        if found is None:
+            raise Refused("refused.file_gone")
+        return found
 
     async def close(self) -> None:
         """Tells every open page to come back later, for a graceful shutdown."""
@@ -210,9 +222,27 @@ class BrowserChannel:
             # Where buttons become numbers, a number means a button.
             numbered=data.get("skin") == WECHAT,
         )
+        await self._heard(room, shown, inbound)
+
+    async def _sent(self, request: web.Request) -> web.Response:
+        """A file, as the body; its name and its sender stand in the address."""
+        self._check_host(request)
+        self._check_origin(request)
+        room = self._rooms.get(request.query.get("user", ""))
+        if room is None:
+            raise web.HTTPNotFound
+        content = await read_body(request, most_bytes=MOST_FILE_BYTES, within_s=FILE_WITHIN_S)
+        name, user = shown_name(request.query.get("name")), self._users[room.user_id]
+        thing = Attached(thing=Thing.DOCUMENT, reference=room.take(content), name=name, size_bytes=len(content))
+        inbound = Inbound(channel=self.name, user=user.id, language=user.language, attached=thing)
+        await self._heard(room, name, inbound)
+        return web.Response(status=204, headers=HEADERS)
+
+    async def _heard(self, room: Room, shown: str, inbound: Inbound) -> None:
+        """Shows what was said, and what is answered."""
         room.said(shown, inbound)
         parts = await self._conversation.hear(inbound)
-        room.speak(self._conversation.language_of(self.name, user.id))
+        room.speak(self._conversation.language_of(self.name, inbound.user))
         if parts:
             room.show(parts, reference=None)
 

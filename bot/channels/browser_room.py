@@ -16,6 +16,7 @@ from bot.rendering.looks import looks, qr_uri
 from prepaid.domain.notices import STAGE_ORDER, Stage
 
 KEPT = 200
+KEPT_FILES = 3
 BOOT = secrets.token_hex(3)
 """References outlive this process in the outbox's memory of threads, and must never mean another message there."""
 Message = dict[str, Any]
@@ -28,6 +29,8 @@ class Room:
     user_id: str
     language: str
     links: set[Link] = field(default_factory=set)
+    files: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
+    """The latest files that the user sent, each under a name of ours."""
     _messages: OrderedDict[str, Message] = field(default_factory=OrderedDict)
     _threads: dict[str, str] = field(default_factory=dict)
     _count: int = 0
@@ -40,6 +43,14 @@ class Room:
         """Keeps and shows what the user said, and how the conversation hears it."""
         parts = [{"kind": "text", "body": words}]
         self._keep({"ref": self._next(), "from": "me", "at": _now(), "parts": parts, "inbound": asdict(inbound)})
+
+    def take(self, content: bytes) -> str:
+        """Keeps a file for a while; returns what it is known by."""
+        reference = secrets.token_urlsafe(12)
+        self.files[reference] = content
+        while len(self.files) > KEPT_FILES:
+            self.files.popitem(last=False)
+        return reference
 
     def show(self, parts: Sequence[Part], *, reference: str | None) -> str:
         """Adds a message, or replaces one; a payment thread replaces the message that shows it and never goes back."""

@@ -36,7 +36,7 @@ class QuietBot(ExtBot[None]):
         return [update for update in batch if isinstance(update, dict) and isinstance(update.get("update_id"), int)]
 
     async def put_text(
-        self, chat: str, html: str, keyboard: Sequence[Sequence[Mapping[str, str]]], *, instead_of: int | None = None
+        self, chat: str, html: str, keyboard: Sequence[Sequence[Mapping[str, object]]], *, instead_of: int | None = None
     ) -> int:
         """Sends a text, or puts it in place of a message; the number of the message that shows it.
 

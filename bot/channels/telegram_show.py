@@ -33,7 +33,7 @@ TRIES = 3
 MODULE_PX = 8
 _log = structlog.get_logger()
 _T = TypeVar("_T")
-Keyboard = Sequence[Sequence[Mapping[str, str]]]
+Keyboard = Sequence[Sequence[Mapping[str, object]]]
 Ready = tuple[str, Keyboard]
 """The HTML of one message and what can be pressed under it."""
 
@@ -61,6 +61,11 @@ def read_reference(text: str | None) -> Reference:
 
 def _ids(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(",") if number)
+
+
+def _is_private(chat: str) -> bool:
+    """Groups and channels have numbers below zero."""
+    return not chat.startswith(("-", "@"))
 
 
 def qr_png(uri: str) -> bytes:
@@ -92,7 +97,7 @@ class Screens:
         """
         trouble: Trouble
         try:
-            messages = [(message.html, await self._keyboard(owner or chat, message)) for message in render(parts)]
+            messages = [(message.html, await self._keyboard(chat, owner or chat, message)) for message in render(parts)]
             return str(await self._show(chat, messages, parts, read_reference(reference), bulk=bulk))
         except TelegramError as error:
             trouble = trouble_of(error)
@@ -111,11 +116,14 @@ class Screens:
         if kind:
             _log.info("telegram_press_unanswered", kind=kind)
 
-    async def _keyboard(self, owner: str, message: Message) -> Keyboard:
-        return [
-            [{"text": key.text, "callback_data": await self._data(owner, key)} for key in row]
-            for row in message.keyboard
-        ]
+    async def _keyboard(self, chat: str, owner: str, message: Message) -> Keyboard:
+        return [[{"text": key.text, **await self._act(chat, owner, key)} for key in row] for row in message.keyboard]
+
+    async def _act(self, chat: str, owner: str, key: Key) -> Mapping[str, object]:
+        """What the button does. Pages are opened inside private chats alone: Telegram takes them nowhere else."""
+        if not key.url:
+            return {"callback_data": await self._data(owner, key)}
+        return {"web_app": {"url": key.url}} if key.page and _is_private(chat) else {"url": key.url}
 
     async def _data(self, owner: str, key: Key) -> str:
         return key.callback_data if self._presses is None else await self._presses.seal(owner, key.callback_data)

@@ -123,6 +123,15 @@ def make_file(name: str, media_type: str, content: bytes, caption: str = "") -> 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An address to open or to hand on. `page` says that it is a page of ours, which a chat may open inside itself."""
+
+    label: str
+    url: str
+    page: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
     """Something to press. `action` comes back as `Inbound.action`."""
 
@@ -197,13 +206,14 @@ class List:
     hint: str = ""
 
 
-Part = Text | KeyValueTable | Chart | File | Buttons | PayQR | ProgressThread | List
+Part = Text | KeyValueTable | Chart | File | Link | Buttons | PayQR | ProgressThread | List
 
 KINDS: Mapping[str, type[Part]] = {
     "text": Text,
     "table": KeyValueTable,
     "chart": Chart,
     "file": File,
+    "link": Link,
     "buttons": Buttons,
     "pay_qr": PayQR,
     "thread": ProgressThread,

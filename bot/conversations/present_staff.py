@@ -16,7 +16,7 @@ from bot.conversations.effects import (
     SwitchSupply,
 )
 from bot.conversations.inbound import Turn
-from bot.conversations.parts import Button, Item, KeyValueTable, List, Look, Part, Row, Text, Tone
+from bot.conversations.parts import Button, Item, KeyValueTable, Link, List, Look, Part, Row, Tone
 from bot.conversations.reply import Reply, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import AfterFound, topics
@@ -52,12 +52,14 @@ def overview(effect: ShowOverview, value: Overview, turn: Turn, session: Session
 
 
 def overview_link(effect: OpenOverview, value: PageLink | None, turn: Turn, session: Session) -> Reply:
-    """The address alone in its message, so that every chat makes a link of it. No key is set: nothing."""
+    """The page that shows the same, live. No key is set: nothing."""
     del effect
     if value is None:
         return Reply(session=session)
     told = say(turn.actor.language, "overview.page", ttl_s=int(LINK_TTL.total_seconds()))
-    return Reply(session=session, parts=(told, Text(body=f"{turn.public_url}/overview/open/{value.token}")))
+    url = f"{turn.public_url}/overview/open/{value.token}"
+    page = Link(label=text(turn.actor.language, "overview.open"), url=url, page=True)
+    return Reply(session=session, parts=(told, page))
 
 
 def _site(language: str, site: SiteView) -> KeyValueTable:

@@ -37,6 +37,7 @@ class Capabilities:
 FALLBACKS: Mapping[str, str] = {
     "buttons": "numbered lines and a hint to answer with the number",
     "file": "its caption and name; what it says is told in the parts beside it",
+    "link": "its label and the address as text, which every chat makes a link of",
     "chart": "one line of block characters with the highest and the total figure",
     "pay_qr": "the payment link as text",
     "thread": "the whole thread again as a new message",

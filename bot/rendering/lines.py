@@ -12,6 +12,7 @@ from bot.conversations.parts import (
     Chart,
     File,
     KeyValueTable,
+    Link,
     List,
     Part,
     PayQR,
@@ -59,6 +60,13 @@ def _(part: Chart, numbers: Iterator[int]) -> Iterable[str]:
 def _(part: File, numbers: Iterator[int]) -> Iterable[str]:
     del numbers
     return _some(file_line(part))
+
+
+@_lines.register
+def _(part: Link, numbers: Iterator[int]) -> Iterable[str]:
+    """The address alone in its line, so that every chat makes a link of it."""
+    del numbers
+    return _some(part.label, part.url)
 
 
 @_lines.register

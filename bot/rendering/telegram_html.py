@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from html import escape
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from bot.conversations.parts import (
     Button,
@@ -13,6 +15,7 @@ from bot.conversations.parts import (
     Chart,
     File,
     KeyValueTable,
+    Link,
     List,
     Part,
     PayQR,
@@ -34,10 +37,12 @@ _MARKS = {StepState.DONE: "✅", StepState.DOING: "⏳", StepState.TODO: "▫️
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """One inline button."""
+    """One inline button: something to press, or an address to open, with `page` inside the chat itself."""
 
     text: str
-    callback_data: str
+    callback_data: str = ""
+    url: str = ""
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,8 @@ class Message:
 
 def render(parts: Sequence[Part]) -> list[Message]:
     """Usually one message; a reply over Telegram's limit is split, with the keyboard under its last piece."""
-    keyboard = _rows([button for part in parts for button in pressable(part)])
+    doors = tuple((_door(part),) for part in parts if isinstance(part, Link) and is_public(part.url))
+    keyboard = doors + _rows([button for part in parts for button in pressable(part)])
     pieces = _pieces([html for html in map(_html, parts) if html])
     return [*(Message(html=piece) for piece in pieces[:-1]), Message(html=pieces[-1], keyboard=keyboard)]
 
@@ -60,6 +66,21 @@ def caption(part: PayQR | Chart | File) -> str:
     if isinstance(part, File):
         return part.caption
     return part.title if isinstance(part, Chart) else f"{part.caption} {part.amount}"
+
+
+def is_public(url: str) -> bool:
+    """Whether Telegram takes the address for a button: it refuses the whole message for one of a machine's own."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        return parts.scheme in ("http", "https") and ip_address(host).is_global
+    except ValueError:
+        return parts.scheme in ("http", "https") and "." in host
+
+
+def _door(part: Link) -> Key:
+    """Only an address that nobody can read on its way is opened inside the chat."""
+    return Key(text=part.label, url=part.url, page=part.page and part.url.startswith("https://"))
 
 
 def _pieces(blocks: list[str]) -> list[str]:
@@ -100,6 +121,11 @@ def _(part: KeyValueTable) -> str:
 @_html.register
 def _(part: Buttons) -> str:
     return _plain(part.prompt)
+
+
+@_html.register
+def _(part: Link) -> str:
+    return _plain(part.url)
 
 
 @_html.register

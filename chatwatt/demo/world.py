@@ -114,6 +114,7 @@ async def _run(
         users = [*(flat.user for flat in FLATS), ADMIN]
         status = _status(house, acts)
         page = BrowserChannel(house.conversation, users, status=status, pay=pay, acts=acts.offered())
+        house.conversation.take_files(page.name, page.fetch)
         senders = {**house.senders, CHANNEL: NoticeSender(page, papers=MailOutPapers(house.business))}
         routes = [*page.routes(), *phones.routes(outside.wechat)]
         payer_url = payments.base_url + PAYER

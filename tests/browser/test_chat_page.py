@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from playwright.async_api import ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import ConsoleMessage, FilePayload, Page, async_playwright, expect
 
 from bot.channels.browser import BrowserAct, BrowserChannel, BrowserUser
 from bot.conversations.parts import Text
@@ -196,12 +196,16 @@ async def test_columns_speak_their_own_language(page: Page, house: House) -> Non
 
 
 async def test_the_admin_sees_every_window(page: Page, house: House) -> None:
-    """A1: the control room's house shows which flats are lit, and the chat answers its words."""
+    """A1: the control room's house shows which flats are lit; the chat answers its words and takes a list."""
     await page.goto(house.url)
     await expect(page.locator("#column-admin [data-tenant=anna]")).to_have_attribute("data-power", "on")
     await expect(page.locator("#column-admin [data-tenant=ben]")).to_have_attribute("data-power", "off")
     await page.locator("#column-admin .quick button").first.click()
     await expect(page.locator("#column-admin .list .item")).to_have_count(2)
+    sheet: FilePayload = {"name": "rooms.csv", "mimeType": "text/csv", "buffer": b"account,site,place"}
+    await page.locator("#column-admin input[type=file]").set_input_files(sheet)
+    await expect(page.locator("#column-admin .log")).to_contain_text("rooms.csv")
+    await expect(page.locator("#column-admin .log .press").first).to_be_visible()
 
 
 async def test_the_page_survives_a_restart(page: Page, house: House) -> None:

@@ -14,7 +14,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.conversations.inbound import Inbound
-from bot.conversations.parts import Text
+from bot.conversations.parts import Link
 from bot.conversations.runner import Conversation
 from miniprogram_api.overview.stream import Streams
 from miniprogram_api.overview.watch import Pace
@@ -103,7 +103,7 @@ async def link_from_chat(house: ApiHouse) -> str:
     await house.building.operator(role=Role.MANAGER)
     conversation = Conversation(house.parts.business, NoSessions(), provider="testpay", public_url=house.url)
     parts = await conversation.hear(Inbound(channel="chat", user=STAFF, text="overview"))
-    links = [part.body for part in parts if isinstance(part, Text) and "/overview/open/" in part.body]
+    links = [part.url for part in parts if isinstance(part, Link) and "/overview/open/" in part.url]
     assert len(links) == 1
     return links[0]
 

@@ -51,7 +51,9 @@ def telegram(parts: Sequence[Part]) -> str:
     """Telegram's messages as one text."""
     return "\n---\n".join(
         message.html
-        + "".join("\n" + " ".join(f"[{key.text} | {key.callback_data}]" for key in row) for row in message.keyboard)
+        + "".join(
+            "\n" + " ".join(f"[{key.text} | {key.callback_data or key.url}]" for key in row) for row in message.keyboard
+        )
         for message in telegram_html.render(parts)
     )
 

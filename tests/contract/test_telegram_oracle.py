@@ -57,6 +57,7 @@ async def _sent() -> list[Call]:
         ]
         await screens.show("7", extras, reference=None, bulk=False)
         await screens.answer_press("1")
+        assert await bot.file_bytes(sandbox.files.keep(b"a,b")) == b"a,b"
         await screens.close()
         await bot.delete_webhook()
         await bot.shutdown()
@@ -78,9 +79,15 @@ async def _read(library: Path, calls: list[Call]) -> list[str]:
 async def test_everything_that_we_send_is_what_the_models_read(library: Path) -> None:
     """FEATURES T2: each method's parameters are known and of their kinds, keyboards and menus to the last button."""
     calls = await _sent()
-    assert {"sendMessage", "editMessageText", "sendPhoto", "sendDocument", "setMyCommands", "setWebhook"} <= {
-        method for method, _ in calls
-    }
+    assert {
+        "sendMessage",
+        "editMessageText",
+        "sendPhoto",
+        "sendDocument",
+        "setMyCommands",
+        "setWebhook",
+        "getFile",
+    } <= {method for method, _ in calls}
     wrong: list[Call] = [
         ("sendMessage", {"chat_id": "7", "text": "x", "parse_mood": "HTML"}),
         ("sendMessage", {"chat_id": "7"}),

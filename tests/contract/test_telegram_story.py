@@ -16,6 +16,7 @@ from bot.conversations.parts import (
     Button,
     Buttons,
     KeyValueTable,
+    Link,
     Part,
     PayQR,
     ProgressThread,
@@ -257,3 +258,28 @@ async def test_menus_are_set_for_each_language(sandbox: TelegramSandbox) -> None
     assert all({"balance", "recharge", "help"} <= commands for commands in names.values())
     assert all("cut" not in commands for commands in names.values())
     assert sandbox.commands["all_private_chats", ""] != sandbox.commands["all_private_chats", "zh"]
+
+
+@pytest.mark.parametrize(
+    ("url", "chat", "button"),
+    [
+        ("https://power.example/overview/open/x", 7, {"web_app": {"url": "https://power.example/overview/open/x"}}),
+        ("https://power.example/overview/open/x", GROUP, {"url": "https://power.example/overview/open/x"}),
+        ("http://power.example/overview/open/x", 7, {"url": "http://power.example/overview/open/x"}),
+        ("http://127.0.0.1:8080/overview/open/x", 7, None),
+        ("https://localhost/overview/open/x", 7, None),
+        ("https://10.0.0.7/overview/open/x", GROUP, None),
+    ],
+)
+async def test_a_page_is_opened_in_the_chat_where_telegram_can(
+    sandbox: TelegramSandbox, url: str, chat: int, button: dict[str, object] | None
+) -> None:
+    """FEATURES A6: inside a private chat over https, by a plain link elsewhere; the address also stands in words."""
+    screen = sandbox.screen(chat)
+    channel = channel_for(sandbox, Script(), PlainSessions())
+    async with running(channel):
+        await sandbox.wait_calls("getUpdates", 1)
+        await channel.show(str(chat), [Link(label="Open", url=url, page=True)], reference=None)
+    (shown,) = screen.newest()
+    assert shown.text == url
+    assert shown.keyboard == ([] if button is None else [[{"text": "Open", **button}]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,9 +15,9 @@ import pytest
 from aiohttp import web
 
 from bot.channels import browser_link, terminal
-from bot.channels.browser import BrowserAct, BrowserChannel, BrowserUser
+from bot.channels.browser import MOST_FILE_BYTES, BrowserAct, BrowserChannel, BrowserUser
 from bot.channels.browser_link import MAX_MESSAGE_BYTES
-from bot.channels.browser_room import KEPT, Room
+from bot.channels.browser_room import KEPT, KEPT_FILES, Room
 from bot.channels.terminal import chat
 from bot.conversations.parts import Part, ProgressThread, Step, StepState, Text
 from prepaid.domain.errors import Refused
@@ -263,3 +264,28 @@ def test_a_reference_of_before_a_restart_never_swallows_a_new_thread() -> None:
     assert room.show(thread("old", Stage.PAID), reference="m5") == "m5"
     kept = next(message for message in room.history() if message["ref"] == "m5")
     assert kept["parts"][0]["stage"] == Stage.CREDITED_STILL_ON
+
+
+async def test_a_file_is_heard_as_one_and_can_be_fetched(page: Page) -> None:
+    """Y3, A4: its sender is shown the answer and its bytes can be fetched; strange pages and sizes get no in."""
+    url = f"{page.url}/chat/file"
+    socket = await page.open("ben")
+    async with page.client.post(url, params={"user": "ben", "name": "a\n.csv"}, data=b"x,y") as answer:
+        assert answer.status == 204
+    mine = (await until(socket, "message", **{"from": "me"}))["message"]
+    assert mine["parts"][0]["body"] == "a.csv"
+    assert "cannot read files" in json.dumps((await until(socket, "message", **{"from": "bot"}))["message"])
+    assert await page.channel.fetch(mine["inbound"]["attached"]["reference"]) == b"x,y"
+    for _ in range(KEPT_FILES):
+        await page.client.post(url, params={"user": "ben", "name": "b.csv"}, data=b"z")
+    with pytest.raises(Refused, match=r"file_gone"):
+        await page.channel.fetch(mine["inbound"]["attached"]["reference"])
+    for status, params, headers, body in (
+        (404, {"user": "nobody"}, {}, b"x"),
+        (403, {"user": "ben"}, {"Origin": "http://evil.example"}, b"x"),
+        (403, {"user": "ben"}, {"Host": "evil.example"}, b"x"),
+        (413, {"user": "ben"}, {}, b"x" * (MOST_FILE_BYTES + 1)),
+    ):
+        async with page.client.post(url, params=params, headers=headers, data=io.BytesIO(body)) as answer:
+            assert answer.status == status
+    await socket.close()

@@ -72,7 +72,14 @@ class Column {
     this.input.autocomplete = "off";
     this.sendButton = el("button", "send");
     this.sendButton.type = "submit";
-    this.form.append(this.input, this.sendButton);
+    this.file = el("input");
+    this.file.type = "file";
+    this.file.hidden = true;
+    this.file.addEventListener("change", () => this.sendFile(this.file.files[0]));
+    this.clip = el("button", "clip", "+");
+    this.clip.type = "button";
+    this.clip.addEventListener("click", () => this.file.click());
+    this.form.append(this.clip, this.file, this.input, this.sendButton);
     this.form.addEventListener("submit", (event) => this.submit(event));
     this.root.append(header, this.acts, this.log, this.quick, this.form);
     document.getElementById("columns").append(this.root);
@@ -84,6 +91,8 @@ class Column {
     this.input.placeholder = this.words(this.user.staff ? "say_staff" : "say");
     this.input.setAttribute("aria-label", this.words("say"));
     this.sendButton.textContent = this.words("send");
+    this.clip.title = this.words("send_file");
+    this.clip.setAttribute("aria-label", this.words("send_file"));
     this.speak.textContent = this.words("language");
     this.log.setAttribute("aria-label", this.words("messages"));
     this.quick.replaceChildren(...QUICK[this.user.staff ? "staff" : "tenant"].map((name) => {
@@ -232,6 +241,18 @@ class Column {
     event.preventDefault();
     const say = this.input.value.trim();
     if (say && this.send({ say, skin })) this.input.value = "";
+  }
+
+  async sendFile(file) {
+    this.file.value = "";
+    if (!file) return;
+    const query = new URLSearchParams({ user: this.user.id, name: file.name });
+    try {
+      const answer = await fetch(`/chat/file?${query}`, { method: "POST", body: file });
+      if (!answer.ok) this.hint("file_failed");
+    } catch {
+      this.hint("file_failed");
+    }
   }
 
   send(data) {

@@ -39,6 +39,12 @@ export function link(address) {
   return node;
 }
 
+function door(part) {
+  const node = el("p", "text", `${part.label} `);
+  node.append(link(part.url));
+  return node;
+}
+
 function table(part) {
   const node = el("section", `table ${part.tone || "plain"}`);
   node.append(el("h3", "", part.title));
@@ -161,7 +167,7 @@ function file(part) {
   return node;
 }
 
-const DRAW = { text, table, chart, file, buttons, pay_qr: payQr, thread, list };
+const DRAW = { text, table, chart, file, link: door, buttons, pay_qr: payQr, thread, list };
 
 export function draw(part, on) {
   return (DRAW[part.kind] || text)(part, on);

@@ -49,7 +49,7 @@ function keyboard(rows, on) {
     for (const key of row) {
       const press = el("button", "key", key.text);
       press.type = "button";
-      press.addEventListener("click", () => on.press(key.callback_data, key.text));
+      press.addEventListener("click", () => (key.url ? window.open(key.url, "_blank", "noopener") : on.press(key.callback_data, key.text)));
       line.append(press);
     }
     node.append(line);

@@ -10,7 +10,7 @@ from bot.conversations import amounts
 from bot.conversations.effects import Effect, ListAccounts
 from bot.conversations.inbound import Turn
 from bot.conversations.openings import account_of, for_account
-from bot.conversations.parts import Item, List, Part, Text, Tone
+from bot.conversations.parts import Item, Link, List, Part, Text, Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
@@ -76,7 +76,7 @@ def _made(effect: MakePayLink, value: MadeLink, turn: Turn, session: Session) ->
     told = say(language, key, Tone.GOOD, amount_fen=link.amount_fen or 0, until=link.expires_at)
     back = press(language, "button.take_back", f"unlink:{link.id}")
     others = press(language, "intent.paylinks", "paylinks")
-    address = Text(body=f"{turn.public_url}/pay/{value.token}")
+    address = Link(label=text(language, "payforme.open"), url=f"{turn.public_url}/pay/{value.token}")
     del effect
     return Reply(
         session=session, parts=(told, address, choose(text(language, "payforme.next"), language, back, others))
