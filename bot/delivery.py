@@ -61,6 +61,7 @@ _TONES: Mapping[NoticeKind, Tone] = {
     _K.CERTIFICATE_ENDS: Tone.WARNING,
     _K.BROADCAST: Tone.WARNING,
     _K.REPORT: Tone.PLAIN,
+    _K.CONTACT_CODE: Tone.PLAIN,
 }
 _ASKS_FOR_MONEY = frozenset({_K.LOW_BALANCE, _K.LOW_DAYS, _K.BALANCE_GONE, _K.CUT_DONE})
 

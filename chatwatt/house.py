@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -90,23 +90,24 @@ async def open_house(
     runtime: Runtime, providers: Mapping[str, Provider], *, wechat: WeChatSettings | None = None
 ) -> AsyncIterator[House]:
     """The parts over a runtime; closes the providers on the way out."""
-    business = runtime.business(providers)
-    conversation = Conversation(
-        business, runtime.sessions, provider=next(iter(providers), ""), public_url=runtime.settings.public_url
-    )
-    telegram = _telegram(runtime, conversation)
-    if telegram is not None:
-        conversation.take_files("telegram", telegram.fetch)
-    papers = MailOutPapers(business)
-    senders: dict[str, Sender] = {} if telegram is None else {"telegram": NoticeSender(telegram, papers=papers)}
-    account = _wechat(runtime, conversation, wechat)
-    if account is not None:
-        senders["wechat"] = account.sender(papers)
     async with AsyncExitStack() as stack:
         for provider in providers.values():
             stack.push_async_callback(provider.aclose)
         await stack.enter_async_context(upkeep(providers.values()))
-        senders |= await stack.enter_async_context(open_channels(runtime))
+        contacts = await stack.enter_async_context(open_channels(runtime))
+        business = replace(runtime.business(providers), contacts=contacts)
+        conversation = Conversation(
+            business, runtime.sessions, provider=next(iter(providers), ""), public_url=runtime.settings.public_url
+        )
+        telegram = _telegram(runtime, conversation)
+        if telegram is not None:
+            conversation.take_files("telegram", telegram.fetch)
+        papers = MailOutPapers(business)
+        senders: dict[str, Sender] = {} if telegram is None else {"telegram": NoticeSender(telegram, papers=papers)}
+        account = _wechat(runtime, conversation, wechat)
+        if account is not None:
+            senders["wechat"] = account.sender(papers)
+        senders |= contacts
         senders |= await stack.enter_async_context(open_mini(runtime))
         yield House(
             runtime=runtime,

@@ -10,11 +10,11 @@ from bot.outgoing import Sealer, open_session
 from chatwatt.settings import Settings
 from chatwatt.wiring import Runtime
 from prepaid.domain.errors import Refused
-from prepaid.ports import Sender
+from prepaid.ports import AddressKeeper
 
 
 @asynccontextmanager
-async def open_channels(runtime: Runtime) -> AsyncIterator[dict[str, Sender]]:
+async def open_channels(runtime: Runtime) -> AsyncIterator[dict[str, AddressKeeper]]:
     """The senders by channel. Raises `Refused("refused.pay_link_key")` where there is no key to seal addresses with."""
     settings = runtime.settings
     if not (settings.webhooks or settings.push_services or settings.sms_aliyun_key_id):
@@ -23,7 +23,7 @@ async def open_channels(runtime: Runtime) -> AsyncIterator[dict[str, Sender]]:
     if not runtime.link_key:
         raise Refused("refused.pay_link_key")
     sealer, private = Sealer(runtime.link_key), settings.private_addresses
-    senders: dict[str, Sender] = {}
+    senders: dict[str, AddressKeeper] = {}
     async with open_session(private=private) as session:
         if settings.webhooks:
             senders[webhook.CHANNEL] = webhook.WebhookSender(session, sealer, private=private)

@@ -33,6 +33,7 @@ _BY_KEY: Final[Mapping[str, int]] = {
     "refused.request_type": 415,
     "refused.request_rate": 429,
     "refused.too_many_tries": 429,
+    "refused.contact_tries": 429,
     "refused.too_many_orders": 429,
     "refused.too_many_links": 429,
     "refused.idempotency_conflict": 409,

@@ -1,7 +1,7 @@
 """Short messages over Aliyun (dysmsapi 2017-05-25), by its signed RPC calls; receipts are asked for.
 
 A text is a template that the carrier has approved, one for each kind of notice; a kind without one goes by the next
-channel. The variables of a template may be `room`, `balance`, `amount` and `time`.
+channel. The variables of a template may be `room`, `balance`, `amount`, `time` and, for `contact_code`, `code`.
 """
 
 from __future__ import annotations
@@ -152,6 +152,8 @@ def variables(notice: Notice, person: Person) -> dict[str, str]:
     """What a template may name; each value as short as carriers demand."""
     language, params = language_for(person.language), notice.params
     found = {"room": str(params.get("label", ""))}
+    if "code" in params:
+        found["code"] = str(params["code"])
     for name in ("balance", "amount"):
         value = params.get(f"{name}_micro")
         if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""`chatwatt outbox`: lists the messages that reached nobody, and sends one of them again."""
+"""`chatwatt outbox`: lists the messages that reached nobody, and sends one of them again or puts it aside."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from bot.texts import has, language_for, text
 from chatwatt.settings import load
 from chatwatt.wiring import open_runtime
 from prepaid.domain.access import CLOCK
-from prepaid.usecases.dead_letters import DeadLetter, dead_letters, send_again
+from prepaid.usecases.dead_letters import DeadLetter, dead_letters, drop_letter, send_again
 
 MOST = 500
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declares the command."""
-    parser = commands.add_parser("outbox", help="list messages that reached nobody, or send one again")
+    parser = commands.add_parser("outbox", help="list messages that reached nobody, send one again or put it aside")
     parser.add_argument("--again", default="", metavar="ID", help="put this message back on its first channel")
+    parser.add_argument("--drop", default="", metavar="ID", help="put this message aside; --why says for what reason")
+    parser.add_argument("--why", default="", metavar="WORDS", help="the reason for --drop, kept on record")
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many; default 50")
     parser.set_defaults(run=run)
 
@@ -30,6 +32,8 @@ async def run(arguments: argparse.Namespace) -> int:
         business = runtime.business({})
         if arguments.again:
             await send_again(business, CLOCK, arguments.again)
+        if arguments.drop:
+            await drop_letter(business, CLOCK, arguments.drop, why=arguments.why)
         letters = await dead_letters(business, CLOCK, limit=max(1, min(arguments.limit, MOST)))
     for letter in letters:
         print(_line(language, letter))

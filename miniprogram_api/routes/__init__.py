@@ -5,6 +5,7 @@ from __future__ import annotations
 from miniprogram_api.contract import Route
 from miniprogram_api.routes.accounts import ROUTES as ACCOUNTS
 from miniprogram_api.routes.alerts import ROUTES as ALERTS
+from miniprogram_api.routes.contacts import ROUTES as CONTACTS
 from miniprogram_api.routes.cuts import ROUTES as CUTS
 from miniprogram_api.routes.desk import ROUTES as DESK
 from miniprogram_api.routes.estate import ROUTES as ESTATE
@@ -22,6 +23,7 @@ ROUTES: tuple[Route, ...] = (
     *LOGINS,
     *ME,
     *ALERTS,
+    *CONTACTS,
     *ACCOUNTS,
     *TENANCY,
     *ORDERS,

@@ -51,6 +51,7 @@ class Action(StrEnum):
     SET_ALERTS = "set_alerts"
     GRANT_ROLE = "grant_role"
     BROADCAST = "broadcast"
+    MEND_LETTERS = "mend_letters"
     RUN = "run"
     """The clock's, a meter's or a provider's own work: settling, deciding, confirming."""
 
@@ -71,6 +72,7 @@ _OPERATOR = _SEE | {
     Action.CONFIRM_SAFE,
     Action.SET_ALERTS,
     Action.BROADCAST,
+    Action.MEND_LETTERS,
 }
 _FINANCE = _SEE | {
     Action.AUDIT,

@@ -55,6 +55,8 @@ class NoticeKind(StrEnum):
     CERTIFICATE_ENDS = "certificate_ends"
     BROADCAST = "broadcast"
     REPORT = "report"
+    CONTACT_CODE = "contact_code"
+    """Never in the outbox: it goes to the one address that it is to prove."""
 
 
 class NoticeState(StrEnum):
@@ -121,6 +123,8 @@ class Notice:
     attempts: int = 0
     next_at: datetime | None = None
     done_at: datetime | None = None
+    dropped_at: datetime | None = None
+    """When the staff put an exhausted one aside: it is as exhausted as before, and asks for nobody any more."""
     tried: tuple[str, ...] = ()
     """Rungs of the ladder that have ended without a delivery."""
     waits_for: Waiting | None = None

@@ -15,6 +15,10 @@ LABEL_CODE_TTL_S = 30 * 24 * 3600
 """A code that is printed holds this long at most. It has the same 40 random bits and works once like any other."""
 INVITATION_TTL_S = 60 * 60
 CODE_TRIES = 5
+CONTACT_CHANNELS = ("sms", "webhook", "apprise")
+"""Channels whose addresses people give themselves; they are sealed and never shown again."""
+CONTACT_TTL_S = 15 * 60
+"""How long one has to write the code that came to a new address."""
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No 0, 1, I, O: codes are read aloud and typed."""
 
@@ -61,6 +65,16 @@ class BindCode:
     expires_at: datetime
     issued_by: str
     used_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewContact:
+    """An address that a person has named and that has yet to answer with its code. One for each person."""
+
+    person_id: str
+    address: Address
+    code_hash: str
+    expires_at: datetime
 
 
 def new_code() -> str:

@@ -14,7 +14,7 @@ from prepaid.ports.logins import Logins, Replies
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
 from prepaid.ports.panorama import Panorama
-from prepaid.ports.people import AuditTrail, Notices, People, Quotas
+from prepaid.ports.people import AddressKeeper, AuditTrail, Notices, People, Quotas
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
 from prepaid.ports.schedule import Forecasts, JobRuns, MailOuts, Snapshots
@@ -76,3 +76,5 @@ class Business:
     """Seals the tokens of logins; empty: nobody can log in."""
     lists: ListReader | None = None
     """Reads lists that people send; None: no list can be sent."""
+    contacts: Mapping[str, AddressKeeper] = field(default_factory=dict)
+    """The channels that people may add addresses of, by name."""

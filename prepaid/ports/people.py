@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from prepaid.domain.access import Grant
 from prepaid.domain.delivery import Receipt
 from prepaid.domain.notices import Lane, Notice, NoticeState, Waiting
-from prepaid.domain.people import Address, BindCode, Person
+from prepaid.domain.people import Address, BindCode, NewContact, Person
 from prepaid.domain.preferences import Preferences
 
 
@@ -68,8 +68,12 @@ class Notices(Protocol):
         """Leases a lane to the caller until `until`; None while another has it, and where there is nothing to do."""
         ...
 
-    async def exhausted(self, limit: int) -> Sequence[Notice]:
-        """Rows that reached nobody, newest first."""
+    async def exhausted(self, limit: int, sites: Sequence[str] | None = None) -> Sequence[Notice]:
+        """Rows that reached nobody and were not put aside, newest first; of these sites, or of all."""
+        ...
+
+    async def drop(self, notice_id: str, at: datetime) -> bool:
+        """Puts an exhausted row aside; False when it is not exhausted, or was put aside before."""
         ...
 
     async def get(self, notice_id: str) -> Notice | None: ...
@@ -132,6 +136,12 @@ class People(Protocol):
         ...
 
     async def drop_address(self, person_id: str, address: Address) -> None: ...
+    async def name_contact(self, contact: NewContact) -> None:
+        """Keeps the address that waits for its code, instead of the person's one before."""
+        ...
+
+    async def new_contact(self, person_id: str) -> NewContact | None: ...
+    async def forget_contact(self, person_id: str, code_hash: str) -> None: ...
     async def many(self, person_ids: Sequence[str]) -> Sequence[Person]:
         """Those of the persons that exist."""
         ...
@@ -198,7 +208,7 @@ class Accepted:
 
 
 @runtime_checkable
-class AddressKeeper(Protocol):
+class AddressKeeper(Sender, Protocol):
     """A sender to addresses that people give: a phone number, a URL."""
 
     async def accept(self, given: str) -> Accepted:

@@ -61,9 +61,11 @@ class MongoNotices:
         """A lease on the lane, where something is due."""
         return await self._lanes.hold(lane, now, until)
 
-    async def exhausted(self, limit: int) -> Sequence[Notice]:
+    async def exhausted(self, limit: int, sites: Sequence[str] | None = None) -> Sequence[Notice]:
         """Newest first."""
-        query = {"state": NoticeState.EXHAUSTED}
+        query: Document = {"state": NoticeState.EXHAUSTED, "dropped_at": None}
+        if sites is not None:
+            query["params.site_id"] = {"$in": list(sites)}
         found = await newest(self._rows, query, "done_at", limit=limit, now=self._clock.now())
         return [_NOTICES.from_doc(document) for document in found]
 
@@ -71,9 +73,14 @@ class MongoNotices:
         """One row."""
         return _NOTICES.optional(await self._rows.find_one({"_id": notice_id}))
 
+    async def drop(self, notice_id: str, at: datetime) -> bool:
+        """Still exhausted, for whatever waited for its end."""
+        query = {"_id": notice_id, "state": NoticeState.EXHAUSTED, "dropped_at": None}
+        return (await self._rows.update_one(query, {"$set": {"dropped_at": at}})).matched_count == 1
+
     async def again(self, notice_id: str, at: datetime) -> bool:
         """From the first rung on."""
-        query = {"_id": notice_id, "state": NoticeState.EXHAUSTED}
+        query = {"_id": notice_id, "state": NoticeState.EXHAUSTED, "dropped_at": None}
         fresh = {"state": NoticeState.QUEUED, "next_at": at, "attempts": 0, "tried": [], "waits_for": None, "why": ""}
         change = {"$set": {**fresh, "done_at": None}}
         return (await self._rows.update_one(query, change)).matched_count == 1

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from prepaid.domain.access import Grant
 from prepaid.domain.errors import InvariantBroken
-from prepaid.domain.people import Address, BindCode, Person
+from prepaid.domain.people import CONTACT_TTL_S, Address, BindCode, NewContact, Person
 from prepaid.domain.preferences import Preferences
 from prepaid.storage.driver import Database, Document, DuplicateKey
 from prepaid.storage.mapping import Mapper
@@ -19,6 +19,7 @@ TRIES_KEPT_S = 24 * 3600
 
 _PEOPLE = Mapper(Person)
 _CODES = Mapper(BindCode, id_field="hash")
+_NEW = Mapper(NewContact, id_field="person_id")
 
 
 class MongoPeople:
@@ -28,6 +29,7 @@ class MongoPeople:
         self._people = database.collection("people", durable=True)
         self._codes = database.collection("bind_codes", durable=True)
         self._tries = database.collection("bind_tries")
+        self._new = database.collection("new_contacts", durable=True)
 
     async def migrate(self) -> None:
         """Creates the indexes. An address belongs to one person."""
@@ -35,6 +37,7 @@ class MongoPeople:
         await self._people.create_index([("accounts", 1)])
         await self._people.create_index([("grants.scope", 1)])
         await self._tries.create_index([("at", 1)], expireAfterSeconds=TRIES_KEPT_S)
+        await self._new.create_index([("expires_at", 1)], expireAfterSeconds=CONTACT_TTL_S)
 
     async def get(self, person_id: str) -> Person | None:
         """One person."""
@@ -107,6 +110,19 @@ class MongoPeople:
         """One way less."""
         key = f"{address.channel}:{address.user}"
         await self._people.update_one({"_id": person_id}, {"$pull": {"addresses": {"key": key}}})
+
+    async def name_contact(self, contact: NewContact) -> None:
+        """The newest one holds."""
+        document = _NEW.to_doc(contact)
+        await self._new.update_one({"_id": document.pop("_id")}, {"$set": document}, upsert=True)
+
+    async def new_contact(self, person_id: str) -> NewContact | None:
+        """The one that waits for its code."""
+        return _NEW.optional(await self._new.find_one({"_id": person_id}))
+
+    async def forget_contact(self, person_id: str, code_hash: str) -> None:
+        """Exactly that one: another may have been named since."""
+        await self._new.delete_many({"_id": person_id, "code_hash": code_hash})
 
     async def many(self, person_ids: Sequence[str]) -> Sequence[Person]:
         """In one query."""

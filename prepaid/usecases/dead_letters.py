@@ -1,15 +1,17 @@
-"""Notices that reached nobody, for whoever looks after the place: shown with the reason, and sent again on request."""
+"""Notices that reached nobody, for whoever looks after the place: shown with the reason, sent again, or put aside."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from prepaid.domain.access import Action, Actor, Subject, may
+from prepaid.domain.access import Action, Actor, Subject, covers, may
 from prepaid.domain.errors import Refused, not_found
 from prepaid.domain.notices import Notice, NoticeKind
 from prepaid.ports import TOPIC_OUTBOX, Business
-from prepaid.usecases.authorize import record
+from prepaid.usecases.authorize import intent, record, scopes
 
 MOST = 500
 
@@ -22,6 +24,7 @@ class DeadLetter:
     kind: NoticeKind
     person_id: str
     label: str
+    time_zone: str
     at: datetime
     ended_at: datetime
     attempts: int
@@ -29,37 +32,82 @@ class DeadLetter:
 
 
 async def dead_letters(business: Business, actor: Actor, *, limit: int = 50) -> tuple[DeadLetter, ...]:
-    """The newest within the actor's reach (A2)."""
-    paths = {site.id: site.path for site in await business.store.sites.sites()}
-    rows = await business.store.notices.exhausted(MOST)
-    mine = [row for row in rows if _seen(actor, row, paths)]
-    return tuple(_letter(row) for row in mine[: min(limit, MOST)])
+    """The newest within the actor's reach (A2). Raises "refused.not_found" for whoever holds no role."""
+    return tuple(_letter(row) for row, _ in (await _rows(business, actor))[: min(limit, MOST)])
 
 
-async def send_again(business: Business, actor: Actor, notice_id: str) -> None:
-    """Puts an exhausted notice back on the first rung. A cut that waits for it goes on waiting: that is safe."""
-    row = await business.store.notices.get(notice_id)
-    paths = {site.id: site.path for site in await business.store.sites.sites()}
-    if row is None or not _seen(actor, row, paths):
-        await record(business, actor, "send_again", notice_id, refused="refused.not_found")
-        raise not_found()
-    if not await business.store.notices.again(notice_id, business.clock.now()):
-        raise Refused("refused.notice_under_way")
-    await record(business, actor, "send_again", notice_id)
+async def send_again(business: Business, actor: Actor, letter_id: str) -> DeadLetter:
+    """Puts an exhausted notice back on the first rung. A cut that waits for it goes on waiting: that is safe.
+
+    Raises "refused.notice_under_way" where it is on its way already.
+    """
+    row, path = await _found(business, actor, letter_id, "send_again")
+    async with intent(business, actor, "send_again", path, after=row.kind):
+        if not await business.store.notices.again(row.id, business.clock.now()):
+            raise Refused("refused.notice_under_way")
     await business.wakeups.wake(TOPIC_OUTBOX)
+    return _letter(row)
 
 
-def _seen(actor: Actor, row: Notice, paths: dict[str, str]) -> bool:
-    path = paths.get(str(row.params.get("site_id")))
-    return actor.system if path is None else may(actor, Action.SEE_SITE, Subject(path))
+async def drop_letter(business: Business, actor: Actor, letter_id: str, *, why: str) -> DeadLetter:
+    """Puts one aside, for a reason that is kept (A3). It counts as exhausted as before."""
+    row, path = await _found(business, actor, letter_id, "drop_letter")
+    if not why.strip():
+        raise Refused("refused.reason_needed")
+    async with intent(business, actor, "drop_letter", path, reason=why.strip(), after=row.kind):
+        if not await business.store.notices.drop(row.id, business.clock.now()):
+            raise Refused("refused.notice_under_way")
+    return _letter(row)
+
+
+def letter_id(notice_id: str) -> str:
+    """A short name of a row, which a button can carry and which says nothing of whom it is about."""
+    return hashlib.sha256(notice_id.encode()).hexdigest()[:16]
+
+
+async def _found(business: Business, actor: Actor, wanted: str, act: str) -> tuple[Notice, str]:
+    """The row with its path, if the actor may mend it; a foreign one and none give the same answer."""
+    for row, path in await _rows(business, actor):
+        if letter_id(row.id) == wanted and may(actor, Action.MEND_LETTERS, Subject(path)):
+            return row, path
+    await record(business, actor, act, wanted, refused="refused.not_found")
+    raise not_found()
+
+
+async def _rows(business: Business, actor: Actor) -> list[tuple[Notice, str]]:
+    """What the actor looks after, newest first, each with the place that it is about."""
+    sites = await business.store.sites.sites()
+    whole = {site.id: site.path for site in sites if may(actor, Action.SEE_SITE, Subject(site.path))}
+    if actor.system:
+        rows = await business.store.notices.exhausted(MOST)
+        return [(row, whole.get(str(row.params.get("site_id")), "")) for row in rows]
+    parts = [place for place in scopes(actor, Action.SEE_SITE) if place not in whole.values()]
+    held = [site.id for site in sites if site.id in whole or any(covers(site.path, place) for place in parts)]
+    if not parts and not whole:
+        raise not_found()
+    rooms = await _rooms(business, [place for place in parts if any(covers(site.path, place) for site in sites)])
+    found = [(row, _place(row, whole, rooms)) for row in await business.store.notices.exhausted(MOST, held)]
+    return [(row, place) for row, place in found if place is not None]
+
+
+async def _rooms(business: Business, places: Sequence[str]) -> Mapping[str, str]:
+    """Rooms in parts of sites, by id with their paths."""
+    return {
+        account.id: account.path for place in places for account in await business.store.sites.accounts_below(place)
+    }
+
+
+def _place(row: Notice, whole: Mapping[str, str], rooms: Mapping[str, str]) -> str | None:
+    return rooms.get(row.account_id or "") or whole.get(str(row.params.get("site_id")))
 
 
 def _letter(row: Notice) -> DeadLetter:
     return DeadLetter(
-        id=row.id,
+        id=letter_id(row.id),
         kind=row.kind,
         person_id=row.person_id,
         label=str(row.params.get("label", "")),
+        time_zone=str(row.params.get("time_zone") or "UTC"),
         at=row.at,
         ended_at=row.done_at or row.at,
         attempts=row.attempts,

@@ -32,6 +32,8 @@ ROUTES_OF: Mapping[str, str] = {
     "untag": "changeSupply",
     "language": "setLanguage",
     "alerts": "getAlerts setAlerts",
+    "contacts": "listContacts addContact confirmContact removeContact",
+    "letters": "listUndelivered sendLetterAgain dropLetter",
     "quiet": "getPreferences setPreferences",
     "approvals": "listApprovals getApproval approve",
     "decline": "decline",

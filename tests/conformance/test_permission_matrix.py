@@ -32,7 +32,7 @@ from prepaid.usecases.pay_links import make_pay_link
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.building import GATEWAY, SITE, Building, build
 from tests.fakes.clock import ManualClock
-from tests.fakes.paper import NO_PAPER, paper
+from tests.fakes.paper import NO_PAPER, letter, paper
 from tests.fakes.rehearsed import rights
 from tests.fakes.rehearsed_chat import AT
 from tests.fakes.rights import BASIC, Right, Subject, Who
@@ -110,6 +110,8 @@ async def _tried(
 ) -> Sequence[str]:
     """What one person finds out, as far as it is not what the row says."""
     own, foreign = places
+    if row.letter:
+        own = replace(own, letter_id=await letter(building, own.account_id, who))
     name = type(row.act(own)).__name__
     if not row.subject:  # What is about the person alone needs one who is known.
         address = Address(channel="test", user=actor.id)

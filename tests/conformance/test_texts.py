@@ -45,6 +45,7 @@ def test_every_declared_thing_has_its_texts() -> None:
     wanted |= {f"intent.{intent.name}" for intent in intents() if intent.in_help}
     wanted |= {f"entry.{kind}" for kind in Kind}
     wanted |= {f"alarm.{kind}" for kind in AlarmKind}
+    wanted |= {f"letter.{kind}" for kind in NoticeKind}
     wanted |= {f"notice.{kind}" for kind in NoticeKind} - {"notice.payment_thread", "notice.switch_stuck"}
     assert not {key for key in wanted if not has(key)}
 

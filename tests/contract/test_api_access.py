@@ -22,6 +22,7 @@ from prepaid.usecases.start_topup import start_topup
 from tests.fakes.api_house import ApiHouse, api_house
 from tests.fakes.api_rights import CHANGES_ROLES, FOR_ALL, MAY, MISSING, Things, names_things
 from tests.fakes.clock import ManualClock
+from tests.fakes.paper import letter
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -52,6 +53,7 @@ async def things(house: ApiHouse, unit: int, tenant: Actor, operator: Actor, pat
         site_id=site_id,
         meter_id=meter.id,
         ticket_id=await ticket(house, unit, site_id, path),
+        letter_id=await letter(house.building, f"acc-{unit}", "theirs", site_id),
         dispute_id=(await dispute_line(business, tenant, f"acc-{unit}", 1, why="too much")).id,
     )
 
@@ -145,6 +147,8 @@ async def allowed(house: ApiHouse, tokens: Mapping[str, str], mine: Things) -> l
     routes = sorted((each for each in ROUTES if not each.is_open), key=_last)
     for route in routes:
         for role, token in tokens.items():
+            if "letter_id" in route.path:  # Whoever mends one ends it.
+                mine = replace(mine, letter_id=await letter(house.building, mine.account_id, route.name + role))
             answer = await house.call(
                 route.method, mine.url(route.path, route.name), token=token, body=mine.body(route.name)
             )

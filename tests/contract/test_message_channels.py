@@ -8,7 +8,7 @@ import hmac
 import json
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import aiohttp
@@ -258,9 +258,10 @@ async def test_a_late_receipt_falls_to_the_next_channel(
     actor = await building.flat(1)
     chat, sms = RecordingSender(), SmsSender(session, SEALER, account, clock)
     senders: dict[str, Sender] = {"chat": chat, "sms": sms}
+    building.business = replace(building.business, contacts={"sms": sms})
     with pytest.raises(Refused, match=r"refused\.message_channel"):
-        await add_contact(building.business, senders, actor, "chat", "x")
-    await add_contact(building.business, senders, actor, "sms", PHONE)
+        await add_contact(building.business, actor, "chat", "x")
+    await add_contact(building.business, actor, "sms", PHONE)
     await set_preferences(building.business, actor, Preferences(channels=("sms",)))
     flat = await building.business.store.sites.account("acc-1")
     assert flat is not None

@@ -39,6 +39,9 @@ BODIES: Mapping[str, Any] = {
     "settleTicket": {"words": "found"},
     "answerDispute": {"upheld": False, "words": "it was so"},
     "claimPayment": {"number": "4200001234567890"},
+    "addContact": {"channel": "webhook", "address": "https://home.example/hook"},
+    "confirmContact": {"code": "7KQ2M9XA"},
+    "dropLetter": {"reason": "moved away"},
     "askBulkCut": {"account_ids": ["{account_id}"], "reason": "a leak"},
 }
 """What a route is asked with; names in braces stand for the things that are tried."""
@@ -58,16 +61,19 @@ SEEING = {
     *("getBalance", "getUsage", "listEntries", "explainEntry", "getStatement", "listBills"),
     *("followOrder", "listOrders", "getAlerts", "getMoveOut", "findAccount"),
 }
-TENANTS = SEEING | {
+BOUND = {"listContacts", "addContact", "confirmContact"}
+"""About the caller, who must be bound to something."""
+TENANTS = SEEING | BOUND | {
     *("unbind", "takeEmergencyCredit", "disputeEntry", "startTopUp", "cancelOrder", "setAlerts", "askStaff"),
     *("makePayLink", "listPayLinks", "revokePayLink", "listMembers", "inviteMember", "removeMember", "agreeToMoveOut"),
     "claimPayment",
 }
-LISTS = {"getOverview", "listSites", "listAccountsInReach", "listMeters", "listArrears", "listSilent"}
+LISTS = {"getOverview", "listSites", "listAccountsInReach", "listMeters", "listArrears", "listSilent", "listUndelivered"}
 """As `ANYONES`, for staff alone."""
 STAFFS = (
     SEEING
     | LISTS
+    | BOUND
     | {
         *("getLosses", "getTonight"),
     }
@@ -81,7 +87,7 @@ COUNTING = {
 }
 OPERATING = {
     *("changeSupply", "askForceCut", "askMassCut", "setWeatherHold", "askBulkCut", "disputeEntry", "setAlerts"),
-    *("getApproval", "approve", "decline"),
+    *("getApproval", "approve", "decline", "sendLetterAgain", "dropLetter"),
     *("issueBindCode", "openAccount", "assignMeter", "replaceMeter", "getHeldReading", "decideHeldReading"),
 }
 MANAGING = {"beginMoveOut"}
@@ -93,7 +99,7 @@ MAY: Mapping[str, set[str]] = {
     "operator": ANYONES | STAFFS | OPERATING,
     "finance": ANYONES | STAFFS | COUNTING,
     "manager": ANYONES | STAFFS | OPERATING | COUNTING | MANAGING,
-    "other landlord": ANYONES | LISTS | {"listReconciliations"},
+    "other landlord": ANYONES | LISTS | BOUND | {"listReconciliations"},
 }
 """What each role reaches on own things. On foreign and missing ones: nothing."""
 CHANGES_ROLES = ("beginMoveOut", "removeMember", "unbind", "logOut", "logOutEverywhere")
@@ -113,6 +119,8 @@ class Things:
     meter_id: str = "met-99"
     ticket_id: str = "mt_none"
     dispute_id: str = "tk_none"
+    letter_id: str = "0404040404040404"
+    contact_id: str = "sms:0404040404040404"
 
     def url(self, path: str, name: str) -> str:
         """A route's path about these."""

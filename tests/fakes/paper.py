@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from prepaid.domain.access import Role
+from prepaid.domain.notices import Notice, NoticeKind, NoticeState
 from prepaid.domain.receipts import Receipt
 from prepaid.domain.tickets import MoneyKind, money_ticket_id
 from prepaid.usecases.cash_topup import cash_topup
 from prepaid.usecases.claim_payment import claim_payment
+from prepaid.usecases.dead_letters import letter_id
 from prepaid.usecases.dispute_entry import dispute_line
 from prepaid.usecases.force_cut import force_cut
-from tests.fakes.building import Building
+from tests.fakes.building import SITE, Building
 
 NO_PAPER = {
     "approval_id": "ap_404",
     "receipt": "R-404",
     "ticket_id": "mt_404",
     "dispute_id": "tk_404",
+    "letter_id": "0404040404040404",
     "clerk_id": "p_404",
 }
 """Numbers of what is not there."""
 LOST = "1234567890"
+
+
+async def letter(building: Building, account_id: str, name: str, site_id: str = SITE) -> str:
+    """A message about a room that reached nobody; the number under which the staff see it."""
+    now, kind = building.clock.now(), NoticeKind.CUT_DONE
+    notice = Notice(
+        id=f"{kind}:{account_id}:{name}:nobody",
+        kind=kind,
+        person_id="nobody",
+        account_id=account_id,
+        at=now,
+        params={"site_id": site_id, "label": "room"},
+        state=NoticeState.EXHAUSTED,
+        done_at=now,
+        why="refused.no_channel",
+    )
+    await building.business.store.notices.queue(notice)
+    return letter_id(notice.id)
 
 
 async def paper(building: Building, account_id: str) -> dict[str, str]:
@@ -38,5 +59,6 @@ async def paper(building: Building, account_id: str) -> dict[str, str]:
         "receipt": receipt.number,
         "ticket_id": money_ticket_id(MoneyKind.CLAIM, account_id, LOST),
         "dispute_id": dispute.id,
+        "letter_id": await letter(building, account_id, "paper"),
         "clerk_id": clerk.id,
     }

@@ -59,6 +59,7 @@ class Subject:
     receipt: str = "R-404"
     ticket_id: str = "mt_404"
     dispute_id: str = "tk_404"
+    letter_id: str = "0404040404040404"
     clerk_id: str = "p_404"
     """The owner of nothing but the flat."""
 
@@ -83,6 +84,8 @@ class Right:
     waits: bool = False
     office: bool = False
     """It names something that the office keeps (an approval, a ticket, a receipt), which is made for its flat."""
+    letter: bool = False
+    """It names a message that reached nobody, which is made anew for each person: whoever mends it ends it."""
     stored: bool = False
     """The use case looks the person up again, so each is kept as a person with the roles."""
 

@@ -16,6 +16,7 @@ IN_WORDS = {
     "approvals": "whoever may do the thing itself",
     "decline": "whoever may do the thing itself",
     "undo": "whoever may do the thing itself",
+    "letters": "anybody on the staff; mending: operator, manager, owner",
     "revoke": "manager, owner",
     "report": "anybody on the staff; finance and ranking: finance, manager, owner",
     "mailout": "anybody on the staff; finance and ranking: finance, manager, owner",

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from prepaid.domain.access import Role
 from prepaid.domain.accounts import Account
 from prepaid.domain.delivery import Receipt
 from prepaid.domain.errors import HeldBack, Refused, TryAgain, Unknown
@@ -16,7 +17,7 @@ from prepaid.domain.people import Address, Person
 from prepaid.domain.preferences import Alerts, Preferences, Quiet
 from prepaid.storage.driver import Database
 from prepaid.usecases import deliver_notices as delivery
-from prepaid.usecases.dead_letters import dead_letters, send_again
+from prepaid.usecases.dead_letters import dead_letters, drop_letter, send_again
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.set_preferences import set_alerts, set_preferences, show_preferences
 from prepaid.usecases.tell import Crossing, tell_account
@@ -109,13 +110,33 @@ async def test_a_ladder_ends_after_bounded_tries_and_shows_its_reason(building: 
     (letter,) = await dead_letters(building.business, operator)
     assert (letter.label, letter.why, letter.attempts) == ("101", "try_again.store", 6)
     assert await dead_letters(building.business, stranger) == ()
+    part = await building.operator(scope=f"{building.site.path}/b1")
+    assert [each.id for each in await dead_letters(building.business, part)] == [letter.id]
     with pytest.raises(Refused, match=r"refused\.not_found"):
         await send_again(building.business, stranger, letter.id)
     await send_again(building.business, operator, letter.id)
     senders["chat"].trouble = None
     assert await deliver_notices(building.business, senders) == 1
-    with pytest.raises(Refused, match=r"refused\.notice_under_way"):
+    with pytest.raises(Refused, match=r"refused\.not_found"):
         await send_again(building.business, operator, letter.id)
+
+
+async def test_a_letter_is_put_aside_with_a_reason_and_stays_exhausted(building: Building) -> None:
+    """N2, A3: only whoever may mend letters drops one, the reason is on record, and what waits for its end has it."""
+    await tell(building)
+    await deliver_notices(building.business, {})
+    viewer, operator = await building.operator(role=Role.VIEWER), await building.operator()
+    (letter,) = await dead_letters(building.business, viewer)
+    for act in (drop_letter(building.business, viewer, letter.id, why="x"), send_again(building.business, viewer, "0")):
+        with pytest.raises(Refused, match=r"refused\.not_found"):
+            await act
+    await drop_letter(building.business, operator, letter.id, why="moved away")
+    assert await dead_letters(building.business, operator) == ()
+    assert (await row(building)).state is NoticeState.EXHAUSTED
+    trail = await building.business.store.audit.latest(building.site.path, 10)
+    assert [(each.action, each.reason) for each in trail if each.action == "drop_letter"] == [
+        ("drop_letter", "moved away")
+    ]
 
 
 @pytest.mark.parametrize("answer", list(Receipt))

@@ -181,6 +181,44 @@ function reportSubscriptions(body, how) {
   });
 }
 
+/** How the person can be reached. */
+function listContacts(how) {
+  return send({
+    method: "GET",
+    path: ROOT + "/me/contacts",
+    how,
+  });
+}
+
+/** Name a new address: a code is sent to it. */
+function addContact(body, how) {
+  return send({
+    method: "POST",
+    path: ROOT + "/me/contacts",
+    body,
+    how,
+  });
+}
+
+/** Give the code that came to the new address. */
+function confirmContact(body, how) {
+  return send({
+    method: "POST",
+    path: ROOT + "/me/contacts/confirm",
+    body,
+    how,
+  });
+}
+
+/** Take an address away. names: contact_id */
+function removeContact(names, how) {
+  return send({
+    method: "DELETE",
+    path: ROOT + `/me/contacts/${encodeURIComponent(names.contact_id)}`,
+    how,
+  });
+}
+
 /** Balance, what it buys, and whether the power is on. names: account_id */
 function getBalance(names, how) {
   return send({
@@ -442,6 +480,10 @@ module.exports = {
   listMessages,
   getSubscriptions,
   reportSubscriptions,
+  listContacts,
+  addContact,
+  confirmContact,
+  removeContact,
   getBalance,
   getUsage,
   listEntries,
