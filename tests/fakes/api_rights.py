@@ -63,12 +63,32 @@ SEEING = {
 }
 BOUND = {"listContacts", "addContact", "confirmContact"}
 """About the caller, who must be bound to something."""
-TENANTS = SEEING | BOUND | {
-    *("unbind", "takeEmergencyCredit", "disputeEntry", "startTopUp", "cancelOrder", "setAlerts", "askStaff"),
-    *("makePayLink", "listPayLinks", "revokePayLink", "listMembers", "inviteMember", "removeMember", "agreeToMoveOut"),
-    "claimPayment",
+TENANTS = (
+    SEEING
+    | BOUND
+    | {
+        *("unbind", "takeEmergencyCredit", "disputeEntry", "startTopUp", "cancelOrder", "setAlerts", "askStaff"),
+        *(
+            "makePayLink",
+            "listPayLinks",
+            "revokePayLink",
+            "listMembers",
+            "inviteMember",
+            "removeMember",
+            "agreeToMoveOut",
+        ),
+        "claimPayment",
+    }
+)
+LISTS = {
+    "getOverview",
+    "listSites",
+    "listAccountsInReach",
+    "listMeters",
+    "listArrears",
+    "listSilent",
+    "listUndelivered",
 }
-LISTS = {"getOverview", "listSites", "listAccountsInReach", "listMeters", "listArrears", "listSilent", "listUndelivered"}
 """As `ANYONES`, for staff alone."""
 STAFFS = (
     SEEING
