@@ -38,6 +38,7 @@ from prepaid.domain.mail_outs import Every
 from prepaid.ports import Business, Sender
 from prepaid.storage.holiday_tables import holiday_table
 from prepaid.storage.windows import RedisWindows
+from prepaid.usecases.admin_groups import GroupsOf
 from scheduler.jobs import (
     audit,
     broadcasts,
@@ -99,7 +100,7 @@ async def open_house(
         conversation = Conversation(
             business, runtime.sessions, provider=next(iter(providers), ""), public_url=runtime.settings.public_url
         )
-        telegram = _telegram(runtime, conversation)
+        telegram = _telegram(runtime, business, conversation)
         if telegram is not None:
             conversation.take_files("telegram", telegram.fetch)
         papers = MailOutPapers(business)
@@ -204,7 +205,7 @@ async def until_signal() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def _telegram(runtime: Runtime, conversation: Conversation) -> TelegramChannel | None:
+def _telegram(runtime: Runtime, business: Business, conversation: Conversation) -> TelegramChannel | None:
     settings = runtime.settings
     if settings.telegram_token is None:
         return None
@@ -220,6 +221,7 @@ def _telegram(runtime: Runtime, conversation: Conversation) -> TelegramChannel |
         runtime.sessions,
         token=token,
         pace=TelegramPace(windows),
+        groups=GroupsOf(business, "telegram"),
         api_base=settings.telegram_api,
         mode=mode,
         webhook_url=_webhook_url(settings) if mode is Mode.WEBHOOK else "",

@@ -366,9 +366,21 @@ class TelegramSandbox:
 
     async def _setMyCommands(self, params: dict[str, Any]) -> bool:  # noqa: N802  named as in the Bot API
         check_commands(params["commands"])
-        scope = str(params.get("scope", {}).get("type", "default"))
-        self.commands[scope, str(params.get("language_code", ""))] = params["commands"]
+        self.commands[self._scope(params), str(params.get("language_code", ""))] = params["commands"]
         return True
+
+    async def _deleteMyCommands(self, params: dict[str, Any]) -> bool:  # noqa: N802  named as in the Bot API
+        self.commands.pop((self._scope(params), str(params.get("language_code", ""))), None)
+        return True
+
+    def _scope(self, params: dict[str, Any]) -> str:
+        """The scope of a menu: its kind, or "chat:" and the number of a chat that there must be."""
+        scope = params.get("scope", {})
+        if scope.get("type") != "chat":
+            return str(scope.get("type", "default"))
+        if _whole(scope, "chat_id") not in self._screens:
+            raise bad_request("chat not found")
+        return f"chat:{scope['chat_id']}"
 
 
 def _whole(params: dict[str, Any], name: str) -> int:

@@ -36,6 +36,7 @@ PARAMETERS: Mapping[str, frozenset[str]] = {
     "sendDocument": frozenset({"chat_id", "document", "caption", "parse_mode", "reply_markup"}),
     "deleteMessage": frozenset({"chat_id", "message_id"}),
     "answerCallbackQuery": frozenset({"callback_query_id", "text", "show_alert"}),
+    "deleteMyCommands": frozenset({"scope", "language_code"}),
     "setMyCommands": frozenset({"commands", "scope", "language_code"}),
 }
 

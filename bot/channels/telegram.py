@@ -16,9 +16,10 @@ import structlog
 from aiohttp import web
 from telegram.error import BadRequest, TelegramError
 
-from bot.channels.telegram_bot import ALLOWED_UPDATES, API, POLL_S, make_bot, set_menus
+from bot.channels.telegram_bot import ALLOWED_UPDATES, API, POLL_S, make_bot
 from bot.channels.telegram_heard import Heard, chat_of, read
 from bot.channels.telegram_intake import Unreachable, Webhook, persist, poll, unless
+from bot.channels.telegram_menu_keeper import MenuKeeper, StaffGroups
 from bot.channels.telegram_menus import Menu, menus
 from bot.channels.telegram_pace import TelegramPace
 from bot.channels.telegram_presses import Presses
@@ -62,7 +63,7 @@ class TelegramChannel:
     """One bot. `run` it in a task of its own; in webhook mode also serve its `routes`.
 
     `webhook_url` is the public address of `WEBHOOK_PATH`; `webhook_secret` is 1-256 of `[A-Za-z0-9_-]`. `menu_lines`
-    replaces the command menus.
+    replaces the command menus of private chats; `groups` are those whose menus are kept.
     """
 
     def __init__(
@@ -81,6 +82,8 @@ class TelegramChannel:
         poll_s: int = POLL_S,
         timeout_s: float = 10.0,
         unreachable: Unreachable | None = None,
+        groups: StaffGroups | None = None,
+        menus_unreachable: Unreachable | None = None,
     ) -> None:
         if mode is Mode.WEBHOOK and not (webhook_url and webhook_secret):
             raise ValueError("webhook mode needs a public URL and a secret")
@@ -96,7 +99,10 @@ class TelegramChannel:
         self._mode = mode
         self._webhook_url = webhook_url
         self._webhook_secret = webhook_secret
-        self._menus = menus() if menu_lines is None else menu_lines
+        private = menus() if menu_lines is None else menu_lines
+        self._menus = MenuKeeper(
+            self._bot, sessions, scope, private=private, groups=groups, unreachable=menus_unreachable
+        )
         self._poll_s = poll_s
         self._unreachable = unreachable or Unreachable()
         self._username = ""
@@ -136,11 +142,10 @@ class TelegramChannel:
         """Serves until `stop`. Telegram being away, at the start or later, is only waited for."""
         try:
             await persist(stop, self._unreachable, self._open)
-            await unless(stop, self._offer_menus())
-            if self._mode is Mode.POLLING:
-                await poll(self._bot, self._accept, stop, self._unreachable, poll_s=self._poll_s)
-            else:
-                await stop.wait()
+            await unless(stop, self._menus.offer())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._menus.keep(stop))
+                group.create_task(self._listen(stop))
         finally:
             self._username = ""
             await self._lanes.close(within_s=DRAIN_S)
@@ -161,15 +166,11 @@ class TelegramChannel:
             await self._bot.delete_webhook()
         _log.info("telegram_open", mode=self._mode)
 
-    async def _offer_menus(self) -> None:
-        """Menus are a convenience, and those of the last start are still there: trouble with them stops nothing."""
-        kind = ""
-        try:
-            await set_menus(self._bot, self._menus)
-        except TelegramError as error:
-            kind = type(error).__name__
-        if kind:
-            _log.warning("telegram_menus_not_set", kind=kind)
+    async def _listen(self, stop: asyncio.Event) -> None:
+        if self._mode is Mode.POLLING:
+            await poll(self._bot, self._accept, stop, self._unreachable, poll_s=self._poll_s)
+        else:
+            await stop.wait()
 
     def _accept(self, update: dict[str, Any]) -> asyncio.Future[None] | None:
         update_id: int = update["update_id"]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from telegram import BotCommand, BotCommandScopeAllPrivateChats
+from telegram import BotCommand, BotCommandScopeAllPrivateChats, BotCommandScopeChat
 from telegram.constants import ParseMode
 from telegram.error import NetworkError
 from telegram.ext import ExtBot
@@ -82,8 +82,15 @@ def make_bot(token: str, *, api_base: str = API, proxy: str | None = None, timeo
     )
 
 
-async def set_menus(bot: QuietBot, menus: Mapping[str, Sequence[tuple[str, str]]]) -> None:
-    """Sets the command menu of private chats for each language; the language "" is for everybody else. Idempotent."""
+async def set_menus(bot: QuietBot, menus: Mapping[str, Sequence[tuple[str, str]]], *, chat: int | None = None) -> None:
+    """Sets the command menu of private chats, or of one `chat`, for each language. Idempotent.
+
+    The language "" is for everybody else; a menu of nothing takes away what is there.
+    """
+    scope = BotCommandScopeAllPrivateChats() if chat is None else BotCommandScopeChat(chat)
     for language, commands in menus.items():
         menu = [BotCommand(name, about) for name, about in commands]
-        await bot.set_my_commands(menu, scope=BotCommandScopeAllPrivateChats(), language_code=language or None)
+        if menu:
+            await bot.set_my_commands(menu, scope=scope, language_code=language or None)
+        else:
+            await bot.delete_my_commands(scope=scope, language_code=language or None)

@@ -1,11 +1,14 @@
-"""The command menu of private chats, from the same intents and texts as the conversation's help."""
+"""The command menus of private chats and of the staff's groups, from the intents and texts of the help."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 
+from bot.conversations.groups import fits
 from bot.conversations.intents import offered
+from bot.conversations.vocabulary import Intent
 from bot.texts import LANGUAGES, text
 
 EVERYBODY_ELSE = "en"
@@ -20,7 +23,19 @@ def menus() -> Mapping[str, Menu]:
     return {"": _menu(EVERYBODY_ELSE), **by_language}
 
 
+@cache
+def group_menus() -> Mapping[str, Menu]:
+    """The same for a group of the staff: what may be asked there."""
+    asked = [intent for intent in offered(tenant=False, staff=True) if fits(intent)]
+    by_language = {language: _lines(asked, language) for language in LANGUAGES if language != EVERYBODY_ELSE}
+    return {"": _lines(asked, EVERYBODY_ELSE), **by_language}
+
+
 def _menu(language: str) -> Menu:
     """A tenant's commands. Staff type theirs: a menu would tell everybody that they exist."""
-    names = [(intent.commands[0], intent.name) for intent in offered(tenant=True, staff=False)]
+    return _lines(offered(tenant=True, staff=False), language)
+
+
+def _lines(asked: Sequence[Intent], language: str) -> Menu:
+    names = [(intent.commands[0], intent.name) for intent in asked]
     return [(command, text(language, f"intent.{name}")) for command, name in names if _COMMAND.fullmatch(command)]

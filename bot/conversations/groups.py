@@ -7,7 +7,7 @@ from bot.conversations.intents import read, read_action
 from bot.conversations.reply import Reply, say
 from bot.conversations.session import Session
 from bot.conversations.topics.admin_group import begin_bind, begin_unbind
-from bot.conversations.vocabulary import Ask, Audience
+from bot.conversations.vocabulary import Audience, Intent
 
 _FOR_ALL = frozenset({"help", "cancel", "language"})
 _SECRET = frozenset({"code", "invite", "group"})
@@ -23,11 +23,12 @@ def at_the_door(turn: Turn, session: Session) -> Reply | None:
         return Reply(session=session, parts=(say(turn.actor.language, "group.private_only"),))
     if ask is not None and ask.intent.name == "unbind":
         return begin_unbind(turn, session)
-    if ask is not None and not _fits(ask):
+    if ask is not None and not fits(ask.intent):
         return Reply(session=session, parts=(say(turn.actor.language, "group.in_private"),))
     return None
 
 
-def _fits(ask: Ask) -> bool:
-    staff = ask.intent.audience is Audience.STAFF and ask.intent.name not in _SECRET
-    return staff or ask.intent.name in _FOR_ALL
+def fits(intent: Intent) -> bool:
+    """Whether it may be asked in a group of the staff."""
+    staff = intent.audience is Audience.STAFF and intent.name not in _SECRET
+    return staff or intent.name in _FOR_ALL

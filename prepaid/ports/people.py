@@ -114,6 +114,10 @@ class People(Protocol):
         """The person with that address, if there is one."""
         ...
 
+    async def staff(self) -> Sequence[Person]:
+        """Everybody with a role, groups of the staff among them."""
+        ...
+
     async def at(self, channel: str, user: str, *, language: str) -> Person:
         """The person with that address; made on first contact."""
         ...

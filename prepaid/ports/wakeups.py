@@ -30,6 +30,8 @@ TOPIC_INBOX = "inbox"
 TOPIC_OUTBOX = "outbox"
 TOPIC_WORKERS = "workers"
 """A worker came or went, or a gateway is free."""
+TOPIC_GROUPS = "groups"
+"""A group chat of the staff was bound or let go."""
 
 
 def topic_field(number: str) -> str:

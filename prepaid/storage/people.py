@@ -47,6 +47,10 @@ class MongoPeople:
         """Whoever is at an address, if anybody was ever seen there."""
         return _PEOPLE.optional(await self._people.find_one({"addresses.key": f"{channel}:{user}"}))
 
+    async def staff(self) -> Sequence[Person]:
+        """Everybody with a role."""
+        return await self._some({"grants.scope": {"$gte": ""}})
+
     async def at(self, channel: str, user: str, *, language: str) -> Person:
         """The person at an address, made on first contact; a race makes one."""
         key = f"{channel}:{user}"
