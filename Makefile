@@ -66,7 +66,8 @@ telegram-peer: $(VENV)/.installed-dev ## A tenant's story in Telegram against te
 	CHATWATT_TEST_TELEMELYA=1 $(BIN)/python -m pytest -q -n 0 tests/contract/test_telegram_telemelya.py
 
 .PHONY: fuzz
-fuzz: $(VENV)/.installed-dev ## Fuzz the readers of what payment providers send; FUZZ_S=60 seconds
+fuzz: $(VENV)/.installed-dev ## Fuzz the chats' webhooks, FUZZ_EXAMPLES=5000 of each sort, and what payment providers send, FUZZ_S=60 seconds
+	CHATWATT_FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),5000) $(BIN)/python -m pytest -q -n 0 tests/fuzz/test_telegram_fuzz.py tests/fuzz/test_wechat_fuzz.py
 	$(INSTALL) 'atheris>=3,<4'
 	$(BIN)/python -m tests.fuzz.long_run $(FUZZ_S)
 

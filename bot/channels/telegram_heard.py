@@ -115,15 +115,22 @@ def _said(message: Json, *, private: bool, username: str) -> str | None:
         return None
     command = _COMMAND.fullmatch(text)
     if command is None:
-        return text if private or _mentions(text, username) else None
+        return text if private else _to_us(message, text, username)
     name, addressee, rest = command.groups()
     if addressee and addressee.lower() != username.lower():
         return None
     return f"/{name}{rest}"
 
 
-def _mentions(text: str, username: str) -> bool:
-    return bool(username) and re.search(rf"@{re.escape(username)}\b", text, re.IGNORECASE) is not None
+def _to_us(message: Json, text: str, username: str) -> str | None:
+    """Words in a group that name us, without the name, or that answer a message of ours; None for all others."""
+    if not username:
+        return None
+    rest, named = re.subn(rf"@{re.escape(username)}\b", " ", text, flags=re.IGNORECASE)
+    if named:
+        return rest.strip() or "/help"
+    author = _part(_part(message, "reply_to_message"), "from").get("username")
+    return text if isinstance(author, str) and author.lower() == username.lower() else None
 
 
 def _is_private(chat: Json, user: Json) -> bool:

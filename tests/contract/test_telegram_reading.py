@@ -22,6 +22,7 @@ BOT = Bot("110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0")
 AT = 1_764_144_000
 PERSON: Json = {"id": 7, "is_bot": False, "first_name": "安娜", "username": "anna", "language_code": "zh-hans"}
 ROBOT: Json = {"id": 8, "is_bot": True, "first_name": "Echo", "username": "echo_bot"}
+OURSELVES: Json = {"id": 110_201_543, "is_bot": True, "first_name": "chatwatt", "username": "Chatwatt_Bot"}
 HOME: Json = {"id": 7, "type": "private", "first_name": "安娜", "username": "anna"}
 GROUP: Json = {"id": -100, "type": "group", "title": "3 栋", "all_members_are_administrators": False}
 SUPER: Json = {"id": -1_001_234_567_890, "type": "supergroup", "title": "Keepers", "is_forum": True}
@@ -97,6 +98,10 @@ WORDS = (
     "/balance@other_bot",
     "@chatwatt_bot how much",
     "mail x@chatwatt_botany please",
+    "@chatwatt_bot",
+    "今晚 @Chatwatt_Bot @chatwatt_bot",
+    "@chatwatt_bot /tonight",
+    "@other_bot how much",
     "/ 100",
     "/充值 50",
     "/a\nb",
@@ -119,6 +124,11 @@ SENDERS: Mapping[str, Json] = {
     "no language": message({"text": "hi"}, HOME, {key: PERSON[key] for key in ("id", "is_bot", "first_name")}),
     "english": message({"text": "hi"}, HOME, {**PERSON, "language_code": "en-GB"}),
     "somebody else's home": message({"text": "hi"}, {**HOME, "id": 9}),
+    "answered in a group": {
+        **message({"text": "是的"}, SUPER),
+        "reply_to_message": message({"text": "?"}, SUPER, OURSELVES),
+    },
+    "answered to another": {**message({"text": "hi"}, SUPER), "reply_to_message": message({"text": "?"}, SUPER, ROBOT)},
     "topic": {**message({"text": "/tonight"}, SUPER), "message_thread_id": 4, "is_topic_message": True},
     "answer": {**message({"text": "yes"}), "reply_to_message": SHOWN, "quote": {"text": "old", "position": 0}},
     "marked": message({"text": "/help", "entities": [{"type": "bot_command", "offset": 0, "length": 5}]}),
@@ -248,12 +258,28 @@ def _words(said: Message, *, private: bool) -> str | None:
         return None
     name = _name(words[1:])
     if not words.startswith("/") or not name:
-        return words if private or _names_us(words) else None
+        return words if private else _for_us(said, words)
     rest = words[1 + len(name) :]
     whom = _name(rest[1:]) if rest.startswith("@") else ""
     if not whom:
         return f"/{name}{rest}"
     return f"/{name}{rest[1 + len(whom) :]}" if whom.lower() == NAME else None
+
+
+def _for_us(said: Message, words: str) -> str | None:
+    """What is left of words that name us; words that answer us."""
+    if _names_us(words):
+        low, rest = words.lower(), ""
+        while (at := next((i for i in _places(low) if not _name(low[i + len(NAME) + 1 :])), None)) is not None:
+            rest, words, low = rest + words[:at] + " ", words[at + len(NAME) + 1 :], low[at + len(NAME) + 1 :]
+        return (rest + words).strip() or "/help"
+    answered = said.reply_to_message
+    author = answered.from_user if answered is not None else None
+    return words if author is not None and (author.username or "").lower() == NAME else None
+
+
+def _places(low: str) -> list[int]:
+    return [at for at in range(len(low)) if low.startswith(f"@{NAME}", at)]
 
 
 def _name(words: str) -> str:

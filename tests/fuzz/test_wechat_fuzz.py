@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -24,7 +25,8 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 TAGS = st.sampled_from(
     ("MsgType", "Event", "EventKey", "Content", "MsgId", "CreateTime", "FromUserName", "ToUserName", "List", "Encrypt")
 )
-FUZZ = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = int(os.environ.get("CHATWATT_FUZZ_EXAMPLES", "50"))
+FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Running:
