@@ -15,6 +15,7 @@ from prepaid.ports import Business
 from prepaid.usecases.log_in import LoggedIn
 
 ROOT = "/api/v1"
+BODY_BYTES_MAX = 32 * 1024
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -93,6 +94,8 @@ class Route:
     """Fields that say nothing new by themselves: the entity tag leaves them out."""
     waits_s: float = 0.0
     """How much longer than others it may take."""
+    bytes_max: int = BODY_BYTES_MAX
+    """The largest body that it reads."""
 
     @property
     def is_read(self) -> bool:

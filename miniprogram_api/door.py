@@ -97,7 +97,7 @@ class Door:
         caller = None if route.is_open else await self._caller(request)
         if caller is not None:
             await self._take(f"api:by:{caller.actor.id}", PER_PERSON)
-        raw = await reading.read_body(request, read_s_max=self._read_s_max) if not route.is_read else b""
+        raw = b"" if route.is_read else await self._body(route, request)
         ask = Ask(
             parts=self._parts,
             caller=caller,
@@ -111,6 +111,9 @@ class Door:
             found = await self._answer(route, ask)
             return _response(route, request, found)
         return await self._once(route, request, ask, raw)
+
+    async def _body(self, route: Route, request: web.Request) -> bytes:
+        return await reading.read_body(request, read_s_max=self._read_s_max, bytes_max=route.bytes_max)
 
     async def _once(self, route: Route, request: web.Request, ask: Ask, raw: bytes) -> web.Response:
         """Under an idempotency key: done once, and answered alike each time (M15)."""

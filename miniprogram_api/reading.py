@@ -9,26 +9,26 @@ import aiohttp
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from miniprogram_api.contract import BODY_BYTES_MAX
 from miniprogram_api.problems import Bad, FieldProblem
 
-BODY_BYTES_MAX: Final = 32 * 1024
 READ_S_MAX: Final = 10.0
 ERRORS_MOST: Final = 10
 TYPES: Final = ("application/json",)
 
 
-async def read_body(request: web.Request, *, read_s_max: float = READ_S_MAX) -> bytes:
+async def read_body(request: web.Request, *, read_s_max: float = READ_S_MAX, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """The body as it travelled. Raises `Bad` for one that is too long, too slow, packed or broken off."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Bad("refused.request_type")
-    if (request.content_length or 0) > BODY_BYTES_MAX:
+    if (request.content_length or 0) > bytes_max:
         raise Bad("refused.request_large")
     body = bytearray()
     try:
         async with asyncio.timeout(read_s_max):
             async for chunk in request.content.iter_any():
                 body += chunk
-                if len(body) > BODY_BYTES_MAX:
+                if len(body) > bytes_max:
                     raise Bad("refused.request_large")
     except TimeoutError:
         raise Bad("refused.request_slow") from None

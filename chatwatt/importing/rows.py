@@ -11,7 +11,7 @@ from typing import TypeVar
 from bot.texts import LANGUAGES, text
 from chatwatt.importing.tables import Table, read_table
 from prepaid.domain.errors import Refused
-from prepaid.domain.imports import AccountRow, BadRow, MeterRow, PlaceLists
+from prepaid.domain.imports import IDENTIFIER, PLACE, AccountRow, BadRow, MeterRow, PlaceLists
 from prepaid.domain.money import MICRO_PER_YUAN
 
 Row = TypeVar("Row")
@@ -20,8 +20,6 @@ Cells = dict[str, str]
 ACCOUNT_COLUMNS = ("account", "site", "place", "label", "protected", "overdraft_yuan")
 METER_COLUMNS = ("meter", "account", "gateway", "unit", "profile", "serial", "rated_current_a", "register_wraps_kwh")
 OPTIONAL = {"label", "protected", "overdraft_yuan", "serial", "rated_current_a", "register_wraps_kwh"}
-IDENTIFIER = re.compile(r"\w[\w.-]{0,63}")
-PLACE = re.compile(r"\w[\w.-]{0,63}(/\w[\w.-]{0,63}){0,5}")
 UNIT_MAX = 247
 CURRENT_A_MAX = 1_000
 OVERDRAFT_YUAN_MAX = 100_000

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from miniprogram_api.contract import Handler, Route
+from miniprogram_api.contract import BODY_BYTES_MAX, Handler, Route
 
 AT: Final = frozenset({"at"})
 
@@ -48,6 +48,7 @@ def staff_write(
     money: bool = False,
     keeps_reply: bool = True,
     waits_s: float = 0.0,
+    bytes_max: int = BODY_BYTES_MAX,
     tag: str = "staff",
 ) -> Route:
     """One that changes something. `keeps_reply` False where the answer holds a code, which nobody stores."""
@@ -63,4 +64,5 @@ def staff_write(
         money=money,
         keeps_reply=keeps_reply,
         waits_s=waits_s,
+        bytes_max=bytes_max,
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+IDENTIFIER = re.compile(r"\w[\w.-]{0,63}")
+PLACE = re.compile(r"\w[\w.-]{0,63}(/\w[\w.-]{0,63}){0,5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +66,20 @@ class Imported:
     unchanged: int = 0
     bad: tuple[BadRow, ...] = ()
     done: bool = False
+
+
+def bad_names(row: AccountRow | MeterRow) -> BadRow | None:
+    """The first name in a row that no list may hold, None when all are well."""
+    if isinstance(row, AccountRow):
+        file, names = "accounts", {"account": row.account, "site": row.site}
+        if not PLACE.fullmatch(row.place):
+            return _bad_value(file, row.line, "place", row.place)
+    else:
+        names = {"meter": row.meter, "account": row.account, "gateway": row.gateway, "profile": row.profile}
+        file = "meters"
+    wrong = next((column for column, value in names.items() if not IDENTIFIER.fullmatch(value)), None)
+    return None if wrong is None else _bad_value(file, row.line, wrong, names[wrong])
+
+
+def _bad_value(file: str, line: int, column: str, value: str) -> BadRow:
+    return BadRow(file=file, line=line, key="refused.import_value", params={"column": column, "value": value[:40]})

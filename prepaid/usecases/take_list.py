@@ -6,13 +6,13 @@ digest binds them, so nothing of a file is kept in between.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from prepaid.domain.access import Action, Actor
 from prepaid.domain.errors import Refused, not_found
-from prepaid.domain.imports import Imported
+from prepaid.domain.imports import AccountRow, Imported, MeterRow, bad_names
 from prepaid.ports import Business
 from prepaid.usecases.authorize import record, scopes
 from prepaid.usecases.import_places import import_places
@@ -58,10 +58,53 @@ async def take_list(
     return await _take(business, actor, sent, content, skip_bad=skip_bad)
 
 
-async def _content(business: Business, actor: Actor, sent: SentList, fetch: Fetch | None) -> bytes:
+async def take_rows(
+    business: Business,
+    actor: Actor,
+    accounts: Sequence[AccountRow],
+    meters: Sequence[MeterRow],
+    *,
+    dry_run: bool,
+    skip_bad: bool,
+) -> Imported:
+    """Rows that need no reading: what they would change, or, unless `dry_run`, that it is written."""
+    await _check_may(business, actor)
+    if business.lists is None:
+        raise Refused("refused.no_files")
+    rows: list[AccountRow | MeterRow] = [*accounts, *meters]
+    unreadable = [bad for row in rows if (bad := bad_names(row)) is not None]
+    wrong = {(bad.file, bad.line) for bad in unreadable}
+    return await import_places(
+        business,
+        actor,
+        [row for row in accounts if ("accounts", row.line) not in wrong],
+        [row for row in meters if ("meters", row.line) not in wrong],
+        profiles=await business.lists.models(),
+        unreadable=unreadable,
+        dry_run=dry_run,
+        skip_bad=skip_bad,
+    )
+
+
+async def take_content(
+    business: Business, actor: Actor, name: str, content: bytes, *, dry_run: bool, skip_bad: bool
+) -> Imported:
+    """A list that came with the request itself: what it would change, or, unless `dry_run`, that it is written."""
+    await _check_may(business, actor)
+    sent = SentList(reference="", name=name)
+    if len(content) > LIST_BYTES_MAX:
+        raise _too_large(sent)
+    return (await _take(business, actor, sent, content, dry_run=dry_run, skip_bad=skip_bad)).imported
+
+
+async def _check_may(business: Business, actor: Actor) -> None:
     if not actor.system and not scopes(actor, Action.OPEN_ACCOUNT):
         await record(business, actor, Action.OPEN_ACCOUNT, "list", refused="refused.not_found")
         raise not_found()
+
+
+async def _content(business: Business, actor: Actor, sent: SentList, fetch: Fetch | None) -> bytes:
+    await _check_may(business, actor)
     if business.lists is None or fetch is None:
         raise Refused("refused.no_files")
     if sent.size_bytes > LIST_BYTES_MAX:

@@ -9,10 +9,10 @@ import pytest
 
 from miniprogram_api.contract import Route
 from miniprogram_api.routes import ROUTES
-from prepaid.domain.access import Actor, Role
+from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.accounts import Account
 from prepaid.domain.closing import Closing
-from prepaid.domain.metering import Meter
+from prepaid.domain.metering import Gateway, Meter
 from prepaid.domain.tickets import MoneyKind, MoneyTicket
 from prepaid.storage.driver import Database
 from prepaid.usecases.dispute_entry import dispute_line
@@ -21,6 +21,8 @@ from prepaid.usecases.pay_links import make_pay_link
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.api_house import ApiHouse, api_house
 from tests.fakes.api_rights import CHANGES_ROLES, FOR_ALL, MAY, MISSING, Things, names_things
+from tests.fakes.building import GATEWAY
+from tests.fakes.bus_owner import DEVICE, owner
 from tests.fakes.clock import ManualClock
 from tests.fakes.paper import letter
 
@@ -37,8 +39,10 @@ async def things(house: ApiHouse, unit: int, tenant: Actor, operator: Actor, pat
     approval = await force_cut(business, operator, f"acc-{unit}", reason=f"danger {unit}")
     mate = await business.store.people.at("chat", f"mate-{unit}", language="en")
     await business.store.people.bind(mate.id, f"acc-{unit}")
+    await business.store.people.grant(mate.id, Grant(Role.VIEWER, path))
     now = business.clock.now()
     site_id = path.rpartition("/")[2]
+    gateway_id = GATEWAY if path.startswith("acme") else f"gw-{site_id}"
     meter = Meter(id=f"main-{unit}", site_id=site_id, path=path, gateway_id=f"gw-{site_id}", unit=1, profile="test")
     await business.store.meters.add(meter)
     closing = Closing(id=f"acc-{unit}", site_id=site_id, path=path, asked_by=operator.id, asked_at=now, reason="moved")
@@ -54,6 +58,7 @@ async def things(house: ApiHouse, unit: int, tenant: Actor, operator: Actor, pat
         meter_id=meter.id,
         ticket_id=await ticket(house, unit, site_id, path),
         letter_id=await letter(house.building, f"acc-{unit}", "theirs", site_id),
+        gateway_id=gateway_id,
         dispute_id=(await dispute_line(business, tenant, f"acc-{unit}", 1, why="too much")).id,
     )
 
@@ -81,6 +86,7 @@ async def foreign(house: ApiHouse) -> tuple[Things, Actor]:
     moved = await store.sites.account("acc-2")
     assert moved is not None
     await store.sites.save_site(replace(house.building.site, id="oak", name="Oak", path="umbra/oak"))
+    await store.sites.save_gateway(Gateway(id="gw-oak", site_id="oak", transport="tcp", host="127.0.0.1", port=1))
     await store.sites.save_account(replace(moved, site_id="oak", path="umbra/oak/b1/102"))
     manager = await house.building.operator(scope="umbra", role=Role.MANAGER)
     return await things(house, 2, tenant, manager, "umbra/oak"), manager
@@ -110,9 +116,9 @@ async def test_every_route_for_every_role_on_own_foreign_and_missing(database: D
             "other landlord": stranger_boss,
         }
         tokens = {role: (await house.tokens(actor)).access for role, actor in actors.items()} | {"nobody": ""}
-        wrong = await denied(house, tokens, {"foreign": theirs, "missing": MISSING}) + await allowed(
-            house, tokens, mine
-        )
+        async with owner(house.parts.business, DEVICE, gateways=(GATEWAY, "gw-maple")):
+            wrong = await denied(house, tokens, {"foreign": theirs, "missing": MISSING})
+            wrong += await allowed(house, tokens, mine)
         assert wrong == []
 
 

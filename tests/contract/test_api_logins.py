@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from miniprogram_api.contract import BODY_BYTES_MAX
 from miniprogram_api.proofs.telegram import telegram_user
 from miniprogram_api.proofs.wechat import WeChatCodes
-from miniprogram_api.reading import BODY_BYTES_MAX
 from prepaid.domain.access import Actor
 from prepaid.domain.errors import Refused, TryAgain
 from prepaid.domain.logins import ACCESS_TTL, LOGIN_CODE_TTL, LOGIN_TRIES, Login, read_access, seal_access, seal_refresh

@@ -22,6 +22,8 @@ from prepaid.storage.driver import Database
 from prepaid.usecases.pay_links import make_pay_link
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.api_house import ApiHouse, api_house
+from tests.fakes.building import GATEWAY
+from tests.fakes.bus_owner import DEVICE, owner
 from tests.fakes.clock import ManualClock
 
 EXAMPLES = int(os.environ.get("CHATWATT_API_EXAMPLES", "3"))
@@ -45,7 +47,7 @@ async def _real(house: ApiHouse) -> tuple[str, Mapping[str, str]]:
     boss = await house.building.operator(role=Role.OWNER)
     await business.store.people.bind(boss.id, "acc-1")
     names = {"account_id": "acc-1", "order_id": order.id, "link_id": link.link.id, "token": link.token, "seq": "1"}
-    names |= {"site_id": "maple", "meter_id": "met-1"}
+    names |= {"site_id": "maple", "meter_id": "met-1", "gateway_id": GATEWAY, "setting": "limit_w"}
     return (await house.tokens(boss)).access, names
 
 
@@ -143,7 +145,7 @@ def _linked(url: str, token: str, names: Mapping[str, str]) -> set[str]:
 
 async def test_everything_in_the_contract_holds(database: Database, clock: ManualClock) -> None:
     """Y7, A1: no answer of 500, none that the contract does not name, every body is what it says, links lead on."""
-    async with api_house(database, clock) as house:
+    async with api_house(database, clock) as house, owner(house.parts.business, DEVICE):
         token, names = await _real(house)
         # First, because later the binding is taken away and a move-out begun.
         reached = await asyncio.to_thread(_linked, house.url, token, names)

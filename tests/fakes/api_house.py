@@ -13,6 +13,7 @@ from aiohttp import web
 
 from chatwatt.api import CatalogueWords, Sheets
 from chatwatt.drawing import ChartDrawing, SheetTables
+from chatwatt.importing.reader import SentLists
 from miniprogram_api import app, payment_page
 from miniprogram_api.contract import ROOT
 from miniprogram_api.overview.page import OverviewPage
@@ -111,7 +112,13 @@ class ApiHouse:
 async def api_house(database: Database, clock: ManualClock, **changes: Any) -> AsyncIterator[ApiHouse]:
     """Opens and closes."""
     building = await build(database, clock)
-    business = {"wakeups": LocalWakeups(), "link_key": KEY, "api_key": KEY, **changes.pop("business", {})}
+    business = {
+        "wakeups": LocalWakeups(),
+        "link_key": KEY,
+        "api_key": KEY,
+        "lists": SentLists(),
+        **changes.pop("business", {}),
+    }
     building.business = replace(building.business, **business)
     how = {name: changes.pop(name) for name in ("read_s_max", "pace", "streams", "public_url") if name in changes}
     codes, limiter = FakeCodes(), FakeLimiter()

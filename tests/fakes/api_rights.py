@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _BRACES = re.compile(r"\{[a-z_]+\}")
+FLAT = {"id": "flat-2", "steps": [{"prices": [{"price_micro": 620_000}]}]}
 BODIES: Mapping[str, Any] = {
     "setLanguage": {"language": "en"},
     "bind": {"code": "NOTACODE"},
@@ -42,6 +43,18 @@ BODIES: Mapping[str, Any] = {
     "addContact": {"channel": "webhook", "address": "https://home.example/hook"},
     "confirmContact": {"code": "7KQ2M9XA"},
     "dropLetter": {"reason": "moved away"},
+    "scanGateway": {"first": 1, "last": 2},
+    "setSetting": {"value": 500},
+    "inviteStaff": {"role": "viewer", "scope": "{path}", "why": "helps"},
+    "revokeRole": {"role": "viewer", "scope": "{path}", "why": "gone"},
+    "issueGroupCode": {"scope": "{path}"},
+    "previewBroadcast": {"words": "the lift is repaired"},
+    "broadcast": {"words": "the lift is repaired", "key": "lift-1"},
+    "orderMailOut": {"kind": "use", "subject": "{site_id}"},
+    "previewTariff": {"version": FLAT},
+    "proposeTariff": {"version": FLAT, "why": "coal is dearer"},
+    "importRows": {"dry_run": True},
+    "importCsv": {"csv": "account,site,place\n", "dry_run": True},
     "askBulkCut": {"account_ids": ["{account_id}"], "reason": "a leak"},
 }
 """What a route is asked with; names in braces stand for the things that are tried."""
@@ -52,14 +65,14 @@ QUERIES: Mapping[str, str] = {
 }
 FOR_ALL = {
     *("getMe", "setLanguage", "listAccounts", "logOut", "logOutEverywhere", "bind"),
-    *("getPreferences", "setPreferences", "listMessages", "getSubscriptions", "reportSubscriptions"),
+    *("getPreferences", "setPreferences", "listMessages", "getSubscriptions", "reportSubscriptions", "listMailOuts"),
 }
 """About the caller alone: whoever is logged in."""
 ANYONES = {"listApprovals", "listHeldReadings", "listTickets", "listDisputes"}
 """Cut down to one's reach, and empty for whoever has none."""
 SEEING = {
     *("getBalance", "getUsage", "listEntries", "explainEntry", "getStatement", "listBills"),
-    *("followOrder", "listOrders", "getAlerts", "getMoveOut", "findAccount"),
+    *("followOrder", "listOrders", "getAlerts", "getMoveOut", "findAccount", "getPrices"),
 }
 BOUND = {"listContacts", "addContact", "confirmContact"}
 """About the caller, who must be bound to something."""
@@ -95,7 +108,7 @@ STAFFS = (
     | LISTS
     | BOUND
     | {
-        *("getLosses", "getTonight"),
+        *("getLosses", "getTonight", "listTariffs", "readNow", "getSettings", "orderMailOut"),
     }
 )
 COUNTING = {
@@ -109,8 +122,11 @@ OPERATING = {
     *("changeSupply", "askForceCut", "askMassCut", "setWeatherHold", "askBulkCut", "disputeEntry", "setAlerts"),
     *("getApproval", "approve", "decline", "sendLetterAgain", "dropLetter"),
     *("issueBindCode", "openAccount", "assignMeter", "replaceMeter", "getHeldReading", "decideHeldReading"),
+    *("commission", "scanGateway", "setSetting", "previewBroadcast", "broadcast", "importRows", "importCsv"),
 }
-MANAGING = {"beginMoveOut"}
+MANAGING = {
+    *("beginMoveOut", "previewTariff", "proposeTariff", "listStaff", "inviteStaff", "revokeRole", "issueGroupCode"),
+}
 MAY: Mapping[str, set[str]] = {
     "nobody": set(),
     "stranger": ANYONES,
@@ -119,7 +135,7 @@ MAY: Mapping[str, set[str]] = {
     "operator": ANYONES | STAFFS | OPERATING,
     "finance": ANYONES | STAFFS | COUNTING,
     "manager": ANYONES | STAFFS | OPERATING | COUNTING | MANAGING,
-    "other landlord": ANYONES | LISTS | BOUND | {"listReconciliations"},
+    "other landlord": ANYONES | LISTS | BOUND | {"listReconciliations", "listStaff", "importRows", "importCsv"},
 }
 """What each role reaches on own things. On foreign and missing ones: nothing."""
 CHANGES_ROLES = ("beginMoveOut", "removeMember", "unbind", "logOut", "logOutEverywhere")
@@ -141,6 +157,9 @@ class Things:
     dispute_id: str = "tk_none"
     letter_id: str = "0404040404040404"
     contact_id: str = "sms:0404040404040404"
+    gateway_id: str = "gw-none"
+    mail_out_id: str = "none"
+    setting: str = "limit_w"
 
     def url(self, path: str, name: str) -> str:
         """A route's path about these."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,12 +19,11 @@ from prepaid.usecases.ask_field import commission_meter, read_meter, read_settin
 from prepaid.usecases.field_of_account import commission_account, read_account, scan_named
 from prepaid.usecases.watch_meters import watch_meters
 from tests.fakes.building import GATEWAY, Building, build
+from tests.fakes.bus_owner import ALL, OWNER, owner
 from tests.fakes.bus_worker import until_it
 from tests.fakes.clock import ManualClock
 from tests.fakes.field import LocalWakeups
 
-ALL = tuple(FieldKind)
-OWNER = "owner-1"
 SEEN = Seen(unit=1, profile="test", serial="S1", relay_on=True, switches=True, figures={"energy_wh": 5})
 LIMIT = Setting(name="limit_w", value=400, unit="W", low=100, high=900, writable=True)
 STATE = Setting(name="state", value=1, high=9)
@@ -58,29 +56,6 @@ async def building(database: Database, clock: ManualClock) -> Building:
     await building.flat(1)
     await building.flat(2)
     return building
-
-
-@asynccontextmanager
-async def owner(business: Business, answer: Answer) -> AsyncIterator[list[FieldRequest]]:
-    """An owner of the bus that says the same to everybody."""
-    taken: list[FieldRequest] = []
-
-    async def serve() -> None:
-        async with business.wakeups.waiter(topic_gateway(GATEWAY)) as waiter:
-            while True:
-                request = await take_field(business, GATEWAY, ALL, OWNER)
-                if request is None:
-                    await waiter.wait(1.0)
-                    continue
-                taken.append(request)
-                await answer_field(business, request, OWNER, answer)
-
-    task = asyncio.create_task(serve())
-    try:
-        yield taken
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def refusal(work: Awaitable[object]) -> str:

@@ -461,6 +461,43 @@ function claimPayment(names, body, how) {
   });
 }
 
+/** Reports and bills that come to the chat by themselves. */
+function listMailOuts(how) {
+  return send({
+    method: "GET",
+    path: ROOT + "/me/mail-outs",
+    how,
+  });
+}
+
+/** Have a report or a bill sent every day or month; the same again changes its form. */
+function orderMailOut(body, how) {
+  return send({
+    method: "POST",
+    path: ROOT + "/me/mail-outs",
+    body,
+    how,
+  });
+}
+
+/** End one of these, at once. names: mail_out_id */
+function stopMailOut(names, how) {
+  return send({
+    method: "DELETE",
+    path: ROOT + `/me/mail-outs/${encodeURIComponent(names.mail_out_id)}`,
+    how,
+  });
+}
+
+/** The price lists in force, today's bands, steps and fees. names: account_id */
+function getPrices(names, how) {
+  return send({
+    method: "GET",
+    path: ROOT + `/accounts/${encodeURIComponent(names.account_id)}/prices`,
+    how,
+  });
+}
+
 module.exports = {
   logInByWeChat,
   logInByTelegram,
@@ -509,4 +546,8 @@ module.exports = {
   payByLink,
   followPayLink,
   claimPayment,
+  listMailOuts,
+  orderMailOut,
+  stopMailOut,
+  getPrices,
 };

@@ -1,0 +1,50 @@
+"""An owner of buses without a bus: whatever staff ask of them is answered alike, at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from prepaid.domain.field_requests import Answer, FieldKind, FieldRequest, Seen, Setting
+from prepaid.ports import Business, topic_gateway
+from prepaid.usecases.answer_field import answer_field, take_field
+from tests.fakes.building import GATEWAY
+
+ALL = tuple(FieldKind)
+OWNER = "owner-1"
+LAST_RESORT_S = 30.0
+"""It is woken. Looking more often would stir the random numbers under a test that generates in a thread."""
+DEVICE = Answer(
+    seen=(Seen(unit=1, profile="test", figures={"energy_wh": 5}),),
+    settings=(Setting(name="limit_w", value=500, unit="W", low=100, high=900, writable=True),),
+    through=2,
+)
+"""A meter that answers, with one setting."""
+
+
+@asynccontextmanager
+async def owner(
+    business: Business, answer: Answer | Callable[[FieldRequest], Answer], *, gateways: Sequence[str] = (GATEWAY,)
+) -> AsyncIterator[list[FieldRequest]]:
+    """Owns these buses and answers the same to all, or what `answer` makes of a request; gives what it has taken."""
+    taken: list[FieldRequest] = []
+
+    async def serve(gateway: str) -> None:
+        async with business.wakeups.waiter(topic_gateway(gateway)) as waiter:
+            while True:
+                request = await take_field(business, gateway, ALL, OWNER)
+                if request is None:
+                    await waiter.wait(LAST_RESORT_S)
+                    continue
+                taken.append(request)
+                said = answer(request) if callable(answer) else answer
+                await answer_field(business, request, OWNER, said)
+
+    tasks = [asyncio.create_task(serve(gateway)) for gateway in gateways]
+    try:
+        yield taken
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
