@@ -120,10 +120,10 @@ async def test_words_to_all_are_shown_first_and_said_once(database: Database, cl
         words = {"words": "The lift is repaired."}
         preview = await asked(house, token, "POST sites/maple/broadcast/preview", words)
         assert (preview.body["people"], sorted(preview.body["said"])) == (1, ["en", "zh"])
-        wish = {**words, "key": "lift-1"}
-        told = [await asked(house, token, "POST sites/maple/broadcast", wish) for _ in range(2)]
+        once = {**words, "key": "lift-1"}
+        told = [await asked(house, token, "POST sites/maple/broadcast", once) for _ in range(2)]
         assert [each.body["new"] for each in told] == [1, 0]
-        wish = {"amount_fen": -100, "cause": "other", "key": "k-1", "why": "twice"}
+        wish: dict[str, Any] = {"amount_fen": -100, "cause": "other", "key": "k-1", "why": "twice"}
         moved = await asyncio.gather(*(asked(house, token, "POST accounts/acc-1/adjustments", wish) for _ in "ab"))
         assert len({each.body["entry"]["seq"] for each in moved if each.status == 200}) == 1
         seq = next(each.body["entry"]["seq"] for each in moved if each.status == 200)
