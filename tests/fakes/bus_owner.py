@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
-from prepaid.domain.field_requests import Answer, FieldKind, FieldRequest, Seen, Setting
+from prepaid.domain.field_requests import PLACES, Answer, FieldKind, FieldRequest, Seen, Setting
 from prepaid.ports import Business, topic_gateway
 from prepaid.usecases.answer_field import answer_field, take_field
 from tests.fakes.building import GATEWAY
@@ -14,7 +15,6 @@ from tests.fakes.building import GATEWAY
 ALL = tuple(FieldKind)
 OWNER = "owner-1"
 LAST_RESORT_S = 30.0
-"""It is woken. Looking more often would stir the random numbers under a test that generates in a thread."""
 DEVICE = Answer(
     seen=(Seen(unit=1, profile="test", figures={"energy_wh": 5}),),
     settings=(Setting(name="limit_w", value=500, unit="W", low=100, high=900, writable=True),),
@@ -48,3 +48,19 @@ async def owner(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def busy(business: Business) -> None:
+    """Takes every place of the bus for an hour: whoever asks is told at once that others ask already."""
+    now = business.clock.now()
+    for place in range(PLACES):
+        request = FieldRequest(
+            id=f"{GATEWAY}:{place}",
+            number=f"busy-{place}",
+            gateway_id=GATEWAY,
+            kind=FieldKind.READ,
+            asked_by="p_busy",
+            asked_at=now,
+            expires_at=now + timedelta(hours=1),
+        )
+        assert await business.store.field_requests.put(request, now)
