@@ -56,7 +56,7 @@ async def _real(house: ApiHouse) -> tuple[str, Mapping[str, str]]:
 
 def _is_busy(answer: Any) -> bool:
     """Whether a bus had no place for a question: nobody owns one here, so that is all that can be said of it."""
-    return answer.status_code == 503 and answer.json()["key"] == "try_again.field_busy"
+    return bool(answer.status_code == 503 and answer.json()["key"] == "try_again.field_busy")
 
 
 def _ask(operation: Any, url: str, token: str, names: Mapping[str, str], mode: GenerationMode) -> None:
