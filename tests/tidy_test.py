@@ -23,6 +23,7 @@ MAY_HEAR = (
     "bot/conversations/topics/",
     "bot/conversations/amounts.py",
     "bot/conversations/openings.py",
+    "bot/conversations/price_words.py",
     "chatwatt/demo/story.py",
 )
 

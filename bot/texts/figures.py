@@ -26,8 +26,22 @@ MOST_SHOWN = 2_000
 MAX_TEXT = 200
 """A name or a reason never fills more than this of a message."""
 _PATTERNS: Mapping[str, Mapping[str, str]] = {
-    "zh": {"": "M月d日 HH:mm", "time": "HH:mm:ss", "clock": "HH:mm", "weekday": "EEEE HH:mm", "day": "M月d日"},
-    "en": {"": "d MMM, HH:mm", "time": "HH:mm:ss", "clock": "HH:mm", "weekday": "EEEE HH:mm", "day": "d MMM"},
+    "zh": {
+        "": "M月d日 HH:mm",
+        "time": "HH:mm:ss",
+        "clock": "HH:mm",
+        "weekday": "EEEE HH:mm",
+        "day": "M月d日",
+        "date": "y年M月d日",
+    },
+    "en": {
+        "": "d MMM, HH:mm",
+        "time": "HH:mm:ss",
+        "clock": "HH:mm",
+        "weekday": "EEEE HH:mm",
+        "day": "d MMM",
+        "date": "d MMM y",
+    },
 }
 # Read once: for a name Babel looks through all those that it knows, each time.
 _READ: Mapping[str, Locale] = {language: Locale.parse(name) for language, name in LOCALES.items()}
@@ -84,7 +98,7 @@ def duration(seconds: int, language: str) -> str:
 
 
 def instant(at: datetime, language: str, zone: str, shape: str = "") -> str:
-    """An instant as a clock at the site shows it. Shapes: "" (day and minute), time, clock, weekday, day."""
+    """An instant as a clock at the site shows it. Shapes: "" (day and minute), time, clock, weekday, day, date."""
     return _shown(at.astimezone(UTC).replace(microsecond=0), language, zone, shape)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 import structlog
 
 from prepaid.domain.access import Actor, may
@@ -16,8 +19,12 @@ log = structlog.get_logger()
 MOST_WAITING = 200
 
 
-async def ask_approval(business: Business, actor: Actor, request: Request) -> Approval:
+async def ask_approval(
+    business: Business, actor: Actor, request: Request, *, before: datetime | None = None
+) -> Approval:
     """The approval that now waits. The caller has checked the asker's own right; the same wish again is the same row.
+
+    It expires as the site's limits say, or at `before`, where the effect makes no sense later.
 
     The row itself says who asked for exactly what and why, so it is its own audit record (A3).
     """
@@ -25,6 +32,8 @@ async def ask_approval(business: Business, actor: Actor, request: Request) -> Ap
     if site is None:
         raise InvariantBroken(f"approval for a site that is not there: {request.site_id}")
     approval = ask(request, actor, business.clock.now(), site.limits.approval_ttl_s)
+    if before is not None and before < approval.expires_at:
+        approval = replace(approval, expires_at=before)
     waiting = await _same(business, approval)
     if waiting is not None:
         return waiting

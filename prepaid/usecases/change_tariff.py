@@ -95,15 +95,19 @@ async def change_tariff(
     why: str,
     utility: Utility = Utility.ELECTRICITY,
 ) -> Approval:
-    """Asks a second person to agree to exactly this version. Raises `Refused` for a start in the past."""
+    """Asks a second person to agree to exactly this version, in time for its start. Raises `Refused` for the past."""
     site = await reach_site(business, actor, site_id, Action.CHANGE_TARIFF)
     if not why.strip():
         raise Refused("refused.reason_needed")
     now = business.clock.now()
     _with(site, utility, _started(version, now), now)
+    # A yes can be taken back for a while, and a version never starts in the past: so the yes has to come in time.
+    agreed_by = None if version.start == ALWAYS else version.start - timedelta(seconds=site.limits.undo_s)
+    if agreed_by is not None and agreed_by < now:
+        raise Refused("refused.tariff_too_soon", undo_s=site.limits.undo_s)
     content = {"site": site.id, "utility": str(utility), "version": tariff_text(version)}
     request = Request(effect=Effect.CHANGE_TARIFF, path=site.path, site_id=site.id, content=content, reason=why)
-    return await ask_approval(business, actor, request)
+    return await ask_approval(business, actor, request, before=agreed_by)
 
 
 async def change_as_agreed(business: Business, approval: Approval) -> None:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from prepaid.domain.access import Actor
-from prepaid.domain.approvals import Approval, read_content
+from prepaid.domain.accounts import Site
+from prepaid.domain.approvals import Approval, Effect, read_content
 from prepaid.domain.errors import InvariantBroken
+from prepaid.domain.fees import pricing_of
+from prepaid.domain.tariffs import Utility, plan_of, tariff_from_text
 from prepaid.ports import Business
 from prepaid.usecases.decide_approval import show_approval, waiting_approvals
+from prepaid.usecases.draft_tariff import Stage, VersionSheet, sheet_of
+
+NONE: tuple[None, None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +27,10 @@ class ApprovalView:
     label: str
     time_zone: str
     content: Mapping[str, object]
+    tariff: VersionSheet | None = None
+    """The price list that is asked for, where that is what it is about."""
+    held: VersionSheet | None = None
+    """The one in force beside it."""
 
 
 async def view_approvals(business: Business, actor: Actor) -> tuple[ApprovalView, ...]:
@@ -37,9 +48,21 @@ async def _view(business: Business, approval: Approval) -> ApprovalView:
     if site is None:
         raise InvariantBroken(f"approval {approval.id} has no site")
     account = await business.store.sites.account(approval.account_id) if approval.account_id else None
+    content = read_content(approval)
+    tariff, held = _tariffs(site, content, business.clock.now()) if approval.effect is Effect.CHANGE_TARIFF else NONE
     return ApprovalView(
         approval=approval,
         label=f"{site.name} {account.label}" if account else site.name,
         time_zone=site.calendar.time_zone,
-        content=read_content(approval),
+        content=content,
+        tariff=tariff,
+        held=held,
     )
+
+
+def _tariffs(site: Site, content: Mapping[str, object], now: datetime) -> tuple[VersionSheet, VersionSheet | None]:
+    """What is asked for and what holds now."""
+    utility, pricing = Utility(str(content["utility"])), pricing_of(site, None, Utility(str(content["utility"])))
+    asked = sheet_of(site, utility, tariff_from_text(str(content["version"])), Stage.COMING, now)
+    held = None if pricing is None else sheet_of(site, utility, plan_of(pricing).at(now), Stage.NOW, now)
+    return asked, held

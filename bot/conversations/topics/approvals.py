@@ -10,6 +10,7 @@ from bot.conversations.effects import Effect
 from bot.conversations.form import MOST_CHARS, REASON, Data, Form
 from bot.conversations.inbound import Turn
 from bot.conversations.parts import Buttons, Item, KeyValueTable, Look, Part, Row, Tone
+from bot.conversations.price_rows import sheet_table
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
@@ -114,19 +115,19 @@ def _until(language: str, each: ApprovalView) -> str:
 def _shown(effect: ShowApproval, value: ApprovalView, turn: Turn, session: Session) -> Reply:
     """The yes is tied to the digest of what this very message shows."""
     language, approval = turn.actor.language, value.approval
-    table = _table(language, value)
+    tables = (_table(language, value), *_lists(language, value))
     if approval.state is ApprovalState.AGREED:
-        return Reply(session=session, parts=(table, _way_back(turn, approval)))
+        return Reply(session=session, parts=(*tables, _way_back(turn, approval)))
     if approval.state is not ApprovalState.ASKED or turn.at >= approval.expires_at:
-        return Reply(session=session, parts=(table,))
+        return Reply(session=session, parts=tables)
     refuse = press(language, "button.decline", desk.action("decline", effect.approval_id), Look.DANGER)
     if approval.asked_by == turn.actor.id:
         prompt = text(language, "approvals.own")
-        return Reply(session=session, parts=(table, choose(prompt, language, refuse)))
+        return Reply(session=session, parts=(*tables, choose(prompt, language, refuse)))
     asked = session.ask("confirm.approve", turn.at, approval_id=approval.id, digest=approval.digest)
     buttons = (press(language, "button.approve", f"yes:{asked.turns}", Look.PRIMARY), refuse)
     leave = press(language, "button.cancel", f"no:{asked.turns}")
-    return Reply(session=asked, parts=(table, choose(text(language, "approvals.agree"), language, *buttons, leave)))
+    return Reply(session=asked, parts=(*tables, choose(text(language, "approvals.agree"), language, *buttons, leave)))
 
 
 def _way_back(turn: Turn, approval: Approval) -> Buttons:
@@ -138,9 +139,16 @@ def _way_back(turn: Turn, approval: Approval) -> Buttons:
     return choose(prompt, language, press(language, "button.undo", desk.action("undo", approval.id), Look.DANGER))
 
 
+def _lists(language: str, value: ApprovalView) -> tuple[KeyValueTable, ...]:
+    """A price list that is asked for, then the one in force: whoever agrees sees each price."""
+    sheets = (value.tariff, value.held)
+    return tuple(sheet_table(language, each, value.time_zone, name=value.label) for each in sheets if each is not None)
+
+
 def _table(language: str, value: ApprovalView) -> KeyValueTable:
     approval = value.approval
-    rows = [_row(language, name, figure, value.time_zone) for name, figure in sorted(value.content.items())]
+    shown = {} if value.tariff is not None else value.content
+    rows = [_row(language, name, figure, value.time_zone) for name, figure in sorted(shown.items())]
     about = (
         Row(label=text(language, "row.place"), value=value.label),
         *rows,

@@ -6,10 +6,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from bot.conversations.price_words import read_price_list
 from bot.conversations.topics.approvals import Approve, Decline, ListApprovals, ShowApproval, Undo
 from prepaid.domain.access import Actor
+from prepaid.domain.accounts import Site
 from prepaid.domain.approvals import Approval, ApprovalState, Content, Effect, Request, ask, read_content
 from prepaid.domain.errors import Refused, not_found
+from prepaid.domain.tariffs import Utility, flat, tariff_text
+from prepaid.domain.tariffs.wish import version_of
+from prepaid.usecases.draft_tariff import Stage, sheet_of
 from prepaid.usecases.view_approvals import ApprovalView
 from tests.fakes.rights import EVERYBODY, OPERATES, free, right
 
@@ -31,6 +36,27 @@ def approval(stage: Any, number: str, effect: Effect, content: Content, by: str)
     return replace(made, id=f"ap_{number}")
 
 
+PRICES = "ap_5566778899001122"
+
+
+def _prices(stage: Any) -> ApprovalView:
+    """A price list with hours and steps, beside the one in force."""
+    said = read_price_list("peak 0.86 8-11 18-23, valley 0.31 23-7, flat 0.56, above 200 +0.05")
+    version = version_of(said, None, "v2")
+    held = flat("v1", 528_300)
+    site = Site(id="maple", name="枫丹苑", path="acme/maple", tariff=held)
+    content: Content = {"site": "maple", "utility": "electricity", "version": tariff_text(version)}
+    asked = approval(stage, PRICES.removeprefix("ap_"), Effect.CHANGE_TARIFF, content, "p9")
+    return ApprovalView(
+        approval=asked,
+        label=site.name,
+        time_zone=ZONE,
+        content=read_content(asked),
+        tariff=sheet_of(site, Utility.ELECTRICITY, version, Stage.COMING, stage.now),
+        held=sheet_of(site, Utility.ELECTRICITY, held, Stage.NOW, stage.now),
+    )
+
+
 def _all(stage: Any) -> dict[str, ApprovalView]:
     waiting: tuple[Approval, ...] = (
         approval(stage, "0011223344556677", Effect.ADJUST, ADJUST, "p9"),
@@ -41,6 +67,8 @@ def _all(stage: Any) -> dict[str, ApprovalView]:
     agreed = replace(agreed, state=ApprovalState.AGREED, decided_by="p3", decided_at=stage.now, due_at=due_at)
     waiting = (*waiting, agreed)
     return {
+        PRICES: _prices(stage),
+    } | {
         each.id: ApprovalView(approval=each, label="枫丹苑 101", time_zone=ZONE, content=read_content(each))
         for each in waiting
     }
@@ -83,6 +111,7 @@ SCRIPTS = {
         ("admin", "同意"),
         ("admin", "是"),
         ("admin", "approve ap_8899aabbccddeeff"),
+        ("admin", "批准 ap_5566778899001122"),
         ("admin", "批准 ap_0000"),
     ),
     "decline": (
