@@ -12,7 +12,7 @@ from prepaid.domain.access import Actor
 from prepaid.domain.accounts import Site
 from prepaid.domain.approvals import Approval, ApprovalState, Content, Effect, Request, ask, read_content
 from prepaid.domain.errors import Refused, not_found
-from prepaid.domain.tariffs import Utility, flat, tariff_text
+from prepaid.domain.tariffs import TariffPlan, Utility, flat, tariff_text
 from prepaid.domain.tariffs.wish import version_of
 from prepaid.usecases.draft_tariff import Stage, sheet_of
 from prepaid.usecases.view_approvals import ApprovalView
@@ -44,7 +44,7 @@ def _prices(stage: Any) -> ApprovalView:
     said = read_price_list("peak 0.86 8-11 18-23, valley 0.31 23-7, flat 0.56, above 200 +0.05")
     version = version_of(said, None, "v2")
     held = flat("v1", 528_300)
-    site = Site(id="maple", name="枫丹苑", path="acme/maple", tariff=held)
+    site = Site(id="maple", name="枫丹苑", path="acme/maple", tariff=TariffPlan(versions=(held,)))
     content: Content = {"site": "maple", "utility": "electricity", "version": tariff_text(version)}
     asked = approval(stage, PRICES.removeprefix("ap_"), Effect.CHANGE_TARIFF, content, "p9")
     return ApprovalView(

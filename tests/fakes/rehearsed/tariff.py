@@ -10,7 +10,7 @@ from bot.conversations.topics.tariff import ChangeTariff, PreviewTariff, ShowTar
 from prepaid.domain.accounts import Site
 from prepaid.domain.approvals import Approval, Content, Effect
 from prepaid.domain.errors import Refused
-from prepaid.domain.tariffs import Tariff, Utility, flat, tariff_text
+from prepaid.domain.tariffs import Tariff, TariffPlan, Utility, flat, tariff_text
 from prepaid.domain.tariffs.wish import version_of
 from prepaid.usecases.change_tariff import PreviewLine, TariffPreview
 from prepaid.usecases.draft_tariff import SiteTariffs, Stage, TariffDraft, VersionSheet, sheet_of
@@ -18,7 +18,7 @@ from tests.fakes.rehearsed.approvals import approval
 from tests.fakes.rights import MANAGES, right
 
 HELD = flat("t1", 528_300)
-MAPLE = Site(id="maple", name="枫丹苑", path="acme/maple", tariff=HELD)
+MAPLE = Site(id="maple", name="枫丹苑", path="acme/maple", tariff=TariffPlan(versions=(HELD,)))
 
 
 def _sheet(stage: Any, version: Tariff, when: Stage) -> VersionSheet:
