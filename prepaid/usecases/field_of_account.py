@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from prepaid.domain.access import Action, Actor
 from prepaid.domain.errors import Refused
-from prepaid.domain.field_requests import Seen
+from prepaid.domain.field_requests import Seen, Setting
 from prepaid.domain.metering import Meter
 from prepaid.ports import Business
-from prepaid.usecases.ask_field import Scanned, commission_meter, read_meter, scan_gateway
+from prepaid.usecases.ask_field import Scanned, commission_meter, read_meter, read_settings, scan_gateway
 from prepaid.usecases.authorize import reach_account
 
 CHAT_SCAN_WITHIN_S = 18.0
@@ -35,6 +35,17 @@ async def read_account(business: Business, actor: Actor, account_id: str) -> Seq
         *(read_meter(business, actor, meter.id, within_s=CHAT_METER_WITHIN_S) for meter in meters)
     )
     return [(meter.id, each) for meter, each in zip(meters, seen, strict=True)]
+
+
+async def settings_of_account(
+    business: Business, actor: Actor, account_id: str
+) -> Sequence[tuple[str, Sequence[Setting]]]:
+    """Each meter's id and its settings as the device says them now."""
+    meters = await _meters(business, actor, account_id, Action.SEE_SITE)
+    found = await asyncio.gather(
+        *(read_settings(business, actor, meter.id, within_s=CHAT_METER_WITHIN_S) for meter in meters)
+    )
+    return [(meter.id, each) for meter, each in zip(meters, found, strict=True)]
 
 
 async def commission_account(business: Business, actor: Actor, account_id: str) -> Sequence[tuple[str, Seen]]:

@@ -86,6 +86,7 @@ ROUTES_OF: Mapping[str, str] = {
     "broadcast": "previewBroadcast broadcast",
     "read": "readNow",
     "commission": "commission",
+    "settings": "getSettings setSetting",
     "scan": "scanGateway",
     "prices": "getPrices",
     "tariff": "listTariffs previewTariff proposeTariff",

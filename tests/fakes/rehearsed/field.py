@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bot.conversations.topics.commission import Commission
 from bot.conversations.topics.read_now import ReadNow
 from bot.conversations.topics.scan import Scan
+from bot.conversations.topics.settings import SetMeter, ShowSettings
 from prepaid.domain.errors import Refused, TryAgain, not_found
-from prepaid.domain.field_requests import Seen
+from prepaid.domain.field_requests import Seen, Setting, check_setting
 from prepaid.usecases.ask_field import Scanned
 from tests.fakes.rights import OPERATES, STAFF, Right
 
@@ -43,7 +45,26 @@ def _scan(stage: Any, user: str, effect: Scan) -> Scanned:
     return Scanned(seen=(known, Seen(unit=7, profile="", failed=("model",))), through=9)
 
 
+KNOWN = (
+    Setting(name="max_power", value=8_000, unit="W", low=500, high=10_000, writable=True),
+    Setting(name="run_state", value=None),
+)
+
+
+def _settings(stage: Any, user: str, effect: ShowSettings) -> object:
+    """That of 101 has one that can be written, that of 102 none at all."""
+    del stage, user
+    return [(f"m-{effect.account_id}", KNOWN if effect.account_id == "a101" else ())]
+
+
+def _set(stage: Any, user: str, effect: SetMeter) -> Setting:
+    del stage, user
+    return replace(check_setting(KNOWN, effect.name, effect.value), value=effect.value)
+
+
 ANSWERS = {
+    ShowSettings: _settings,
+    SetMeter: _set,
     ReadNow: lambda stage, _, e: [(f"m-{e.account_id}", _seen(stage, e.account_id))],
     Commission: _commission,
     Scan: _scan,
@@ -57,11 +78,29 @@ SCRIPTS = {
         ("admin", "scan gw-2 1-8"),
         ("admin", "scan gw-9"),
     ),
+    "settings": (
+        ("admin", "电表参数 101"),
+        ("admin", "高一点"),
+        ("admin", "m-a102 max_power 3000"),
+        ("admin", "max_power 3000"),
+        ("admin", "是"),
+        ("admin", "settings of 101"),
+        ("admin", "max_power=99999"),
+        ("admin", "是"),
+        ("admin", "settings 102"),
+    ),
     "commission": (("admin", "调试 101"), ("admin", "确认"), ("admin", "commission 102"), ("admin", "是")),
 }
 RIGHTS = (
     Right(intents=("read",), act=lambda on: ReadNow(account_id=on.account_id), may=STAFF, waits=True),
     Right(intents=("commission",), act=lambda on: Commission(account_id=on.account_id), may=OPERATES, waits=True),
+    Right(intents=("settings",), act=lambda on: ShowSettings(account_id=on.account_id), may=STAFF, waits=True),
+    Right(
+        intents=("settings",),
+        act=lambda on: SetMeter(meter_id=on.meter_id, name="max_power", value=1),
+        may=OPERATES,
+        waits=True,
+    ),
     Right(
         intents=("scan",),
         act=lambda on: Scan(gateway=on.gateway_id, first=1, last=2),
