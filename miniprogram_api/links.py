@@ -45,6 +45,27 @@ LINKS: Final[Mapping[str, Mapping[str, Takes]]] = {
     "listAccountsInReach": dict.fromkeys(
         ("searchAudit", "changeSupply", "askForceCut", "takeCash"), _account("accounts/0")
     ),
+    "changeSupply": {"followSupply": _SAME_ACCOUNT},
+    "listReversible": {"reverseEntry": {**_SAME_ACCOUNT, "seq": "$response.body#/entries/0/seq"}},
+    "listRefundable": {"refundOrder": {"order_id": "$response.body#/orders/0/order_id"}},
+    "getNextReceipt": {"takeCash": {**_SAME_ACCOUNT, "body.receipt": "$response.body#/receipt"}},
+    "getTonight": {"changeSupply": _account("cut/0")},
+    "listTickets": {
+        name: {"ticket_id": "$response.body#/tickets/0/ticket_id"} for name in ("getTicket", "settleTicket")
+    },
+    "listDisputes": {"answerDispute": {"dispute_id": "$response.body#/disputes/0/ticket_id"}},
+    "listHeldReadings": {
+        name: {"meter_id": "$response.body#/held/0/meter_id"} for name in ("getHeldReading", "decideHeldReading")
+    },
+    "listStaff": {
+        "revokeRole": {
+            "person_id": "$response.body#/staff/0/person_id",
+            "body.role": "$response.body#/staff/0/role",
+            "body.scope": "$response.body#/staff/0/scope",
+        }
+    },
+    "listMailOuts": {"stopMailOut": {"mail_out_id": "$response.body#/mail_outs/0/mail_out_id"}},
+    "orderMailOut": {"stopMailOut": {"mail_out_id": "$response.body#/mail_out_id"}},
     "listMeters": {"getLosses": {"meter_id": "$response.body#/meters/0/meter_id"}},
     "askForceCut": {
         "getApproval": {"approval_id": "$response.body#/approval_id"},

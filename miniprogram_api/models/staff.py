@@ -168,10 +168,11 @@ class DeclineWish(Given):
 
 
 class AuditWish(Given):
-    """A place, and how many of its newest records."""
+    """A place, and a page of its records."""
 
     path: str = Field(min_length=1, max_length=300, examples=["acme/maple"])
     limit: int = Field(default=50, ge=1, le=100)
+    cursor: Cursor
 
 
 class RecordOut(Shown):
@@ -186,6 +187,13 @@ class RecordOut(Shown):
     after: str
     refused: str
     done: bool
+
+
+class AuditPage(Shown):
+    """Records about a place and all in it, newest first."""
+
+    records: list[RecordOut]
+    next: Next
 
 
 class AuditOut(Shown):

@@ -268,6 +268,20 @@ class TicketOut(Shown):
     answer: str
 
 
+class FollowSupplyWish(Given):
+    """The `way` that the caller has seen; the answer waits until there is another, at most `wait_s`."""
+
+    seen: str | None = Field(default=None, max_length=20, examples=["switching"])
+    wait_s: int = Field(default=0, ge=0, le=25)
+
+
+class SupplyProgressOut(Shown):
+    """How far the supplies are on the way to what is wanted. `unconfirmed`: nobody knows, and the staff is told."""
+
+    way: str = Field(description="unconfirmed, switching, waiting (for a button at the meter) or as_wanted")
+    supplies: list[SupplyOut]
+
+
 class SuppliesOut(Shown):
     """The supplies as they are now."""
 

@@ -11,6 +11,7 @@ from miniprogram_api.models.tenant import (
     DisputeWish,
     EntryOut,
     ExplanationOut,
+    FollowSupplyWish,
     HistoryOut,
     HistoryWish,
     StatementLineOut,
@@ -18,6 +19,7 @@ from miniprogram_api.models.tenant import (
     StatementWish,
     SuppliesOut,
     SupplyOut,
+    SupplyProgressOut,
     TicketOut,
     UsageOut,
     UsageWish,
@@ -29,6 +31,7 @@ from miniprogram_api.models.tenant import (
 from prepaid.domain.ledger import Entry
 from prepaid.usecases.dispute_entry import dispute_line
 from prepaid.usecases.explain import explain
+from prepaid.usecases.follow_supply import follow_supply
 from prepaid.usecases.show_balance import show_balance
 from prepaid.usecases.show_history import show_history
 from prepaid.usecases.show_statement import show_statement
@@ -48,6 +51,19 @@ def supplies_of(ask: Ask, views: Sequence[SupplyView]) -> list[SupplyOut]:
 async def _balance(ask: Ask) -> BalanceOut:
     view = await show_balance(ask.business, ask.actor, ask.path["account_id"])
     return balance_of(view, supplies_of(ask, view.supplies))
+
+
+async def _supply(ask: Ask) -> SupplyProgressOut:
+    wish = ask.query(FollowSupplyWish)
+    found = await follow_supply(
+        ask.business,
+        ask.actor,
+        ask.path["account_id"],
+        seen=wish.seen,
+        wait_s=wish.wait_s,
+        stopping=ask.parts.stopping,
+    )
+    return SupplyProgressOut(way=found.way, supplies=supplies_of(ask, found.supplies))
 
 
 async def _usage(ask: Ask) -> UsageOut:
@@ -166,6 +182,17 @@ ROUTES = (
         tag="accounts",
         handle=_balance,
         answers=BalanceOut,
+    ),
+    Route(
+        method="GET",
+        path="/accounts/{account_id}/supply",
+        name="followSupply",
+        summary="How far the supplies are on the way to what is wanted; waits for news if asked to",
+        tag="accounts",
+        handle=_supply,
+        query=FollowSupplyWish,
+        answers=SupplyProgressOut,
+        waits_s=30.0,
     ),
     Route(
         method="GET",

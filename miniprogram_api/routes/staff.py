@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
 from miniprogram_api.contract import Ask, Route
 from miniprogram_api.models.common import from_cursor, to_cursor
 from miniprogram_api.models.staff import (
@@ -9,7 +13,7 @@ from miniprogram_api.models.staff import (
     ApprovalOut,
     ApprovalsOut,
     ApproveWish,
-    AuditOut,
+    AuditPage,
     AuditWish,
     DeclineWish,
     ForceWish,
@@ -27,6 +31,7 @@ from miniprogram_api.models.staff import (
 )
 from miniprogram_api.models.tenant import SuppliesOut
 from miniprogram_api.routes.accounts import supplies_of
+from prepaid.domain.errors import Refused
 from prepaid.domain.supply import HoldKind
 from prepaid.usecases.decide_approval import approve, decline, show_approval, waiting_approvals
 from prepaid.usecases.force_cut import force_cut
@@ -41,6 +46,9 @@ from prepaid.usecases.inspect_places import (
 from prepaid.usecases.overview import overview
 from prepaid.usecases.switch_supply import switch_supply
 
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
+MS: Final = timedelta(milliseconds=1)
+_PLACE: Final = re.compile(r"\d{1,14} \d{1,3}", re.ASCII)
 _HOLDS = {"protect": HoldKind.ON, "lock": HoldKind.OFF, "release": None, "unlock": None}
 
 
@@ -118,10 +126,26 @@ async def _decline(ask: Ask) -> ApprovalOut:
     return approval_out(await decline(ask.business, ask.actor, ask.path["approval_id"], why=why))
 
 
-async def _audit(ask: Ask) -> AuditOut:
+async def _audit(ask: Ask) -> AuditPage:
     wish = ask.query(AuditWish)
-    found = await audit_in_reach(ask.business, ask.actor, wish.path, limit=wish.limit)
-    return AuditOut(records=[record_out(each) for each in found])
+    until, skip = _audit_place(from_cursor(wish.cursor))
+    found = await audit_in_reach(ask.business, ask.actor, wish.path, limit=wish.limit, until=until, skip=skip)
+    following = None
+    if len(found) == wish.limit:
+        last = found[-1].at
+        shown = sum(each.at == last for each in found) + (skip if last == until else 0)
+        following = to_cursor(f"{(last - EPOCH) // MS} {shown}")
+    return AuditPage(records=[record_out(each) for each in found], next=following)
+
+
+def _audit_place(cursor: str) -> tuple[datetime | None, int]:
+    """Where a page ended: the instant of its last record, and how many of that instant were shown."""
+    at_ms, _, shown = cursor.partition(" ")
+    if not cursor:
+        return None, 0
+    if not _PLACE.fullmatch(cursor):
+        raise Refused("refused.cursor")
+    return EPOCH + int(at_ms) * MS, int(shown)
 
 
 ROUTES = (
@@ -231,6 +255,6 @@ ROUTES = (
         tag="staff",
         handle=_audit,
         query=AuditWish,
-        answers=AuditOut,
+        answers=AuditPage,
     ),
 )

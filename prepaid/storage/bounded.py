@@ -31,10 +31,16 @@ async def below(
     return sorted(found, key=lambda row: row[by])[:limit] if by else found[:limit]
 
 
-async def newest(rows: Collection, query: Document, field: str, *, limit: int, now: datetime) -> list[Document]:
-    """The newest rows by the instant `field`, newest first; what is older is asked for only if recent ones are few."""
-    since = now - RECENT
-    found = await rows.find_list({**query, field: {"$gte": since}}, sort=[(field, -1)], limit=limit)
+async def newest(
+    rows: Collection, query: Document, field: str, *, limit: int, now: datetime, until: datetime | None = None
+) -> list[Document]:
+    """The newest rows by the instant `field`, newest first; what is older is asked for only if recent ones are few.
+
+    With `until` those that are not after it.
+    """
+    since = (until or now) - RECENT
+    recent = {"$gte": since} if until is None else {"$gte": since, "$lte": until}
+    found = await rows.find_list({**query, field: recent}, sort=[(field, -1)], limit=limit)
     if len(found) < limit:
         older = {**query, field: {"$lt": since}}
         found += await rows.find_list(older, sort=[(field, -1)], limit=limit - len(found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import TypeAdapter
 
@@ -43,11 +44,11 @@ class MongoAuditTrail:
         await self._records.insert_one({"_id": record_id, **_RECORD.dump_python(record)})
         return record_id
 
-    async def latest(self, scope: str, limit: int) -> Sequence[AuditRecord]:
-        """The newest records about a place or anything in it, newest first."""
+    async def latest(self, scope: str, limit: int, *, until: datetime | None = None) -> Sequence[AuditRecord]:
+        """The newest records about a place or anything in it, newest first; with `until` those not after it."""
         now = self._clock.now()
-        found = await newest(self._records, {"subject": scope}, "at", limit=limit, now=now)
+        found = await newest(self._records, {"subject": scope}, "at", limit=limit, now=now, until=until)
         inside = {"subject": {"$gte": f"{scope}/", "$lt": f"{scope}0"}}  # "0" is the character after "/".
-        found += await newest(self._records, inside, "at", limit=limit, now=now)
+        found += await newest(self._records, inside, "at", limit=limit, now=now, until=until)
         records = [_RECORD.validate_python(document) for document in found]
         return sorted(records, key=lambda record: record.at, reverse=True)[:limit]

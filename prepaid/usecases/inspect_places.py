@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from prepaid.domain.access import Action, Actor, covers
 from prepaid.domain.accounts import Account, Site
@@ -16,6 +17,8 @@ from prepaid.usecases.authorize import reach_place, scopes
 from prepaid.usecases.supply_views import view_of
 from prepaid.usecases.views import AccountLine, SupplyView
 
+SKIP_MOST = 1_000
+"""Records of one instant that a page can begin behind."""
 PAGE_MOST = 100
 
 
@@ -77,11 +80,21 @@ async def meters_in_reach(
 
 
 async def audit_in_reach(
-    business: Business, actor: Actor, path: str, *, limit: int = PAGE_MOST
+    business: Business,
+    actor: Actor,
+    path: str,
+    *,
+    limit: int = PAGE_MOST,
+    until: datetime | None = None,
+    skip: int = 0,
 ) -> Sequence[AuditRecord]:
-    """The newest records about a place and all in it. Raises `Refused("refused.not_found")` out of reach."""
+    """The newest records about a place and all in it. Raises `Refused("refused.not_found")` out of reach.
+
+    A page goes on where the one before ended: at the instant `until`, of whose records `skip` were shown.
+    """
     await reach_place(business, actor, path, Action.AUDIT)
-    return await business.store.audit.latest(path, min(limit, PAGE_MOST))
+    most = min(limit, PAGE_MOST)
+    return (await business.store.audit.latest(path, most + min(skip, SKIP_MOST), until=until))[skip:]
 
 
 async def _page(business: Business, actor: Actor, after: str, limit: int) -> list[Account]:

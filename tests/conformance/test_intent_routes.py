@@ -23,7 +23,7 @@ ROUTES_OF: Mapping[str, str] = {
     "bind": "bind",
     "unbind": "unbind",
     "overview": "getOverview",
-    "cut": "changeSupply",
+    "cut": "changeSupply followSupply",
     "restore": "changeSupply",
     "protect": "changeSupply",
     "release": "changeSupply",

@@ -8,8 +8,10 @@ from typing import Any
 from prepaid.domain.access import Role
 from prepaid.domain.errors import Unknown
 from prepaid.domain.field_requests import Answer, FieldKind, FieldRequest
+from prepaid.domain.supply import Reported
 from prepaid.storage.driver import Database
 from prepaid.usecases.carry_out import resume_approvals
+from prepaid.usecases.record_switch import record_switch
 from tests.fakes.api_house import Answer as Reply
 from tests.fakes.api_house import ApiHouse, api_house
 from tests.fakes.bus_owner import DEVICE, owner
@@ -131,3 +133,39 @@ async def test_words_to_all_are_shown_first_and_said_once(database: Database, cl
         assert undone.body["entry"]["balance_micro"] == 7_000_000
         left = (await asked(house, token, "GET accounts/acc-1/reversible")).body["entries"]
         assert seq not in [each["seq"] for each in left]
+
+
+async def test_a_cut_is_followed_until_the_relay_says_so(database: Database, clock: ManualClock) -> None:
+    """S4: after a cut the supply is on its way until a read-back confirms it; whoever waits is told at once."""
+    async with api_house(database, clock) as house:
+        await house.building.flat(1, balance_micro=7_000_000)
+        token, _ = await hands(house)
+        await asked(house, token, "POST accounts/acc-1/supply", {"action": "cut", "reason": "a leak"})
+        where = "/accounts/acc-1/supply?seen=switching&wait_s=25"
+        assert (await house.call("GET", "/accounts/acc-1/supply", token=token)).body["way"] == "switching"
+        waits = asyncio.create_task(house.call("GET", where, token=token))
+        supply = await house.building.supply(1)
+        await record_switch(house.parts.business, "met-1", supply.wanted.generation, Reported(on=False, at=clock.now()))
+        found = (await waits).body
+        assert (found["way"], found["supplies"][0]["on"]) == ("as_wanted", False)
+
+
+async def test_the_trail_is_read_page_by_page(database: Database, clock: ManualClock) -> None:
+    """A3: no record is left out or shown twice, though many are of one instant; what no page gave is no cursor."""
+    async with api_house(database, clock) as house:
+        await house.building.flat(1)
+        token, _ = await hands(house)
+        for number in range(7):
+            clock.advance(seconds=number // 4)
+            wish = {"action": "protect", "reason": f"works {number}"}
+            assert (await asked(house, token, "POST accounts/acc-1/supply", wish)).status == 200
+        seen: list[str] = []
+        cursor = ""
+        for _ in range(9):
+            page = (await asked(house, token, f"GET audit?path=acme/maple/b1/101&limit=3{cursor}")).body
+            seen += [each["reason"] for each in page["records"] if each["reason"]]
+            if page["next"] is None:
+                break
+            cursor = f"&cursor={page['next']}"
+        assert sorted(seen) == [f"works {number}" for number in range(7)]
+        assert (await asked(house, token, "GET audit?path=acme&cursor=bm9uZQ")).status == 422

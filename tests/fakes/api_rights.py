@@ -71,7 +71,7 @@ FOR_ALL = {
 ANYONES = {"listApprovals", "listHeldReadings", "listTickets", "listDisputes"}
 """Cut down to one's reach, and empty for whoever has none."""
 SEEING = {
-    *("getBalance", "getUsage", "listEntries", "explainEntry", "getStatement", "listBills"),
+    *("getBalance", "followSupply", "getUsage", "listEntries", "explainEntry", "getStatement", "listBills"),
     *("followOrder", "listOrders", "getAlerts", "getMoveOut", "findAccount", "getPrices"),
 }
 BOUND = {"listContacts", "addContact", "confirmContact"}

@@ -228,6 +228,16 @@ function getBalance(names, how) {
   });
 }
 
+/** How far the supplies are on the way to what is wanted; waits for news if asked to. names: account_id, seen?, wait_s? */
+function followSupply(names, how) {
+  return send({
+    method: "GET",
+    path: ROOT + `/accounts/${encodeURIComponent(names.account_id)}/supply`,
+    query: { seen: names.seen, wait_s: names.wait_s },
+    how,
+  });
+}
+
 /** Use by hour, day or month. names: account_id, step?, count?, utility? */
 function getUsage(names, how) {
   return send({
@@ -522,6 +532,7 @@ module.exports = {
   confirmContact,
   removeContact,
   getBalance,
+  followSupply,
   getUsage,
   listEntries,
   explainEntry,
