@@ -66,7 +66,9 @@ class PreferencesOut(Shown):
 class PreferencesWish(Given):
     """How the person wants to be told; only channels that they can be reached on."""
 
-    channels: list[Annotated[str, Field(min_length=1, max_length=40)]] = Field(default_factory=list, max_length=10)
+    channels: list[Annotated[str, Field(min_length=1, max_length=40)]] = Field(
+        default_factory=list, max_length=10, examples=[["telegram"]]
+    )
     quiet: QuietWish | None = None
 
 
@@ -114,7 +116,7 @@ class SubscriptionsWish(Given):
     """What `wx.requestSubscribeMessage` has answered: template and verdict."""
 
     answers: dict[Annotated[str, Field(min_length=1, max_length=64)], Literal["accept", "reject", "ban", "filter"]] = (
-        Field(min_length=1, max_length=MOST_ASKED)
+        Field(min_length=1, max_length=MOST_ASKED, examples=[{"tmpl-low-1234": "accept"}])
     )
 
 

@@ -35,7 +35,10 @@ class ContactWish(Given):
 
     channel: Channel
     address: str = Field(
-        min_length=1, max_length=500, description="A mobile number, an https URL, or the URL of a push service"
+        min_length=1,
+        max_length=500,
+        description="A mobile number, an https URL, or the URL of a push service",
+        examples=["https://home.example/hook"],
     )
 
 
@@ -50,7 +53,7 @@ class NamedOut(Shown):
 class ContactCodeWish(Given):
     """The code that came to the new address."""
 
-    code: str = Field(min_length=1, max_length=20)
+    code: str = Field(min_length=1, max_length=20, examples=["7K2MQ4XA"])
 
 
 class ContactAddedOut(Shown):
@@ -87,7 +90,7 @@ class LettersOut(Shown):
 class DropWish(Given):
     """Why it is put aside; kept on record."""
 
-    reason: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=200, examples=["moved away"])
 
 
 def contacts_out(found: Contacts) -> ContactsOut:

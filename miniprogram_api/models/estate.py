@@ -24,7 +24,7 @@ Width = Annotated[
     Field(ge=1, le=10**15, description="At how many Wh (litres) the register begins anew", examples=[10**9]),
     BeforeValidator(whole),
 ]
-Name = Annotated[str, Field(min_length=1, max_length=64)]
+Name = Annotated[str, Field(min_length=1, max_length=64, examples=["a-101"])]
 
 
 class FindWish(Given):

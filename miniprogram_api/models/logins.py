@@ -19,7 +19,7 @@ class WeChatLogin(Given):
 class TelegramLogin(Given):
     """`initData` of a Telegram Web App, as it is."""
 
-    init_data: str = Field(min_length=1, max_length=4096)
+    init_data: str = Field(min_length=1, max_length=4096, examples=["auth_date=1767225600&hash=5f"])
 
 
 class CodeLogin(Given):
@@ -31,7 +31,7 @@ class CodeLogin(Given):
 class RefreshWish(Given):
     """A refresh token, good for one use."""
 
-    refresh_token: str = Field(min_length=1, max_length=300)
+    refresh_token: str = Field(min_length=1, max_length=300, examples=["r.lg_5f.5f"])
 
 
 class TokenPair(Shown):

@@ -16,7 +16,7 @@ from prepaid.usecases.follow_order import WAIT_S_MAX, Progress
 Way = Literal["qr", "wap", "in_app"]
 Amount = Annotated[
     int,
-    Field(ge=MIN_TOPUP_FEN, le=MAX_TOPUP_FEN, description="In fen: 5000 is 50 yuan"),
+    Field(ge=MIN_TOPUP_FEN, le=MAX_TOPUP_FEN, description="In fen: 5000 is 50 yuan", examples=[5000]),
     BeforeValidator(whole),
 ]
 

@@ -13,7 +13,9 @@ from prepaid.domain.money import MAX_FEN
 from prepaid.domain.receipts import Receipt
 from prepaid.domain.refunds import Refund
 
-Taken = Annotated[int, Field(gt=0, le=MAX_FEN, description="In fen: 5000 is 50 yuan"), BeforeValidator(whole)]
+Taken = Annotated[
+    int, Field(gt=0, le=MAX_FEN, description="In fen: 5000 is 50 yuan", examples=[5000]), BeforeValidator(whole)
+]
 
 
 class CashWish(Given):
@@ -46,7 +48,7 @@ class RefundWish(Given):
 
     amount_fen: Taken
     key: str = Field(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_-]+$", examples=["desk-1"])
-    why: str = Field(min_length=1, max_length=200)
+    why: str = Field(min_length=1, max_length=200, examples=["paid twice"])
 
 
 class RefundOut(Shown):

@@ -91,7 +91,9 @@ class MailOutWish(Given):
     """A report of a site (`use`, `finance`, `rank`, `losses`, `odd`, `empty`, `sites`), or the `bill` of an account."""
 
     kind: Literal["bill", "use", "finance", "rank", "losses", "odd", "empty", "sites"]
-    subject: str = Field(min_length=1, max_length=64, description="The site's id, or the account's for a bill")
+    subject: str = Field(
+        min_length=1, max_length=64, description="The site's id, or the account's for a bill", examples=["maple"]
+    )
     every: Literal["day", "month"] = "month"
     form: Literal["picture", "xlsx", "csv"] = "picture"
 

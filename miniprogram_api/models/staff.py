@@ -120,14 +120,14 @@ class SupplyWish(Given):
     action: Literal["cut", "restore", "protect", "release", "lock", "unlock"] = Field(
         description="cut and restore by hand; protect from being cut and release; lock for maintenance and unlock"
     )
-    reason: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=200, examples=["a leak"])
     until: AwareDatetime | None = Field(default=None, description="For protect and lock; null: until it is ended")
 
 
 class ForceWish(Given):
     """Why a supply that is protected is to be cut off all the same."""
 
-    reason: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=200, examples=["a leak"])
 
 
 class ApprovalOut(Shown):
@@ -158,13 +158,13 @@ class ApprovalsOut(Shown):
 class ApproveWish(Given):
     """The digest of the content that was read: another content has another."""
 
-    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$", examples=["5f" * 32])
 
 
 class DeclineWish(Given):
     """Why not."""
 
-    why: str = Field(min_length=1, max_length=200)
+    why: str = Field(min_length=1, max_length=200, examples=["not this month"])
 
 
 class AuditWish(Given):

@@ -38,7 +38,7 @@ class StaffWish(Given):
     """What the staff is asked for, in the person's words."""
 
     wish: Literal["help", "protection", "move_out"]
-    words: str = Field(min_length=1, max_length=MAX_WORDS)
+    words: str = Field(min_length=1, max_length=MAX_WORDS, examples=["There is no light in the kitchen."])
 
 
 class AskedOut(Shown):
@@ -97,13 +97,13 @@ class MoveOutOut(Shown):
 class AgreeWish(Given):
     """The digest of the readings and the statement that were read."""
 
-    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$", examples=["5f" * 32])
 
 
 class MoveOutWish(Given):
     """Why the tenancy ends."""
 
-    reason: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=200, examples=["the lease ends"])
 
 
 def move_out(closing: Closing, waits_for: str) -> MoveOutOut:

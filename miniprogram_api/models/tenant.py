@@ -45,7 +45,7 @@ class LanguageChoice(Given):
 class BindWish(Given):
     """The one-time code that the staff handed out."""
 
-    code: str = Field(min_length=1, max_length=32)
+    code: str = Field(min_length=1, max_length=32, examples=["7K2MQ4XA"])
 
 
 class BoundOut(Shown):
@@ -252,8 +252,8 @@ class ExplanationOut(Shown):
 class DisputeWish(Given):
     """An entry that is held to be wrong, and why."""
 
-    seq: Whole = Field(ge=1, le=2**53)
-    why: str = Field(min_length=1, max_length=500)
+    seq: Whole = Field(ge=1, le=2**53, examples=[17])
+    why: str = Field(min_length=1, max_length=500, examples=["I was away that week"])
 
 
 class TicketOut(Shown):

@@ -62,9 +62,12 @@ def _is_busy(answer: Any) -> bool:
 def _ask(operation: Any, url: str, token: str, names: Mapping[str, str], mode: GenerationMode) -> None:
     """Some examples of one operation, each answer held against the contract."""
 
+    # Most routes are the staff's, and are made alike: one example fewer of each.
+    alike = "staff" in operation.definition.raw["tags"]
+
     @seed(1)
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=max(1, EXAMPLES - 1) if alike else EXAMPLES,
         deadline=None,
         database=None,
         phases=[Phase.generate],

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import ValidationError
 
 from bot.texts import has
 from chatwatt.api import CatalogueWords
@@ -58,6 +59,34 @@ def test_nothing_in_the_contract_is_left_over_or_open() -> None:
     assert all(schemas[name]["additionalProperties"] is False for name in bodies)
     is_open = {route.path for route in ROUTES if route.is_open}
     assert all(path.startswith(("/login/", "/pay/")) for path in is_open)
+
+
+def _example(schema: dict[str, Any], whole: dict[str, Any]) -> Any:
+    """What the contract shows for a value: an example, a default, the first choice, or its parts' examples."""
+    if "$ref" in schema:
+        return _example(whole["$defs"][schema["$ref"].rsplit("/", 1)[1]], whole)
+    for name in ("examples", "enum"):
+        if name in schema:
+            return schema[name][0]
+    if "default" in schema or "const" in schema:
+        return schema.get("default", schema.get("const"))
+    if "anyOf" in schema:
+        return _example(schema["anyOf"][0], whole)
+    if schema["type"] == "object":
+        return {name: _example(each, whole) for name, each in schema["properties"].items()}
+    return [_example(schema["items"], whole)] if schema["type"] == "array" else {"boolean": True}[schema["type"]]
+
+
+def test_whoever_tries_a_request_is_shown_what_it_may_say() -> None:
+    """Every field of a body or query has an example or a default in the contract, and together they are good."""
+    wrong = []
+    for model in {model for route in ROUTES for model in (route.body, route.query) if model}:
+        schema = model.model_json_schema()
+        try:
+            model.model_validate(_example(schema, schema))
+        except (ValidationError, KeyError) as error:
+            wrong.append(f"{model.__name__}: {error}")
+    assert wrong == []
 
 
 def _field(schemas: Any, name: str, steps: list[str]) -> bool:
