@@ -61,7 +61,6 @@ def _is_busy(answer: Any) -> bool:
 
 def _ask(operation: Any, url: str, token: str, names: Mapping[str, str], mode: GenerationMode) -> None:
     """Some examples of one operation, each answer held against the contract."""
-
     # Most routes are the staff's, and are made alike: one example fewer of each.
     alike = "staff" in operation.definition.raw["tags"]
 
