@@ -14,6 +14,7 @@ from prepaid.domain.metering import Meter
 from prepaid.domain.tariffs import Utility
 from prepaid.ports import Business
 from prepaid.usecases.at_once import at_once
+from prepaid.usecases.finance_report import midnights as local_midnights
 from prepaid.usecases.find_sites import find_sites
 from prepaid.usecases.site_use import SiteUse, site_use
 from prepaid.usecases.spans import Length, Span, before, reach_site, span_of
@@ -68,7 +69,7 @@ async def use_report(business: Business, actor: Actor, site_id: str, name: str) 
     old = await site_use(business, actor, site_id, earlier)
     meters = await _meters(business, actor, site, Utility.ELECTRICITY)
     ago = before(site, span, years=1)
-    year_ago = await _moved(business, meters, [ago.since, ago.until])
+    year_ago = await _moved(business, site, meters, [ago.since, ago.until])
     return UseReport(
         site_id=site.id,
         name=site.name,
@@ -95,7 +96,7 @@ async def compare_sites(business: Business, actor: Actor, name: str) -> tuple[Si
         totals = []
         for utility in Utility:
             meters = await _meters(business, actor, site, utility)
-            ends = await _moved(business, meters, [earlier.since, span.since, span.until])
+            ends = await _moved(business, site, meters, [earlier.since, span.since, span.until])
             totals.append([wh or 0 for wh in ends])
         (old_wh, new_wh), (_, water_l) = totals
         found.append(SiteTotal(site_id=site.id, name=site.name, energy_wh=new_wh, water_l=water_l, before_wh=old_wh))
@@ -108,8 +109,8 @@ async def _year(business: Business, actor: Actor, site: Site, span: Span) -> Use
     water = await _meters(business, actor, site, Utility.WATER)
     year = int(span.name)
     starts = [span_of(site, f"{year - 1 + month // 12}-{month % 12 + 1:02}").since for month in range(24)]
-    moved = await _moved(business, meters, [*starts, span.until])
-    litres = await _moved(business, water, [span.since, span.until])
+    moved = await _moved(business, site, meters, [*starts, span.until])
+    litres = await _moved(business, site, water, [span.since, span.until])
     bars = tuple(
         Bar(start=start, energy_wh=wh or 0, before_wh=old or 0)
         for start, wh, old in zip(starts[12:], moved[12:], moved[:12], strict=True)
@@ -136,10 +137,13 @@ async def _meters(business: Business, actor: Actor, site: Site, utility: Utility
     ]
 
 
-async def _moved(business: Business, meters: Sequence[Meter], midnights: Sequence[datetime]) -> list[int | None]:
+async def _moved(
+    business: Business, site: Site, meters: Sequence[Meter], midnights: Sequence[datetime]
+) -> list[int | None]:
     """What the registers moved by between midnights, all together; None where no meter tells.
 
-    A midnight ahead is now: the running span ends at the newest register.
+    A midnight ahead is now: the running span ends at the newest register. A meter that was first heard within a span
+    counts from that reading on, as it does in the report of that span alone.
     """
     now = business.clock.now()
     past = [at for at in midnights if at <= now]
@@ -148,7 +152,13 @@ async def _moved(business: Business, meters: Sequence[Meter], midnights: Sequenc
     async def ask(meter: Meter) -> Sequence[int | None]:
         known = list(await business.store.readings.registers_at(meter.id, past))
         newest = meter.last.energy_wh if meter.last is not None and len(past) < len(midnights) else None
-        return [*known, *([newest] * (1 if len(past) < len(midnights) else 0))]
+        known += [newest] if len(past) < len(midnights) else []
+        begun = next((place for place, register in enumerate(known) if register is not None), 0)
+        if begun > 0:
+            span = [at for at in local_midnights(site, past[begun - 1], midnights[begun]) if at <= now]
+            heard = await business.store.readings.registers_at(meter.id, span)
+            known[begun - 1] = next((register for register in heard if register is not None), None)
+        return known
 
     async for registers in at_once(meters, ask):
         for place, (begin, end) in enumerate(itertools.pairwise(registers)):
