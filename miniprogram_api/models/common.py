@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -18,6 +21,9 @@ def whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
+MS: Final = timedelta(milliseconds=1)
+_INSTANT: Final = re.compile(r"\d{1,14} \d{1,3}", re.ASCII)
 Whole = Annotated[int, BeforeValidator(whole)]
 Account = Annotated[str, Field(description="Number of the account", examples=["acc-1"])]
 Micro = Annotated[int, Field(description="Micro-yuan: 1 yuan = 1,000,000", json_schema_extra={"format": "int64"})]
@@ -57,6 +63,24 @@ def from_cursor(cursor: str | None) -> str:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise Refused("refused.cursor") from None
+
+
+def instant_cursor(instants: Sequence[datetime], until: datetime | None, skip: int) -> str:
+    """Where a page of these instants, newest first, ended: its last, and how many of that one were shown by then."""
+    last = instants[-1]
+    shown = sum(each == last for each in instants) + (skip if last == until else 0)
+    return to_cursor(f"{(last - EPOCH) // MS} {shown}")
+
+
+def from_instant_cursor(cursor: str | None) -> tuple[datetime | None, int]:
+    """(instant, how many of it were shown), or nothing for no cursor. Raises `Refused("refused.cursor")`."""
+    place = from_cursor(cursor)
+    if not place:
+        return None, 0
+    if not _INSTANT.fullmatch(place):
+        raise Refused("refused.cursor")
+    at_ms, _, shown = place.partition(" ")
+    return EPOCH + int(at_ms) * MS, int(shown)
 
 
 def whole_cursor(cursor: str | None, most: int) -> int | None:

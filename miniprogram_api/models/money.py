@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import segno
 from pydantic import BeforeValidator, Field
 
-from miniprogram_api.models.common import Account, Fen, Given, Shown, Whole, whole
+from miniprogram_api.models.common import Account, Cursor, Fen, Given, Next, Shown, Whole, whole
 from prepaid.domain.orders import MAX_TOPUP_FEN, MIN_TOPUP_FEN, Order, PayWay
 from prepaid.usecases.follow_order import WAIT_S_MAX, Progress
 
@@ -82,9 +82,10 @@ class OrderOut(Shown):
 
 
 class OrdersWish(Given):
-    """How many of the newest orders."""
+    """A page of the orders."""
 
     limit: int = Field(default=10, ge=1, le=50)
+    cursor: Cursor
 
 
 class OrderLine(Shown):
@@ -104,6 +105,7 @@ class OrdersOut(Shown):
     """Orders of an account, newest first."""
 
     orders: list[OrderLine]
+    next: Next
 
 
 class LinkLine(Shown):

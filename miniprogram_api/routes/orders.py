@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from miniprogram_api.contract import Ask, Route
+from miniprogram_api.models.common import from_instant_cursor, instant_cursor
 from miniprogram_api.models.money import (
     FollowWish,
     OrderLine,
@@ -38,8 +39,9 @@ async def _start(ask: Ask) -> OrderOut:
 
 
 async def _list(ask: Ask) -> OrdersOut:
-    limit = ask.query(OrdersWish).limit
-    found = await list_orders(ask.business, ask.actor, ask.path["account_id"], limit=limit)
+    wish = ask.query(OrdersWish)
+    until, skip = from_instant_cursor(wish.cursor)
+    found = await list_orders(ask.business, ask.actor, ask.path["account_id"], limit=wish.limit, until=until, skip=skip)
     lines = [
         OrderLine(
             order_id=order.id,
@@ -53,7 +55,10 @@ async def _list(ask: Ask) -> OrdersOut:
         )
         for order in found
     ]
-    return OrdersOut(orders=lines)
+    more = len(found) == wish.limit
+    return OrdersOut(
+        orders=lines, next=instant_cursor([each.created_at for each in found], until, skip) if more else None
+    )
 
 
 async def _follow(ask: Ask) -> OrderOut:

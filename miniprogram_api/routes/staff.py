@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
-from typing import Final
-
 from miniprogram_api.contract import Ask, Route
-from miniprogram_api.models.common import from_cursor, to_cursor
+from miniprogram_api.models.common import from_cursor, from_instant_cursor, instant_cursor, to_cursor
 from miniprogram_api.models.staff import (
     AccountFactsPage,
     ApprovalOut,
@@ -31,7 +27,6 @@ from miniprogram_api.models.staff import (
 )
 from miniprogram_api.models.tenant import SuppliesOut
 from miniprogram_api.routes.accounts import supplies_of
-from prepaid.domain.errors import Refused
 from prepaid.domain.supply import HoldKind
 from prepaid.usecases.decide_approval import approve, decline, show_approval, waiting_approvals
 from prepaid.usecases.force_cut import force_cut
@@ -46,9 +41,6 @@ from prepaid.usecases.inspect_places import (
 from prepaid.usecases.overview import overview
 from prepaid.usecases.switch_supply import switch_supply
 
-EPOCH: Final = datetime.fromtimestamp(0, UTC)
-MS: Final = timedelta(milliseconds=1)
-_PLACE: Final = re.compile(r"\d{1,14} \d{1,3}", re.ASCII)
 _HOLDS = {"protect": HoldKind.ON, "lock": HoldKind.OFF, "release": None, "unlock": None}
 
 
@@ -128,24 +120,11 @@ async def _decline(ask: Ask) -> ApprovalOut:
 
 async def _audit(ask: Ask) -> AuditPage:
     wish = ask.query(AuditWish)
-    until, skip = _audit_place(from_cursor(wish.cursor))
+    until, skip = from_instant_cursor(wish.cursor)
     found = await audit_in_reach(ask.business, ask.actor, wish.path, limit=wish.limit, until=until, skip=skip)
-    following = None
-    if len(found) == wish.limit:
-        last = found[-1].at
-        shown = sum(each.at == last for each in found) + (skip if last == until else 0)
-        following = to_cursor(f"{(last - EPOCH) // MS} {shown}")
+    more = len(found) == wish.limit
+    following = instant_cursor([each.at for each in found], until, skip) if more else None
     return AuditPage(records=[record_out(each) for each in found], next=following)
-
-
-def _audit_place(cursor: str) -> tuple[datetime | None, int]:
-    """Where a page ended: the instant of its last record, and how many of that instant were shown."""
-    at_ms, _, shown = cursor.partition(" ")
-    if not cursor:
-        return None, 0
-    if not _PLACE.fullmatch(cursor):
-        raise Refused("refused.cursor")
-    return EPOCH + int(at_ms) * MS, int(shown)
 
 
 ROUTES = (

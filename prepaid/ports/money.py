@@ -140,8 +140,8 @@ class Orders(Protocol):
         """Oldest first."""
         ...
 
-    async def of_account(self, account_id: str, limit: int) -> Sequence[Order]:
-        """Newest first."""
+    async def of_account(self, account_id: str, limit: int, *, until: datetime | None = None) -> Sequence[Order]:
+        """Newest first; with `until` those that were not opened after it."""
         ...
 
     async def unsettled(self, account_id: str) -> bool:

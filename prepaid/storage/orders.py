@@ -95,10 +95,10 @@ class MongoOrders:
         found = self._orders.find(query, sort=[("created_at", 1)], limit=limit)
         return [_ORDERS.from_doc(document) async for document in found]
 
-    async def of_account(self, account_id: str, limit: int) -> Sequence[Order]:
-        """Newest first."""
+    async def of_account(self, account_id: str, limit: int, *, until: datetime | None = None) -> Sequence[Order]:
+        """Newest first; with `until` those that were not opened after it."""
         query = {"account_id": account_id}
-        found = await newest(self._orders, query, "created_at", limit=limit, now=self._clock.now())
+        found = await newest(self._orders, query, "created_at", limit=limit, now=self._clock.now(), until=until)
         return [_ORDERS.from_doc(document) for document in found]
 
     async def unsettled(self, account_id: str) -> bool:

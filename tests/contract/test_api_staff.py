@@ -12,6 +12,7 @@ from prepaid.domain.supply import Reported
 from prepaid.storage.driver import Database
 from prepaid.usecases.carry_out import resume_approvals
 from prepaid.usecases.record_switch import record_switch
+from prepaid.usecases.start_topup import start_topup
 from tests.fakes.api_house import Answer as Reply
 from tests.fakes.api_house import ApiHouse, api_house
 from tests.fakes.bus_owner import DEVICE, owner
@@ -150,22 +151,35 @@ async def test_a_cut_is_followed_until_the_relay_says_so(database: Database, clo
         assert (found["way"], found["supplies"][0]["on"]) == ("as_wanted", False)
 
 
-async def test_the_trail_is_read_page_by_page(database: Database, clock: ManualClock) -> None:
-    """A3: no record is left out or shown twice, though many are of one instant; what no page gave is no cursor."""
+async def pages(house: ApiHouse, token: str, path: str, field: str) -> list[dict[str, Any]]:
+    """All rows of a list, three at a time."""
+    rows: list[dict[str, Any]] = []
+    cursor = ""
+    for _ in range(12):
+        page = (await house.call("GET", f"{path}limit=3{cursor}", token=token)).body
+        rows += page[field]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    return rows
+
+
+async def test_what_grows_for_ever_is_read_page_by_page(database: Database, clock: ManualClock) -> None:
+    """A3: of trail and orders nothing is left out or shown twice, though many are of one instant."""
     async with api_house(database, clock) as house:
-        await house.building.flat(1)
+        tenant = await house.building.flat(1)
         token, _ = await hands(house)
         for number in range(7):
             clock.advance(seconds=number // 4)
             wish = {"action": "protect", "reason": f"works {number}"}
             assert (await asked(house, token, "POST accounts/acc-1/supply", wish)).status == 200
-        seen: list[str] = []
-        cursor = ""
-        for _ in range(9):
-            page = (await asked(house, token, f"GET audit?path=acme/maple/b1/101&limit=3{cursor}")).body
-            seen += [each["reason"] for each in page["records"] if each["reason"]]
-            if page["next"] is None:
-                break
-            cursor = f"&cursor={page['next']}"
-        assert sorted(seen) == [f"works {number}" for number in range(7)]
+        trail = await pages(house, token, "/admin/audit?path=acme/maple/b1/101&", "records")
+        said = [each["reason"] for each in trail if each["reason"]]
+        assert sorted(said) == [f"works {number}" for number in range(7)]
         assert (await asked(house, token, "GET audit?path=acme&cursor=bm9uZQ")).status == 422
+        opened = [
+            (await start_topup(house.parts.business, tenant, "acc-1", 5_000 + 100 * each, provider="testpay")).id
+            for each in range(4)
+        ]
+        orders = await pages(house, token, "/accounts/acc-1/orders?", "orders")
+        assert sorted(each["order_id"] for each in orders) == sorted(opened)

@@ -372,12 +372,12 @@ function startTopUp(names, body, how) {
   });
 }
 
-/** Orders, newest first. names: account_id, limit? */
+/** Orders, newest first. names: account_id, limit?, cursor? */
 function listOrders(names, how) {
   return send({
     method: "GET",
     path: ROOT + `/accounts/${encodeURIComponent(names.account_id)}/orders`,
-    query: { limit: names.limit },
+    query: { limit: names.limit, cursor: names.cursor },
     how,
   });
 }
