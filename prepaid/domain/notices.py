@@ -40,6 +40,7 @@ class NoticeKind(StrEnum):
     APPROVAL_UNDONE = "approval_undone"
     ENTRY_DISPUTED = "entry_disputed"
     DISPUTE_ANSWERED = "dispute_answered"
+    POWER_ANSWERED = "power_answered"
     CLOSING_WAITS = "closing_waits"
     ACCOUNT_CLOSED = "account_closed"
     RECONCILED = "reconciled"
@@ -75,7 +76,7 @@ class Lane(StrEnum):
 
 
 class Stage(StrEnum):
-    """The payment thread: one message that updates itself (FEATURES N3). In order of progress."""
+    """The payment thread: one message that updates itself (FEATURES N3)."""
 
     WAITING = "waiting"
     PAID = "paid"
@@ -89,7 +90,20 @@ class Stage(StrEnum):
     DISPUTED = "disputed"
 
 
-STAGE_ORDER = tuple(Stage)
+STAGE_ORDER = (
+    Stage.WAITING,
+    Stage.EXPIRED,
+    Stage.PAID,
+    Stage.DISPUTED,
+    Stage.CREDITED,
+    Stage.SWITCHING,
+    Stage.STUCK,
+    Stage.POWER_ON,
+    Stage.CREDITED_STILL_ON,
+)
+"""What is told later replaces what was told before it: money may still come after the end of its code (M8), and light
+after a wait.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,8 @@ class MoneyKind(StrEnum):
     """A payment that could not be credited (M6)."""
     CLAIM = "claim"
     """Somebody says that they paid, and it was not found by itself."""
+    POWER = "power"
+    """Paid and credited, and the power did not come back in time (S1). It goes by itself when the power is back."""
 
 
 class MoneyState(StrEnum):

@@ -268,6 +268,10 @@ class Supplies(Protocol):
         """Supplies that are off by rule, not by hand; longest first."""
         ...
 
+    async def restoring(self, since: datetime, before: datetime, limit: int) -> Sequence[Supply]:
+        """Those wanted on because of a payment, between the two instants, which are not on yet; longest first."""
+        ...
+
     async def count_on_site(self, site_id: str) -> int:
         """How many supplies the site has."""
         ...

@@ -34,6 +34,7 @@ class MongoSupplies:
         await self._supplies.create_index([("account_id", 1)])
         await self._supplies.create_index([("site_id", 1), ("wanted.at", 1)])
         await self._supplies.create_index([("wanted.on", 1), ("wanted.by_hand", 1)])
+        await self._supplies.create_index([("outcome", 1), ("wanted.at", 1)])
 
     async def get(self, meter_id: str) -> Supply | None:
         """One supply."""
@@ -112,6 +113,17 @@ class MongoSupplies:
     async def wanted_off(self, limit: int) -> Sequence[Supply]:
         """Off by rule, longest first."""
         query = {"wanted.on": False, "wanted.by_hand": False}
+        found = self._supplies.find(query, sort=[("wanted.at", 1)], limit=limit)
+        return [_SUPPLIES.from_doc(document) async for document in found]
+
+    async def restoring(self, since: datetime, before: datetime, limit: int) -> Sequence[Supply]:
+        """Wanted on because of a payment and not on yet, longest first. One that waits for its button was told so."""
+        query = {
+            "outcome": {"$in": [Outcome.PENDING, Outcome.UNCONFIRMED]},
+            "wanted.at": {"$gte": since, "$lte": before},
+            "wanted.on": True,
+            "wanted.cause": {"$gt": ""},
+        }
         found = self._supplies.find(query, sort=[("wanted.at", 1)], limit=limit)
         return [_SUPPLIES.from_doc(document) async for document in found]
 

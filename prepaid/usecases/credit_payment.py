@@ -24,6 +24,7 @@ from prepaid.usecases.decide_supply import decide_supply
 from prepaid.usecases.money_tickets import open_payment_ticket
 from prepaid.usecases.providers import provider_named
 from prepaid.usecases.refund import make_refund
+from prepaid.usecases.stuck_payment import STUCK_BY_RULE
 from prepaid.usecases.tell import Crossing, Params, Place, place_of, tell_staff, tell_thread
 
 log = structlog.get_logger()
@@ -115,8 +116,14 @@ async def _tell_and_restore(business: Business, place: Place, order: Order, entr
     verdicts = await decide_supply(business, order.account_id, place=place)
     supplies = await business.store.supplies.of_account(order.account_id)
     coming = any(v.verb is Verb.RESTORE for v in verdicts) or any(s.wanted.cause == order.id for s in supplies)
-    if not coming and all(s.wanted.on for s in supplies):
+    if coming:
+        return
+    if all(s.wanted.on for s in supplies):
         await tell_thread(business, order, Stage.CREDITED_STILL_ON, params, place=place)
+        return
+    # It stays off for a reason that the payment does not take away: the payer hears it now.
+    why = next((STUCK_BY_RULE[v.rule] for v in verdicts if v.rule in STUCK_BY_RULE), "stuck.meter")
+    await tell_thread(business, order, Stage.STUCK, {**params, "why": why}, place=place)
 
 
 async def _dispute(business: Business, order: Order, payment: Payment, why: str) -> None:

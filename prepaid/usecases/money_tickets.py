@@ -5,10 +5,12 @@ from __future__ import annotations
 from prepaid.domain.access import Action, Actor, Subject, may
 from prepaid.domain.accounts import Account
 from prepaid.domain.errors import InvariantBroken, Refused, not_found
+from prepaid.domain.notices import NoticeKind
 from prepaid.domain.orders import Payment
 from prepaid.domain.tickets import MoneyKind, MoneyTicket, money_ticket_id
 from prepaid.ports import Business
-from prepaid.usecases.authorize import record, scopes
+from prepaid.usecases.authorize import record, scopes, site_of
+from prepaid.usecases.tell import Crossing, Params, tell_account
 
 MAX_WORDS = 500
 MOST = 200
@@ -45,7 +47,18 @@ async def settle_ticket(business: Business, actor: Actor, ticket_id: str, *, wor
     settled = await business.store.money_tickets.get(ticket.id)
     if settled is None:
         raise InvariantBroken(f"ticket {ticket_id} vanished")
+    if settled.kind is MoneyKind.POWER:
+        await _tell_payer(business, settled)
     return settled
+
+
+async def _tell_payer(business: Business, ticket: MoneyTicket) -> None:
+    """Whoever paid and sat in the dark hears what was found."""
+    account = await business.store.sites.account(ticket.account_id or "")
+    if account is not None:
+        crossing = Crossing(NoticeKind.POWER_ANSWERED, ticket.id)
+        params: Params = {"why": ticket.words, "order_id": ticket.order_id}
+        await tell_account(business, account, await site_of(business, account), crossing, params)
 
 
 async def open_payment_ticket(business: Business, payment: Payment, why: str, account: Account | None) -> MoneyTicket:

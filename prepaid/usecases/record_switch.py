@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 
@@ -12,6 +13,7 @@ from prepaid.domain.supply import Outcome, Reported, Supply
 from prepaid.ports import Business, topic_site
 from prepaid.usecases.authorize import site_of
 from prepaid.usecases.gather_facts import day_of
+from prepaid.usecases.stuck_payment import escalate, power_is_back
 from prepaid.usecases.tell import Crossing, Params, tell_account, tell_staff, tell_thread
 
 log = structlog.get_logger()
@@ -61,6 +63,8 @@ async def _tell_done(business: Business, account: Account, site: Site, supply: S
         return
     if order is not None and reported.on:
         await tell_thread(business, order, Stage.POWER_ON, params, place=(account, site))
+    if reported.on:
+        await power_is_back(business, account, site, supply, params)
     kind = NoticeKind.RESTORED if reported.on else NoticeKind.CUT_DONE
     await tell_account(business, account, site, _crossing(kind, supply), params)
 
@@ -78,8 +82,9 @@ async def _unconfirmed(business: Business, supply: Supply, reported: Reported | 
     params: Params = {"on": supply.wanted.on}
     await tell_staff(business, site, _crossing(NoticeKind.SWITCH_STUCK, supply), params, account=account)
     order = await business.store.orders.get(supply.wanted.cause) if supply.wanted.cause else None
-    if order is not None:
-        await tell_thread(business, order, Stage.STUCK, params)
+    if order is not None and supply.wanted.on:
+        stuck = replace(supply, outcome=Outcome.UNCONFIRMED, reported=reported or supply.reported)
+        await escalate(business, order, stuck, (account, site))
 
 
 def _crossing(kind: NoticeKind, supply: Supply) -> Crossing:
