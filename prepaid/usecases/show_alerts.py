@@ -9,6 +9,7 @@ from prepaid.domain.preferences import Alerts, Quiet
 from prepaid.ports import Business
 from prepaid.usecases.authorize import reach_account, site_of
 from prepaid.usecases.set_preferences import show_preferences
+from prepaid.usecases.subscriptions import show_quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +21,20 @@ class AlertsView:
     alerts: Alerts
     levels_micro: tuple[int, ...]
     quiet: Quiet | None
+    messages_left: int | None = None
+    """How many WeChat subscription messages the actor has still agreed to; None for who was never asked."""
 
 
 async def show_alerts(business: Business, actor: Actor, account_id: str) -> AlertsView:
     """The account's levels and the actor's own quiet hours."""
     account = await reach_account(business, actor, account_id, Action.SEE_ACCOUNT)
     site = await site_of(business, account)
-    preferences = await show_preferences(business, actor)
+    preferences, left = await show_preferences(business, actor), await show_quotas(business, actor)
     return AlertsView(
         account_id=account.id,
         label=account.label,
         alerts=account.alerts,
         levels_micro=account.low_levels(site),
         quiet=preferences.quiet,
+        messages_left=sum(left.values()) if left else None,
     )

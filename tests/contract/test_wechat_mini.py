@@ -19,6 +19,7 @@ from prepaid.ports import Sender
 from prepaid.storage.driver import Database
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.set_preferences import set_preferences
+from prepaid.usecases.show_alerts import show_alerts
 from prepaid.usecases.subscriptions import MOST_LEFT, Answer, report_answers, show_quotas
 from prepaid.usecases.tell import Crossing, tell_account
 from sandbox.wechat_mini import APPID, BUSY, SECRET, SandboxWeChatMini
@@ -92,6 +93,7 @@ async def test_each_yes_is_one_message_and_without_one_the_next_channel_tells(
         assert values == ["101", "101"]
         assert [notice.id.split(":")[2] for _, notice, _ in chat.sent] == ["busy", "c"]
         assert await show_quotas(building.business, tenant) == {LOW: 0}
+        assert (await show_alerts(building.business, tenant, "acc-1")).messages_left == 0
 
 
 async def test_a_count_that_is_wrong_costs_one_call_and_never_grows_for_ever(

@@ -32,6 +32,8 @@ _QUIET = re.compile(
 _SITE = re.compile(r"default|site|reset|默认|恢复默认|跟随小区")
 _NONE = re.compile(r"off|none|never|always|关闭?|不要|取消免打扰|无")
 
+FEW_LEFT = 2
+"""With so few subscription messages left, the person is asked to agree to more."""
 _SET = r"(?:set |change |show )?(?:my )?"
 _EN = r"(?P<arg>\d.{0,40}|default)"
 _BELOW = r"(?:less than|below)"
@@ -143,6 +145,7 @@ def _shown(effect: ShowAlerts, value: AlertsView, turn: Turn, session: Session) 
             Row(label=text(language, "alerts.by_amount"), value=_amounts(language, value)),
             Row(label=text(language, "alerts.by_days"), value=_days(language, value.alerts)),
             Row(label=text(language, "alerts.quiet"), value=_hours(language, value.quiet)),
+            *_messages(language, value),
         ),
         note="" if own else text(language, "alerts.of_site"),
     )
@@ -150,8 +153,17 @@ def _shown(effect: ShowAlerts, value: AlertsView, turn: Turn, session: Session) 
     if own:
         back = account_action(effect.account_id, "alerts", "default")
         buttons.append(press(language, "button.site_alerts", back))
-    parts: tuple[Part, ...] = (table, choose(text(language, "alerts.how"), language, *buttons))
+    few = value.messages_left is not None and value.messages_left <= FEW_LEFT
+    more = (say(language, "alerts.ask_for_more", Tone.WARNING),) if few else ()
+    parts: tuple[Part, ...] = (table, *more, choose(text(language, "alerts.how"), language, *buttons))
     return Reply(session=session.ask("alerts.levels", turn.at, account_id=effect.account_id), parts=parts)
+
+
+def _messages(language: str, value: AlertsView) -> tuple[Row, ...]:
+    """How often WeChat still lets us write, for whoever uses the mini-program."""
+    if value.messages_left is None:
+        return ()
+    return (Row(label=text(language, "alerts.messages_left"), value=str(value.messages_left)),)
 
 
 def _amounts(language: str, value: AlertsView) -> str:

@@ -21,6 +21,7 @@ def _alerts(stage: Any, user: str, effect: ShowAlerts) -> AlertsView:
         alerts=own,
         levels_micro=own.low_balance_micro or (20_000_000, 5_000_000),
         quiet=Quiet(since_min=22 * 60, until_min=7 * 60) if effect.account_id == "a102" else None,
+        messages_left=2 if effect.account_id == "a102" else None,
     )
 
 
