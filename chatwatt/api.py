@@ -8,19 +8,28 @@ from contextlib import asynccontextmanager
 
 from bot.delivery import sentence
 from bot.rendering import tables
-from bot.rendering.report_tables import finance_sheets, usage_sheets
+from bot.rendering.report_tables import (
+    finance_sheets,
+    share_sheets,
+    site_losses_sheets,
+    sites_sheets,
+    usage_sheets,
+    use_sheets,
+)
 from bot.texts import has, language_for, text, trouble_text
 from chatwatt.drawing import ChartDrawing, SheetTables
 from chatwatt.mini_program import mini_templates
 from chatwatt.wiring import Runtime
-from miniprogram_api.parts import Parts
+from miniprogram_api.parts import Analysis, Parts
 from miniprogram_api.proofs.wechat import WeChatCodes
 from prepaid.domain.errors import Refused, Trouble
 from prepaid.domain.finance import Finance
 from prepaid.domain.notices import Notice
 from prepaid.ports import Business
 from prepaid.storage.limiter import Limit, RedisLimiter
-from prepaid.usecases.usage_report import UsageReport
+from prepaid.usecases.compare_site import SiteTotal, UseReport
+from prepaid.usecases.place_losses import Allocation
+from prepaid.usecases.usage_report import Losses, UsageReport
 
 
 class CatalogueWords:
@@ -59,6 +68,21 @@ class Sheets:
     async def usage(self, language: str, report: UsageReport, kind: str) -> bytes:
         """The use of a month."""
         return await asyncio.to_thread(lambda: _bytes(usage_sheets(language, report), kind))
+
+    async def analysis(self, language: str, report: Analysis, kind: str) -> bytes:
+        """What registers tell."""
+        return await asyncio.to_thread(lambda: _bytes(_analysis(language, report), kind))
+
+
+def _analysis(language: str, report: Analysis) -> Sequence[tables.Sheet]:
+    if isinstance(report, UseReport):
+        return use_sheets(language, report)
+    if isinstance(report, Allocation):
+        return share_sheets(language, report)
+    sites = [each for each in report if isinstance(each, SiteTotal)]
+    if sites:
+        return sites_sheets(language, sites)
+    return site_losses_sheets(language, [each for each in report if isinstance(each, Losses)])
 
 
 def _bytes(made: Sequence[tables.Sheet], kind: str) -> bytes:

@@ -12,7 +12,11 @@ from prepaid.domain.errors import Trouble
 from prepaid.domain.finance import Finance
 from prepaid.domain.notices import Notice
 from prepaid.ports import Business
-from prepaid.usecases.usage_report import UsageReport
+from prepaid.usecases.compare_site import SiteTotal, UseReport
+from prepaid.usecases.place_losses import Allocation
+from prepaid.usecases.usage_report import Losses, UsageReport
+
+Analysis = UseReport | Allocation | tuple[Losses, ...] | tuple[SiteTotal, ...]
 
 
 class Words(Protocol):
@@ -64,6 +68,10 @@ class Paper(Protocol):
 
     async def usage(self, language: str, report: UsageReport, kind: str) -> bytes:
         """The use of a month."""
+        ...
+
+    async def analysis(self, language: str, report: Analysis, kind: str) -> bytes:
+        """What registers tell."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from miniprogram_api.contract import Route
 from miniprogram_api.routes.accounts import ROUTES as ACCOUNTS
 from miniprogram_api.routes.alerts import ROUTES as ALERTS
+from miniprogram_api.routes.analyses import ROUTES as ANALYSES
 from miniprogram_api.routes.contacts import ROUTES as CONTACTS
 from miniprogram_api.routes.cuts import ROUTES as CUTS
 from miniprogram_api.routes.desk import ROUTES as DESK
@@ -43,4 +44,5 @@ ROUTES: tuple[Route, ...] = (
     *TARIFFS,
     *IMPORTS,
     *REPORTS,
+    *ANALYSES,
 )

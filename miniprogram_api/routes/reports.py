@@ -57,7 +57,7 @@ async def _export_finance(ask: Ask) -> Blob:
     if ask.parts.paper is None:
         raise not_found()
     content = await ask.parts.paper.finance(ask.language, found, wish.format)
-    return _file(content, f"finance-{found.month}", wish.format)
+    return file_of(content, f"finance-{found.month}", wish.format)
 
 
 async def _export_usage(ask: Ask) -> Blob:
@@ -66,10 +66,11 @@ async def _export_usage(ask: Ask) -> Blob:
     if ask.parts.paper is None:
         raise not_found()
     content = await ask.parts.paper.usage(ask.language, found, wish.format)
-    return _file(content, f"usage-{found.month}", wish.format)
+    return file_of(content, f"usage-{found.month}", wish.format)
 
 
-def _file(content: bytes, name: str, kind: str) -> Blob:
+def file_of(content: bytes, name: str, kind: str) -> Blob:
+    """A file to download; `kind` is "csv" or "xlsx"."""
     return Blob(content=content, media_type=MEDIA[kind], name=f"{name}.{kind}")
 
 
@@ -83,7 +84,7 @@ async def _audit(ask: Ask) -> AuditOut:
     return AuditOut(records=[record_out(each) for each in found])
 
 
-def _read(
+def report_route(
     path: str,
     name: str,
     summary: str,
@@ -92,6 +93,7 @@ def _read(
     *,
     query: type[BaseModel] | None = None,
 ) -> Route:
+    """A reading of `/admin/...`; without a model of its answer it gives files."""
     return Route(
         method="GET",
         path=f"/admin/{path}",
@@ -108,7 +110,7 @@ def _read(
 
 
 ROUTES = (
-    _read(
+    report_route(
         "sites/{site_id}/reports/finance",
         "getFinanceReport",
         "Balances, what moved them, energy by band, debts by age",
@@ -116,7 +118,7 @@ ROUTES = (
         FinanceOut,
         query=MonthWish,
     ),
-    _read(
+    report_route(
         "sites/{site_id}/reports/usage",
         "getUsageReport",
         "Who used how much, beside the month before and the year before",
@@ -124,7 +126,7 @@ ROUTES = (
         UsageReportOut,
         query=MonthWish,
     ),
-    _read(
+    report_route(
         "sites/{site_id}/exports/finance",
         "exportFinance",
         "The finance of a month as a file",
@@ -132,7 +134,7 @@ ROUTES = (
         None,
         query=ExportWish,
     ),
-    _read(
+    report_route(
         "sites/{site_id}/exports/usage",
         "exportUsage",
         "The use of a month as a file",
@@ -140,7 +142,7 @@ ROUTES = (
         None,
         query=ExportWish,
     ),
-    _read(
+    report_route(
         "meters/{meter_id}/losses",
         "getLosses",
         "What a main meter's bus lost in a month",
@@ -148,14 +150,14 @@ ROUTES = (
         LossesOut,
         query=LossesWish,
     ),
-    _read(
+    report_route(
         "reconciliations",
         "listReconciliations",
         "The latest comparison with each provider's bill",
         _reconciliations,
         ReconciliationsOut,
     ),
-    _read(
+    report_route(
         "accounts/{account_id}/audit",
         "searchAudit",
         "Who did what to an account, and what was refused",

@@ -97,7 +97,8 @@ ROUTES_OF: Mapping[str, str] = {
     "invite": "inviteStaff",
     "revoke": "revokeRole",
     "import": "importRows importCsv",
-    "report": "getFinanceReport getUsageReport getLosses exportFinance exportUsage",
+    "report": "getFinanceReport getUsageReport getUseReport getLosses getSiteLosses getShare compareSites "
+    "exportFinance exportUsage exportUse exportSiteLosses exportShare exportSites",
 }
 """Every other intent, and the operations that do the same."""
 

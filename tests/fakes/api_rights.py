@@ -61,6 +61,10 @@ BODIES: Mapping[str, Any] = {
 QUERIES: Mapping[str, str] = {
     "listAudit": "?path={path}",
     "getLosses": "?month=2026-03",
+    "getShare": "?span=2026-03",
+    "exportShare": "?span=2026-03",
+    "compareSites": "?span=2026-03",
+    "exportSites": "?span=2026-03",
     "findAccount": "?text={account_id}",
 }
 FOR_ALL = {
@@ -101,6 +105,8 @@ LISTS = {
     "listArrears",
     "listSilent",
     "listUndelivered",
+    "compareSites",
+    "exportSites",
 }
 """As `ANYONES`, for staff alone."""
 STAFFS = (
@@ -108,6 +114,7 @@ STAFFS = (
     | LISTS
     | BOUND
     | {
+        *("getUseReport", "exportUse", "getSiteLosses", "exportSiteLosses", "getShare", "exportShare"),
         *("getLosses", "getTonight", "listTariffs", "readNow", "getSettings", "orderMailOut"),
     }
 )

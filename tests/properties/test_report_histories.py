@@ -116,11 +116,11 @@ class Town:
 
     async def pay(self, unit: int, figure: int) -> None:
         """A top-up through the provider."""
-        await self.building.paid(self.tenants[unit], unit, figure + 1)
+        await self.building.paid(self.tenants[unit], unit, figure + 100)
 
     async def refund(self, unit: int, figure: int) -> None:
         """A part of a top-up goes back."""
-        order = await self.building.paid(self.tenants[unit], unit, figure + 2)
+        order = await self.building.paid(self.tenants[unit], unit, figure + 100)
         await refund(self.building.business, self.desk, order.id, figure // 2 + 1, key=f"r{self.step}", why="x")
 
     async def cash(self, unit: int, figure: int) -> None:
