@@ -58,6 +58,7 @@ from scheduler.jobs import (
     snapshots,
     statements,
     supplies,
+    switches,
 )
 from scheduler.triggers import Job, run_jobs
 
@@ -165,6 +166,7 @@ def scheduled(runtime: Runtime, business: Business) -> list[Job]:
     return [
         orders.job(business),
         supplies.job(business),
+        switches.job(business),
         fees.job(business, owner),
         emergencies.job(business),
         holidays.job(business, owner, time_zone, holiday_table),

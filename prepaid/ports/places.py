@@ -272,6 +272,12 @@ class Supplies(Protocol):
         """Those wanted on because of a payment, between the two instants, which are not on yet; longest first."""
         ...
 
+    async def unanswered(
+        self, site_id: str, since: datetime, until: datetime, tries: int, limit: int
+    ) -> Sequence[Supply]:
+        """Switched by word in [since, until), neither confirmed nor waiting, and tried fewer than so many times."""
+        ...
+
     async def count_on_site(self, site_id: str) -> int:
         """How many supplies the site has."""
         ...

@@ -127,6 +127,20 @@ class MongoSupplies:
         found = self._supplies.find(query, sort=[("wanted.at", 1)], limit=limit)
         return [_SUPPLIES.from_doc(document) async for document in found]
 
+    async def unanswered(
+        self, site_id: str, since: datetime, until: datetime, tries: int, limit: int
+    ) -> Sequence[Supply]:
+        """Switched by word in [since, until), neither confirmed nor waiting, and tried fewer than so many times."""
+        query = {
+            "site_id": site_id,
+            "wanted.at": {"$gte": since, "$lt": until},
+            "wanted.generation": {"$gt": 0},
+            "outcome": {"$in": [Outcome.PENDING, Outcome.UNCONFIRMED]},
+            "attempts": {"$lt": tries},
+        }
+        found = self._supplies.find(query, limit=limit)
+        return [_SUPPLIES.from_doc(document) async for document in found]
+
     async def count_on_site(self, site_id: str) -> int:
         """How many there are."""
         return await self._supplies.count_documents({"site_id": site_id})

@@ -43,6 +43,7 @@ READS = frozenset(
         "staff_over",
         "taken_between",
         "thread_message",
+        "unanswered",
         "unsettled",
         "usage_by_hour",
         "waiting",
