@@ -79,4 +79,4 @@ async def test_analyses_are_those_of_the_use_cases_and_come_as_files(house: ApiH
 
 
 def _rows(content: bytes, name: str) -> list[list[object]]:
-    return list(load_workbook(io.BytesIO(content)).get_sheet_by_name(name).to_python())
+    return [list(row) for row in load_workbook(io.BytesIO(content)).get_sheet_by_name(name).to_python()]
