@@ -45,9 +45,9 @@ async def carry_out(business: Business, approval: Approval) -> None:
         await EFFECTS[approval.effect](business, approval)
     except Refused as refused:
         state, outcome = ApprovalState.FAILED, refused.key
+    await _tell(business, approval, state, outcome)  # Before the row says so: a crash between the two repeats both.
     if await business.store.approvals.move(approval.id, ApprovalState.APPROVED, state, outcome=outcome):
         log.info("approval_carried_out", approval=approval.id, effect=approval.effect, state=state, outcome=outcome)
-    await _tell(business, approval, state, outcome)
 
 
 async def resume_approvals(business: Business) -> int:

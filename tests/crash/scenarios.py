@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from prepaid.domain.access import CLOCK, Actor, Role
+from prepaid.domain.approvals import Approval, ApprovalState
 from prepaid.domain.bills import BillKind, BillRow
 from prepaid.domain.errors import Unknown
 from prepaid.domain.metering import Reading, Sweep
@@ -21,10 +22,13 @@ from prepaid.domain.supply import Outcome, Reported
 from prepaid.ports import Business
 from prepaid.storage.driver import Database, Document
 from prepaid.storage.mongo import open_store
+from prepaid.usecases.adjust import Cause, adjust
 from prepaid.usecases.audit_ledger import audit_ledger
+from prepaid.usecases.carry_out import resume_approvals
 from prepaid.usecases.chase_orders import chase_orders
 from prepaid.usecases.chase_refunds import chase_refunds
 from prepaid.usecases.close_account import close_account, resume_closings
+from prepaid.usecases.decide_approval import approve
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.may_switch import may_switch
 from prepaid.usecases.reconcile import reconcile
@@ -220,6 +224,25 @@ async def _bill(stage: Stage) -> None:
     await reconcile(stage.business, CLOCK, "testpay", EPOCH.date())
 
 
+async def _two_agreed(stage: Stage) -> None:
+    """Two persons have agreed to an adjustment, and have a minute to take it back."""
+    sites = stage.business.store.sites
+    site = await sites.site(SITE)
+    assert site is not None
+    await sites.save_site(replace(site, limits=replace(site.limits, undo_s=60, adjust_micro=0)))
+    asker = await stage.building.operator(role=Role.MANAGER)
+    asked = await adjust(stage.business, asker, "acc-1", -30_000, key="a1", cause=Cause.BILLING_ERROR, why="twice")
+    assert isinstance(asked, Approval)
+    await approve(stage.business, await stage.owner(), asked.id, asked.digest)
+
+
+async def _minute_over(stage: Stage) -> None:
+    """Nobody took it back: it is carried out, and whoever asked is told."""
+    stage.building.clock.set(EPOCH + timedelta(minutes=70))
+    await resume_approvals(stage.business)
+    await stage.deliver()
+
+
 SCENARIOS: Mapping[str, tuple[Act, Act]] = {
     "settlement": (_nothing, _use_up),
     "cut": (_dry, _cut),
@@ -230,6 +253,7 @@ SCENARIOS: Mapping[str, tuple[Act, Act]] = {
     "dispute": (_nothing, _paid_wrong),
     "refund_news": (_refund_unanswered, _refund_news),
     "reconcile": (_expired, _bill),
+    "agreed_by_two": (_two_agreed, _minute_over),
 }
 """What went before, undisturbed, and what is disturbed."""
 
@@ -282,6 +306,7 @@ async def recover(stage: Stage, act: Act) -> None:
         await review_supplies(stage.business)
         await chase_refunds(stage.business)
         await resume_closings(stage.business)
+        await resume_approvals(stage.business)
         await stage.switch()
         stage.building.clock.advance(minutes=2)
         await stage.deliver()
@@ -300,7 +325,11 @@ async def digest(stage: Stage) -> dict[str, Any]:
     assert supply is not None
     account = await store.sites.account("acc-1")
     assert account is not None
+    approvals = [
+        str(each.state) for state in ApprovalState for each in await store.approvals.below("acme", state, 50)
+    ]
     return {
+        "approvals": sorted(approvals),
         "account": str(account.status),
         "refunded_fen": order.refunded_fen,
         "tickets": sorted([str(each.why), each.theirs_fen] for each in tickets),

@@ -21,6 +21,7 @@ LEAST_POINTS = {
     "dispute": 8,
     "refund_news": 8,
     "reconcile": 14,
+    "agreed_by_two": 6,
 }
 
 
