@@ -45,6 +45,7 @@ _CAN = (
     "fees",
     "two_persons_above",
     "undo_window",
+    "move_out_agreement",
     "messages",
 )
 
@@ -143,7 +144,7 @@ def _span_s(field: Field) -> int:
     return int(found[1]) * _SPAN_S[found[2]]
 
 
-def _undo_s(field: Field) -> int:
+def _or_none_s(field: Field) -> int:
     return 0 if field.text() == "none" else _span_s(field)
 
 
@@ -209,5 +210,7 @@ def _limits(parts: Mapping[str, Field]) -> Limits:
         above = parts["two_persons_above"].parts(can=("cash", "adjust", "refund"))
         limits = replace(limits, **{f"{name}_micro": field.micro() for name, field in above.items()})
     if "undo_window" in parts:
-        limits = replace(limits, undo_s=_undo_s(parts["undo_window"]))
+        limits = replace(limits, undo_s=_or_none_s(parts["undo_window"]))
+    if "move_out_agreement" in parts:
+        limits = replace(limits, agree_s=_or_none_s(parts["move_out_agreement"]))
     return limits

@@ -19,7 +19,7 @@ from miniprogram_api.models.tenancy import (
 )
 from prepaid.domain.closing import Closing
 from prepaid.domain.people import CODE_TTL_S
-from prepaid.usecases.agree_closing import agree_closing
+from prepaid.usecases.agree_closing import agree_closing, waive_agreement
 from prepaid.usecases.ask_staff import Wish, ask_staff
 from prepaid.usecases.close_account import close_account, show_closing
 from prepaid.usecases.list_bills import list_bills
@@ -59,6 +59,11 @@ async def _move_out(ask: Ask) -> MoveOutOut:
 async def _agree(ask: Ask) -> MoveOutOut:
     digest = ask.body(AgreeWish).digest
     return _shown(ask, await agree_closing(ask.business, ask.actor, ask.path["account_id"], digest))
+
+
+async def _waive(ask: Ask) -> MoveOutOut:
+    reason = ask.body(MoveOutWish).reason
+    return _shown(ask, await waive_agreement(ask.business, ask.actor, ask.path["account_id"], reason=reason))
 
 
 async def _close(ask: Ask) -> MoveOutOut:
@@ -145,6 +150,17 @@ ROUTES = (
         summary="Begin a move-out, or go on with it",
         tag="staff",
         handle=_close,
+        body=MoveOutWish,
+        answers=MoveOutOut,
+        money=True,
+    ),
+    Route(
+        method="POST",
+        path="/admin/accounts/{account_id}/move-out/waiver",
+        name="waiveMoveOut",
+        summary="Let a move-out go on without the tenant's agreement, for a reason",
+        tag="staff",
+        handle=_waive,
         body=MoveOutWish,
         answers=MoveOutOut,
         money=True,

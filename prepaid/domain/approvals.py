@@ -78,6 +78,8 @@ class Limits:
     approval_ttl_s: int = 24 * 3600
     undo_s: int = 60
     """So long after the second word what two persons agreed to can be taken back; 0 is not at all."""
+    agree_s: int = 3 * 24 * 3600
+    """So long a tenant has to agree to the statement of a move-out before it goes on without; 0 is not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

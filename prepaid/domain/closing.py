@@ -74,13 +74,18 @@ class Closing:
     """Whoever of the account agreed to the content with the digest below."""
     agreed_at: datetime | None = None
     agreed_digest: str = ""
+    shown_digest: str = ""
+    """The content that whoever lives there was last asked to agree to."""
+    shown_at: datetime | None = None
+    waived_by: str = ""
+    """Whoever of the staff let it go on without an agreement; the clock, when the time for one was over."""
 
     @property
     def digest(self) -> str:
         """Names the final readings and what was left: other figures have another digest."""
         readings = [f"{each.meter_id}={each.energy_wh}@{each.at.isoformat()}" for each in self.readings]
         plan = [f"{each.order_id}={each.amount_fen}" for each in self.plan]
-        said = "\n".join((self.id, *readings, str(self.balance_micro), *plan, str(self.payable_micro)))
+        said = "\n".join((self.id, *readings, str(self.balance_micro), *plan))
         return hashlib.sha256(said.encode()).hexdigest()
 
     @property

@@ -42,6 +42,8 @@ class NoticeKind(StrEnum):
     DISPUTE_ANSWERED = "dispute_answered"
     POWER_ANSWERED = "power_answered"
     CLOSING_WAITS = "closing_waits"
+    CLOSING_STATEMENT = "closing_statement"
+    """The statement of a move-out waits for the tenant's word."""
     ACCOUNT_CLOSED = "account_closed"
     RECONCILED = "reconciled"
     RECONCILED_OPEN = "reconciled_open"

@@ -1,25 +1,31 @@
-"""Whoever moves out agrees to the final readings and the statement of their move-out (T5).
+"""Whoever moves out agrees to the statement of their move-out, or the staff let it go on without (T5).
 
-The agreement names the exact content by its digest. It is on record; it holds nothing up, because a tenant who is gone
-would otherwise never get their credit back.
+The agreement names the exact content by its digest, and is on record; then the credit goes back at once.
 """
 
 from __future__ import annotations
 
+import structlog
+
 from prepaid.domain.access import Action, Actor
-from prepaid.domain.closing import Closing
-from prepaid.domain.errors import Refused, not_found
+from prepaid.domain.closing import Closing, Step
+from prepaid.domain.errors import Refused, Trouble, not_found
 from prepaid.ports import Business
 from prepaid.usecases.authorize import intent, reach_account
+from prepaid.usecases.close_account import drive_closing
+from prepaid.usecases.closing_agreement import NOT_AGREED
+
+log = structlog.get_logger()
 
 
 async def agree_closing(business: Business, actor: Actor, account_id: str, digest: str) -> Closing:
-    """Records the agreement. Raises `Refused("refused.closing_changed")` for another content than the present one."""
+    """Records the agreement and goes on. Raises `Refused("refused.closing_changed")` for another than the present one.
+
+    What then troubles the way back of the credit is for the sweeper: the agreement stands.
+    """
     account = await reach_account(business, actor, account_id, Action.ASK_STAFF)
     closing = await business.store.closings.get(account.id)
-    if closing is None:
-        raise not_found()
-    if not closing.readings:
+    if closing is None or not closing.readings:
         raise Refused("refused.closing_not_ready")
     if digest != closing.digest:
         raise Refused("refused.closing_changed")
@@ -32,4 +38,32 @@ async def agree_closing(business: Business, actor: Actor, account_id: str, diges
         )
         if not moved:
             raise Refused("refused.closing_changed")
-    return await business.store.closings.get(account.id) or closing
+    return await _on(business, account.id)
+
+
+async def waive_agreement(business: Business, actor: Actor, account_id: str, *, reason: str) -> Closing:
+    """The staff go on without the tenant's word (it was given on paper, or nobody answers); the reason is on record.
+
+    Raises `Refused("refused.closing_not_waiting")` where no agreement is waited for.
+    """
+    account = await reach_account(business, actor, account_id, Action.CLOSE_ACCOUNT)
+    if not reason.strip():
+        raise Refused("refused.reason_needed")
+    closing = await business.store.closings.get(account.id)
+    if closing is None or closing.step is not Step.BALANCING or closing.waits_for != NOT_AGREED:
+        raise Refused("refused.closing_not_waiting")
+    async with intent(business, actor, "waive_agreement", account.path, reason=reason, after=closing.digest):
+        if not await business.store.closings.move(account.id, closing.step, closing.step, waived_by=actor.id):
+            raise Refused("refused.closing_changed")
+    return await _on(business, account.id)
+
+
+async def _on(business: Business, account_id: str) -> Closing:
+    closing = await business.store.closings.get(account_id)
+    if closing is None:
+        raise not_found()
+    try:
+        return await drive_closing(business, closing)
+    except Trouble as trouble:
+        log.warning("closing_waits", account=account_id, kind=type(trouble).__name__, key=trouble.key)
+        return await business.store.closings.get(account_id) or closing

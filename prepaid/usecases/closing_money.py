@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,6 +17,7 @@ from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business, RefundingProvider
 from prepaid.usecases.ask_approval import ask_approval
 from prepaid.usecases.authorize import site_of
+from prepaid.usecases.closing_agreement import ask_agreement
 from prepaid.usecases.closing_meters import MOST_ORDERS
 from prepaid.usecases.refund import ENDS, drive_refund, make_refund
 from prepaid.usecases.tell import Crossing, tell_account
@@ -40,9 +42,13 @@ async def balance_out(business: Business, closing: Closing) -> str | None:
         return await _second_person(business, closing, account, head.balance_micro)
     orders = await business.store.orders.of_account(account.id, MOST_ORDERS)
     plan = pay_back(head.balance_micro, orders, _reach(business), business.clock.now())
-    await business.store.closings.move(
-        closing.id, Step.BALANCING, Step.PAYING, plan=tuple(plan), balance_micro=head.balance_micro, waits_for=""
-    )
+    stated = replace(closing, plan=tuple(plan), balance_micro=head.balance_micro)
+    waits_for = await ask_agreement(business, stated, account, site)
+    figures = {"plan": stated.plan, "balance_micro": stated.balance_micro}
+    if waits_for is not None:
+        await business.store.closings.move(closing.id, Step.BALANCING, Step.BALANCING, **figures)
+        return waits_for
+    await business.store.closings.move(closing.id, Step.BALANCING, Step.PAYING, **figures, waits_for="")
     return None
 
 

@@ -60,6 +60,7 @@ ROUTES_OF: Mapping[str, str] = {
     "unlink": "revokePayLink",
     "statement": "listBills getStatement",
     "moveout": "beginMoveOut getMoveOut",
+    "waive": "waiveMoveOut",
     "find": "findAccount listAccountsInReach",
     "code": "issueBindCode",
     "open": "openAccount",

@@ -325,9 +325,7 @@ async def digest(stage: Stage) -> dict[str, Any]:
     assert supply is not None
     account = await store.sites.account("acc-1")
     assert account is not None
-    approvals = [
-        str(each.state) for state in ApprovalState for each in await store.approvals.below("acme", state, 50)
-    ]
+    approvals = [str(each.state) for state in ApprovalState for each in await store.approvals.below("acme", state, 50)]
     return {
         "approvals": sorted(approvals),
         "account": str(account.status),

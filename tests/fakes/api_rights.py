@@ -26,6 +26,7 @@ BODIES: Mapping[str, Any] = {
     "askStaff": {"wish": "help", "words": "it is dark"},
     "agreeToMoveOut": {"digest": "0" * 64},
     "beginMoveOut": {"reason": "moved"},
+    "waiveMoveOut": {"reason": "signed on paper"},
     "takeCash": {"amount_fen": 100, "receipt": "A-1"},
     "refundOrder": {"amount_fen": 100, "key": "k-1", "why": "too much"},
     "voidReceipt": {"receipt": "A-1", "why": "twice"},
@@ -132,7 +133,16 @@ OPERATING = {
     *("commission", "scanGateway", "setSetting", "previewBroadcast", "broadcast", "importRows", "importCsv"),
 }
 MANAGING = {
-    *("beginMoveOut", "previewTariff", "proposeTariff", "listStaff", "inviteStaff", "revokeRole", "issueGroupCode"),
+    *(
+        "beginMoveOut",
+        "waiveMoveOut",
+        "previewTariff",
+        "proposeTariff",
+        "listStaff",
+        "inviteStaff",
+        "revokeRole",
+        "issueGroupCode",
+    ),
 }
 MAY: Mapping[str, set[str]] = {
     "nobody": set(),

@@ -237,7 +237,7 @@ async def build(database: Database, clock: ManualClock, **policy: int) -> Buildi
         path="acme/maple",
         calendar=SiteCalendar(time_zone="Asia/Shanghai"),
         policy=SupplyPolicy(**numbers),  # type: ignore[arg-type]
-        limits=Limits(undo_s=0),
+        limits=Limits(undo_s=0, agree_s=0),
         tariff=FlatTariff(id="t1", price_micro_per_kwh=PRICE_MICRO),
     )
     store = store_over(database, clock) if await is_migrated(database) else await open_store(database, clock)

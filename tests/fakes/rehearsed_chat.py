@@ -92,6 +92,7 @@ class RehearsedChat:
     providers: tuple[str, ...] = ()
     public_url: str = "https://power.example"
     calls: list[do.Effect] = field(default_factory=list)
+    agreed: set[str] = field(default_factory=set)
     sessions: dict[str, Session] = field(default_factory=dict)
     on_topup: Callable[[Order], Awaitable[None]] | None = None
     broken: dict[type[do.Effect], Trouble] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from bot.texts import has, text
 from prepaid.domain.accounts import Account
 from prepaid.domain.closing import Closing
 from prepaid.domain.places import check_path
+from prepaid.usecases.agree_closing import waive_agreement
 from prepaid.usecases.close_account import close_account
 from prepaid.usecases.find_sites import SiteLine
 from prepaid.usecases.open_account import open_account
@@ -45,6 +46,15 @@ class MoveOut(Effect):
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiveAgreement(Effect):
+    """Lets a move-out go on without the tenant's word."""
+
+    account_id: str
+    label: str
+    why: str
+
+
 def _place(heard: str) -> str:
     """A place below the site, such as b1/101."""
     return check_path(words(heard).strip("/").casefold())
@@ -65,6 +75,11 @@ def _moveout_ready(turn: Turn, session: Session, data: Data) -> Reply:
     return flows.ask_confirm(turn, session, "moveout", prompt, Look.DANGER, **data)
 
 
+def _waive_ready(turn: Turn, session: Session, data: Data) -> Reply:
+    prompt = text(turn.actor.language, "waive.confirm", label=data["label"], words=data["why"])
+    return flows.ask_confirm(turn, session, "waive", prompt, Look.DANGER, **data)
+
+
 OPEN = Form(
     name="open",
     questions=(
@@ -75,6 +90,7 @@ OPEN = Form(
     done=_ready,
 )
 MOVE_OUT = Form(name="moveout", questions=(REASON,), done=_moveout_ready)
+WAIVE = Form(name="waive", questions=(REASON,), done=_waive_ready)
 
 
 def _of_site(turn: Turn, session: Session, site: SiteLine, rest: str) -> Reply:
@@ -86,6 +102,10 @@ def _of_room(turn: Turn, session: Session, account: Account) -> Reply:
     return MOVE_OUT.ask(turn, session, {"account_id": account.id, "label": account.label})
 
 
+def _waive(turn: Turn, session: Session, account: Account) -> Reply:
+    return WAIVE.ask(turn, session, {"account_id": account.id, "label": account.label})
+
+
 def _opened(effect: OpenAccount, value: Account, turn: Turn, session: Session) -> Reply:
     del effect
     language = turn.actor.language
@@ -94,7 +114,7 @@ def _opened(effect: OpenAccount, value: Account, turn: Turn, session: Session) -
     return Reply(session=session, parts=(done, choose(text(language, "open.next"), language, code)))
 
 
-def _moving(effect: MoveOut, value: Closing, turn: Turn, session: Session) -> Reply:
+def _moving(effect: MoveOut | WaiveAgreement, value: Closing, turn: Turn, session: Session) -> Reply:
     language = turn.actor.language
     waits = text(language, value.waits_for) if value.waits_for and has(value.waits_for) else ""
     rows = [Row(label=text(language, "row.state"), value=text(language, f"moveout.{value.step}"))]
@@ -126,8 +146,15 @@ TOPIC = Topic(
             ),
             wants=Wants.ROOM,
         ),
+        Intent(
+            name="waive",
+            audience=Audience.STAFF,
+            commands=("waive", "退租放行"),
+            phrases=(r"退租放行\s*(?P<arg>[^\s].{0,40})", r"waive (?:the )?agreement (?:of )?(?P<arg>.{1,40})"),
+            wants=Wants.ROOM,
+        ),
     ),
-    openings={"open": desk.for_site("open"), "moveout": for_room("moveout")},
+    openings={"open": desk.for_site("open"), "moveout": for_room("moveout"), "waive": for_room("waive")},
     confirmed={
         "confirm.open": lambda d: OpenAccount(
             site_id=str(d["site_id"]),
@@ -136,12 +163,15 @@ TOPIC = Topic(
             meter=str(d["meter"]),
             key=str(d["wish"]),
         ),
+        "confirm.waive": lambda d: WaiveAgreement(
+            account_id=str(d["account_id"]), label=str(d["label"]), why=str(d["why"])
+        ),
         "confirm.moveout": lambda d: MoveOut(account_id=str(d["account_id"]), label=str(d["label"]), why=str(d["why"])),
     },
-    steps={OPEN.step: OPEN.heard, MOVE_OUT.step: MOVE_OUT.heard},
+    steps={OPEN.step: OPEN.heard, MOVE_OUT.step: MOVE_OUT.heard, WAIVE.step: WAIVE.heard},
     picked={OPEN.step: OPEN.picked},
     after_site={"open": _of_site},
-    after_found={"moveout": _of_room},
+    after_found={"moveout": _of_room, "waive": _waive},
     performers={
         OpenAccount: lambda e, on: open_account(
             on.business,
@@ -153,6 +183,7 @@ TOPIC = Topic(
             meters=() if e.meter == NO_METER else (e.meter,),
         ),
         MoveOut: lambda e, on: close_account(on.business, on.actor, e.account_id, reason=e.why),
+        WaiveAgreement: lambda e, on: waive_agreement(on.business, on.actor, e.account_id, reason=e.why),
     },
-    presenters={OpenAccount: _opened, MoveOut: _moving},
+    presenters={OpenAccount: _opened, MoveOut: _moving, WaiveAgreement: _moving},
 )

@@ -18,8 +18,10 @@ from bot.conversations.vocabulary import Ask, Audience, Intent
 from bot.texts import text
 from prepaid.domain.closing import Closing, Step
 from prepaid.domain.errors import Refused
+from prepaid.usecases.agree_closing import agree_closing
 from prepaid.usecases.ask_staff import MAX_WORDS, Wish, ask_staff
 from prepaid.usecases.close_account import show_closing
+from prepaid.usecases.closing_agreement import NOT_AGREED
 from prepaid.usecases.show_balance import show_balance
 from prepaid.usecases.views import BalanceView
 
@@ -41,6 +43,14 @@ class LookAtMoveOut(Effect):
     """How far a move-out is; where there is none, the account that is to be left."""
 
     account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreeToStatement(Effect):
+    """The tenant's word to exactly the statement that was shown."""
+
+    account_id: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +116,19 @@ def _leaving(effect: LookAtMoveOut, value: Leaving, turn: Turn, session: Session
     note = text(language, closing.waits_for) if closing.waits_for else ""
     tone = Tone.GOOD if closing.step is Step.CLOSED else Tone.PLAIN
     table = KeyValueTable(title=title, rows=_statement(language, closing, value.balance), note=note, tone=tone)
+    if closing.waits_for == NOT_AGREED and not closing.agreed:
+        asked = session.ask("confirm.agree", turn.at, account_id=effect.account_id, digest=closing.digest)
+        yes = press(language, "button.agree", f"yes:{asked.turns}", Look.PRIMARY)
+        help_ = press(language, "intent.human", account_action(effect.account_id, "human"))
+        prompt = text(language, "leave.agree")
+        return Reply(session=asked, parts=(table, choose(prompt, language, yes, help_)))
     bill = press(language, "intent.statement", account_action(effect.account_id, "statement"))
     return Reply(session=session, parts=(table, choose(text(language, "leave.next"), language, bill)))
+
+
+def _agreed(effect: AgreeToStatement, value: Closing, turn: Turn, session: Session) -> Reply:
+    del effect
+    return Reply(session=session, parts=(say(turn.actor.language, f"leave.agreed_{value.step}", Tone.GOOD),))
 
 
 def _statement(language: str, closing: Closing, balance: BalanceView) -> tuple[Row, ...]:
@@ -123,7 +144,7 @@ def _statement(language: str, closing: Closing, balance: BalanceView) -> tuple[R
     def money(key: str, amount_micro: int) -> Row:
         return Row(label=text(language, key), value=text(language, "figure.balance", balance_micro=amount_micro))
 
-    if closing.step in (Step.PAYING, Step.CLOSED):
+    if closing.step in (Step.PAYING, Step.CLOSED) or closing.waits_for == NOT_AGREED:
         rows.append(money("leave.left", closing.balance_micro))
         rows += [
             Row(label=text(language, "leave.back"), value=text(language, "figure.fen", amount_fen=each.amount_fen))
@@ -175,15 +196,17 @@ TOPIC = Topic(
         "leave": for_account("leave", lambda account, _: LookAtMoveOut(account_id=account)),
     },
     confirmed={
+        "confirm.agree": lambda data: AgreeToStatement(account_id=str(data["account_id"]), digest=str(data["digest"])),
         "confirm.leave": lambda data: AskStaff(
             account_id=str(data["account_id"]), wish=Wish.MOVE_OUT, words=Wish.MOVE_OUT
-        )
+        ),
     },
     steps={_asking(wish): _heard for wish in (Wish.HELP, Wish.PROTECTION)},
     after_choice=frozenset({"human", "protectme", "leave"}),
     performers={
         AskStaff: lambda e, on: ask_staff(on.business, on.actor, e.account_id, Wish(e.wish), words=e.words),
         LookAtMoveOut: lambda e, on: _look(on, e.account_id),
+        AgreeToStatement: lambda e, on: agree_closing(on.business, on.actor, e.account_id, e.digest),
     },
-    presenters={AskStaff: _asked, LookAtMoveOut: _leaving},
+    presenters={AskStaff: _asked, LookAtMoveOut: _leaving, AgreeToStatement: _agreed},
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.conversations.topics.devices import MetersOfRoom, ReplaceMeter, ShowSilent
 from bot.conversations.topics.roles import InviteStaff, ListStaff, RevokeRole
-from bot.conversations.topics.tenancy import MoveOut, OpenAccount
+from bot.conversations.topics.tenancy import MoveOut, OpenAccount, WaiveAgreement
 from prepaid.domain.access import Grant, Role
 from prepaid.domain.accounts import Account
 from prepaid.domain.closing import Closing, Step
@@ -28,7 +28,7 @@ def _open(stage: Any, user: str, effect: OpenAccount) -> Account:
     return Account(id="a0123456789abcdef", site_id=effect.site_id, path=effect.path, label=effect.label)
 
 
-def _move_out(stage: Any, user: str, effect: MoveOut) -> Closing:
+def _move_out(stage: Any, user: str, effect: MoveOut | WaiveAgreement) -> Closing:
     del user
     return Closing(
         id=effect.account_id,
@@ -94,6 +94,7 @@ def _revoke(stage: Any, user: str, effect: RevokeRole) -> Person:
 ANSWERS = {
     OpenAccount: _open,
     MoveOut: _move_out,
+    WaiveAgreement: _move_out,
     ShowSilent: _silent,
     MetersOfRoom: _meters,
     ReplaceMeter: _replace,
@@ -112,6 +113,7 @@ SCRIPTS = {
         ("admin", "开户"),
     ),
     "moveout": (("admin", "办理退租 101"), ("admin", "租约到期"), ("admin", "是")),
+    "waive": (("admin", "退租放行 101"), ("admin", "已在纸上签字"), ("admin", "是")),
     "down": (("admin", "离线设备"),),
     "replace": (
         ("admin", "换表 101"),
@@ -155,6 +157,7 @@ def _at(on: Subject) -> str:
 
 RIGHTS = (
     replace(right("open", _opens, OPERATES), at_site=True),
+    right("waive", lambda on: WaiveAgreement(account_id=on.account_id, label="", why="test"), MANAGES),
     right("moveout", lambda on: MoveOut(account_id=on.account_id, label="", why="test"), MANAGES),
     free("down", lambda _: ShowSilent(), STAFF),
     right("replace", lambda on: MetersOfRoom(account_id=on.account_id, label=""), OPERATES),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from bot.conversations.topics.family import InviteMember, ListFamily, RemoveMember
-from bot.conversations.topics.to_staff import AskStaff, Leaving, LookAtMoveOut
+from bot.conversations.topics.to_staff import AgreeToStatement, AskStaff, Leaving, LookAtMoveOut
 from prepaid.domain.closing import Closing, FinalReading, PayBack, Step
 from prepaid.domain.errors import Refused
 from prepaid.usecases.ask_staff import Wish
@@ -30,8 +31,17 @@ def _leaving(stage: Any, user: str, effect: LookAtMoveOut) -> Leaving:
         plan=(PayBack(order_id="cw26", amount_fen=4_000),),
         payable_micro=6_380_000,
     )
+    if effect.account_id not in stage.agreed:
+        closing = replace(closing, step=Step.BALANCING, waits_for="closing.not_agreed", payable_micro=0)
     balance = stage.balance(effect.account_id)
     return Leaving(balance=balance, closing=closing if effect.account_id == "a102" else None)
+
+
+def _agree(stage: Any, user: str, effect: AgreeToStatement) -> Closing:
+    stage.agreed.add(effect.account_id)
+    shown = _leaving(stage, user, LookAtMoveOut(account_id=effect.account_id)).closing
+    assert shown is not None
+    return shown
 
 
 def _asked(stage: Any, user: str, effect: AskStaff) -> object:
@@ -48,6 +58,7 @@ def _wish(on: Subject, wish: Wish) -> AskStaff:
 ANSWERS = {
     AskStaff: _asked,
     LookAtMoveOut: _leaving,
+    AgreeToStatement: _agree,
     ListFamily: lambda _, __, ___: (
         Member(person_id="p_1", channel="telegram", is_me=True),
         Member(person_id="p_2", channel="wechat", is_me=False),
@@ -58,7 +69,7 @@ ANSWERS = {
 SCRIPTS = {
     "human": (("anna", "人工客服"), ("anna", "断电"), ("ben", "talk to a human"), ("ben", "cancel")),
     "protectme": (("anna", "家里有病人"), ("anna", "使用呼吸机"), ("both", "申请保电")),
-    "leave": (("anna", "退租"), ("anna", "是"), ("ben", "moving out")),
+    "leave": (("anna", "退租"), ("anna", "是"), ("ben", "moving out"), ("ben", "yes"), ("ben", "moving out")),
     "family": (("anna", "家人"), ("ben", "my family")),
     "share": (("anna", "邀请家人"), ("ben", "invite a roommate")),
     "unfamily": (
@@ -74,6 +85,7 @@ RIGHTS = (
     right("protectme", lambda on: _wish(on, Wish.PROTECTION), TENANT),
     right("leave", lambda on: _wish(on, Wish.MOVE_OUT), TENANT),
     right("leave", lambda on: LookAtMoveOut(account_id=on.account_id), SEES),
+    right("leave", lambda on: AgreeToStatement(account_id=on.account_id, digest="0" * 64), TENANT),
     right("family", lambda on: ListFamily(account_id=on.account_id), TENANT),
     right("share", lambda on: InviteMember(account_id=on.account_id), TENANT),
     right("unfamily", lambda on: RemoveMember(account_id=on.account_id, person_id=on.person_id), TENANT),
