@@ -64,14 +64,15 @@ async def test_cash_above_the_limit_waits_for_another_person(building: Building)
 async def test_a_price_is_shown_agreed_to_and_in_force(building: Building) -> None:
     """A6, M12: the version that a second person agreed to in chat is the newest of the site's plan."""
     desk = Desk(building)
-    asked = await desk.say(FIRST, "change the price", "0.62", "the grid asks more", "yes")
+    words = ("0.62, above 200 0.70", "as soon as it is agreed to", "the grid asks more", "yes")
+    asked = await desk.say(FIRST, "change the price", *words)
     number = re.findall(r"ap_[0-9a-f]+", asked)[0]
     await desk.say(SECOND, f"approve {number}")
     assert "done" in await desk.say(SECOND, "yes")
     site = await building.business.store.sites.site(SITE)
     assert site is not None
     newest = plan_of(site.tariff).versions[-1]
-    assert [price.price_micro for price in newest.steps[0].prices] == [620_000]
+    assert [(step.above_wh, step.prices[0].price_micro) for step in newest.steps] == [(0, 620_000), (200_000, 700_000)]
 
 
 async def test_a_declined_correction_moves_nothing(building: Building) -> None:
