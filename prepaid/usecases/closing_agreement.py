@@ -14,7 +14,7 @@ from prepaid.domain.accounts import Account, Site
 from prepaid.domain.closing import Closing
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
-from prepaid.usecases.tell import Crossing, tell_account
+from prepaid.usecases.tell import Crossing, Params, tell_account
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ async def ask_agreement(business: Business, closing: Closing, account: Account, 
     now = business.clock.now()
     if closing.shown_digest != closing.digest or closing.shown_at is None:
         until = now + timedelta(seconds=site.limits.agree_s)
-        params = {"balance_micro": closing.balance_micro, "until": until.isoformat()}
+        params: Params = {"balance_micro": closing.balance_micro, "until": until.isoformat()}
         # Told before it is written down that it was: a crash between repeats both, and one crossing is told once.
         await tell_account(business, account, site, Crossing(NoticeKind.CLOSING_STATEMENT, closing.digest[:16]), params)
         await business.store.closings.move(
