@@ -104,8 +104,8 @@ async def _speak(page: Page, user: str, language: str) -> None:
 async def _say(page: Page, user: str, words: str) -> None:
     answers = page.locator(f"#column-{user} .message.bot")
     before = await answers.count()
-    await page.fill(f"#column-{user} input", words)
-    await page.press(f"#column-{user} input", "Enter")
+    await page.fill(f"#column-{user} input:not([type=file])", words)
+    await page.press(f"#column-{user} input:not([type=file])", "Enter")
     await answers.nth(before).wait_for(timeout=STEP_MS)
 
 

@@ -140,8 +140,8 @@ async def page() -> AsyncIterator[Page]:
 
 async def say(page: Page, user: str, words: str) -> None:
     """Types into a user's column."""
-    await page.fill(f"#column-{user} input", words)
-    await page.press(f"#column-{user} input", "Enter")
+    await page.fill(f"#column-{user} input:not([type=file])", words)
+    await page.press(f"#column-{user} input:not([type=file])", "Enter")
 
 
 async def test_a_top_up_in_the_chat_lights_the_window(page: Page, house: House) -> None:

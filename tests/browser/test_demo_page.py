@@ -71,8 +71,8 @@ async def page(demo: RunningDemo) -> AsyncIterator[Page]:
 
 async def say(page: Page, user: str, words: str) -> None:
     """Types into a user's column."""
-    await page.fill(f"#column-{user} input", words)
-    await page.press(f"#column-{user} input", "Enter")
+    await page.fill(f"#column-{user} input:not([type=file])", words)
+    await page.press(f"#column-{user} input:not([type=file])", "Enter")
 
 
 async def test_dark_paid_and_lit_again(page: Page) -> None:
