@@ -128,9 +128,12 @@ class LaneHold:
         return bool(self._ready)
 
     def _widest(self, span: timedelta) -> timedelta:
-        """Narrow where this very process has queued much since, so that sending begins while the rest is read."""
+        """Narrow where this very process has queued much since, so that sending begins while the rest is read.
+
+        Else without limit: after a long silence the steps have to grow, or there would be thousands.
+        """
         queued = self._store.queued.pop(self._lane, 0)
-        return _width(span, queued) if queued > AHEAD else WIDE
+        return _width(span, queued) if queued > AHEAD else max(span, WIDE)
 
     def _time_to_look(self) -> bool:
         last = self._store.looked_s.get(self._lane)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from prepaid.domain.notices import Lane, Notice, NoticeKind, NoticeState
 from prepaid.domain.people import Address, Person
 from prepaid.ports import Business, LaneHold, Outcome
-from prepaid.storage.driver import Database
+from prepaid.storage.driver import Database, Document
 from prepaid.storage.mongo import store_over
+from prepaid.storage.notice_lanes import LaneHold as LaneRows
 from prepaid.usecases.deliver_notices import LEASE_S, deliver_notices
 from tests.fakes.building import Building, RecordingSender, build
 from tests.fakes.clock import ManualClock
@@ -164,3 +165,23 @@ async def test_a_channel_that_hangs_holds_up_nobody_else(building: Building) -> 
     round_.cancel()
     await asyncio.gather(round_, return_exceptions=True)
     assert [notice.id for _, notice, _ in chat.sent] == [row.id]
+
+
+async def test_a_long_silence_is_read_over_in_few_steps(building: Building, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Y3, N1: when nothing was due for months, or the clock leapt, the next message is found in a few questions."""
+    business, asked = building.business, []
+    plain = LaneRows._between
+
+    async def counted(self: LaneRows, since: datetime, until: datetime) -> list[Document]:
+        asked.append(until - since)
+        return await plain(self, since, until)
+
+    for _ in range(2):
+        await deliver_notices(business, {"chat": RecordingSender()}, lanes=[Lane.PROMPT])
+    building.clock.advance(days=240)
+    old, now = (await business.store.notices.of_account("acc-1", 1))[0], business.clock.now()
+    row = Notice(id="restored:acc-1:l:p", kind=old.kind, person_id=old.person_id, account_id="acc-1", at=now)
+    assert await business.store.notices.queue(row)
+    monkeypatch.setattr(LaneRows, "_between", counted)
+    assert await deliver_notices(business, {"chat": RecordingSender()}, lanes=[Lane.PROMPT]) == 1
+    assert 0 < len(asked) < 100
