@@ -15,15 +15,18 @@ from prepaid.domain.access import Actor
 from prepaid.domain.errors import InvariantBroken, Refused
 from prepaid.domain.finance import Finance
 from prepaid.domain.mail_outs import MONTHLY, Kind
+from prepaid.domain.sharing import Rule
 from prepaid.ports import Business
 from prepaid.usecases.compare_site import SiteTotal, UseReport, compare_sites, use_report
 from prepaid.usecases.finance_report import finance_report
 from prepaid.usecases.find_sites import find_sites
-from prepaid.usecases.place_losses import site_losses
+from prepaid.usecases.place_losses import Allocation, site_losses, site_shares
 from prepaid.usecases.spans import Length, Span, before, reach_site, spoken_span
 from prepaid.usecases.usage_report import Losses, UsageReport, usage_report
 
-Report = UseReport | Finance | UsageReport | tuple[Losses, ...] | tuple[SiteTotal, ...]
+Report = UseReport | Finance | UsageReport | tuple[Losses, ...] | tuple[SiteTotal, ...] | tuple[Allocation, ...]
+RULES = {Kind.SHARE: Rule.EQUAL, Kind.SHARE_USE: Rule.USE, Kind.SHARE_AREA: Rule.AREA}
+"""By what a report of shares divides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ async def _report(business: Business, actor: Actor, site_id: str, kind: Kind, sp
         return await usage_report(business, actor, site_id, span.name)
     if kind is Kind.LOSSES:
         return await site_losses(business, actor, site_id, span.name)
+    if kind in RULES:
+        return await site_shares(business, actor, site_id, span.name, RULES[kind])
     if kind is Kind.SITES:
         return await compare_sites(business, actor, span.name)
     return await use_report(business, actor, site_id, span.name)
@@ -74,6 +79,9 @@ def parts_of(language: str, made: Made) -> tuple[Part, ...]:
     if isinstance(report, UseReport):
         of_use = {Kind.ODD: show.odd_parts, Kind.EMPTY: show.empty_parts}
         return of_use.get(made.kind, show.use_parts)(language, report)
+    if made.kind in RULES:
+        shares = [each for each in report if isinstance(each, Allocation)]
+        return show.share_parts(language, shares, made.name, made.kind)
     if made.kind is Kind.LOSSES:
         return show.losses_parts(language, [each for each in report if isinstance(each, Losses)], made.name)
     return show.sites_parts(language, [each for each in report if isinstance(each, SiteTotal)], made.span)
@@ -100,6 +108,8 @@ def _sheets(language: str, made: Made) -> Sequence[Sheet]:
         return paper.use_sheets(language, report)
     if made.kind is Kind.LOSSES:
         return paper.site_losses_sheets(language, [each for each in report if isinstance(each, Losses)])
+    if made.kind in RULES:
+        return paper.site_share_sheets(language, [each for each in report if isinstance(each, Allocation)])
     if made.kind is Kind.SITES:
         return paper.sites_sheets(language, [each for each in report if isinstance(each, SiteTotal)])
     raise InvariantBroken(f"no paper for {made.kind}")

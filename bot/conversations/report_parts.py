@@ -12,11 +12,14 @@ from bot.texts import text
 from bot.texts.figures import money, moved
 from prepaid.domain.finance import Finance
 from prepaid.usecases.compare_site import SiteTotal, UseReport
+from prepaid.usecases.place_losses import Allocation
 from prepaid.usecases.spans import Length
 from prepaid.usecases.usage_report import Losses, UsageReport
 
 MOST_BARS = 12
 MOST_ITEMS = 12
+MOST_ROOMS = 40
+"""Of a main meter's rooms in a chat; the file has them all."""
 MICRO = 1_000_000
 PERCENT = 100
 _SHAPES = {Length.DAY: "%H", Length.WEEK: "%m-%d", Length.MONTH: "%m-%d", Length.YEAR: "%m"}
@@ -159,6 +162,26 @@ def _loss_table(language: str, each: Losses) -> KeyValueTable:
         figures.append(("silent", ", ".join(each.silent[:MOST_ITEMS])))
     rows = tuple(Row(label=text(language, f"report.row.{key}"), value=value) for key, value in figures)
     return KeyValueTable(title=each.main_meter_id, rows=rows)
+
+
+def share_parts(language: str, found: Sequence[Allocation], name: str, kind: str) -> tuple[Part, ...]:
+    """For each main meter its rooms: what each used, and its share of what is common; below them the sums."""
+    if not found:
+        return (say(language, "report.no_mains"),)
+    title = text(language, "report.title", name=name, kind=text(language, f"report.kind.{kind}"), span=found[0].span)
+    return tuple(_share_table(language, each, title) for each in found[:MOST_ITEMS])
+
+
+def _share_table(language: str, given: Allocation, title: str) -> KeyValueTable:
+    def figure(own_wh: int, share_wh: int) -> str:
+        return text(language, "report.share_figure", own_wh=own_wh, share_wh=share_wh)
+
+    rows = [Row(label=each.label, value=figure(each.own_wh, each.share_wh)) for each in given.shares[:MOST_ROOMS]]
+    total = Row(label=text(language, "report.total"), value=figure(given.own_wh, given.common_wh))
+    main = Row(label=text(language, "report.row.main"), value=text(language, "figure.energy", energy_wh=given.main_wh))
+    more = len(given.shares) - MOST_ROOMS
+    note = text(language, "report.more_rooms", count=more) if more > 0 else ""
+    return KeyValueTable(title=f"{title} · {given.main_meter_id}", rows=(*rows, total, main), note=note)
 
 
 def odd_parts(language: str, report: UseReport) -> tuple[Part, ...]:

@@ -143,6 +143,14 @@ def share_sheets(language: str, given: Allocation) -> tuple[Sheet, ...]:
     return (Sheet(title, _head(language, "account", "room", "own", "shared"), tuple(rows)),)
 
 
+def site_share_sheets(language: str, found: Sequence[Allocation]) -> tuple[Sheet, ...]:
+    """A table for each main meter; one without rows where there is none."""
+    made = [share_sheets(language, each)[0] for each in found]
+    named = zip(made, found, strict=True)
+    sheets = tuple(Sheet(f"{each.title} {given.main_meter_id}", each.head, each.rows) for each, given in named)
+    return sheets or (Sheet(text(language, "report.share"), _head(language, "account", "room", "own", "shared"), ()),)
+
+
 def sites_sheets(language: str, found: Sequence[SiteTotal]) -> tuple[Sheet, ...]:
     """The sites, most first."""
     rows = tuple(

@@ -88,9 +88,11 @@ class ToldOut(Shown):
 
 
 class MailOutWish(Given):
-    """A report of a site (`use`, `finance`, `rank`, `losses`, `odd`, `empty`, `sites`), or the `bill` of an account."""
+    """A report of a site, or the `bill` of an account; `share` is what is common, shared equally, by use or by area."""
 
-    kind: Literal["bill", "use", "finance", "rank", "losses", "odd", "empty", "sites"]
+    kind: Literal[
+        "bill", "use", "finance", "rank", "losses", "odd", "empty", "sites", "share", "share_use", "share_area"
+    ]
     subject: str = Field(
         min_length=1, max_length=64, description="The site's id, or the account's for a bill", examples=["maple"]
     )

@@ -25,10 +25,15 @@ class Kind(StrEnum):
     ODD = "odd"
     EMPTY = "empty"
     SITES = "sites"
+    SHARE = "share"
+    """What is common behind each main meter, in equal parts."""
+    SHARE_USE = "share_use"
+    SHARE_AREA = "share_area"
 
 
 BILL = "bill"
 """The statement of one account; every other kind is a report about a site."""
+SHARES = frozenset({Kind.SHARE, Kind.SHARE_USE, Kind.SHARE_AREA})
 MONTHLY = frozenset({Kind.FINANCE, Kind.RANK})
 """Their figures are those of a month of the ledger; a daily one shows the month so far."""
 KINDS = frozenset({BILL, *Kind})

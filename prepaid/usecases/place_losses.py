@@ -108,6 +108,18 @@ async def share_common(business: Business, actor: Actor, main_meter_id: str, nam
     )
 
 
+async def site_shares(business: Business, actor: Actor, site_id: str, name: str, rule: Rule) -> tuple[Allocation, ...]:
+    """What is common behind each main meter that has rooms behind it, shared out; by place."""
+    shares = []
+    for each in await site_losses(business, actor, site_id, name):
+        try:
+            shares.append(await share_common(business, actor, each.main_meter_id, name, rule))
+        except Refused as refused:
+            if refused.key != "refused.share_weights":  # Nobody's room behind it, or nobody used anything.
+                raise
+    return tuple(shares)
+
+
 def main_meters(meters: Sequence[Meter]) -> tuple[Meter, ...]:
     """Those in whose places other meters of the same kind stand."""
     return tuple(main for main in meters if any(_behind(main, each) for each in meters))

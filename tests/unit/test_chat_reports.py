@@ -76,7 +76,12 @@ def test_picture_and_file_show_the_same_figures(kind: Kind, language: str) -> No
     book = load_workbook(io.BytesIO(make_file_of(language, report, "xlsx").content()))
     rows = book.get_sheet_by_index(0).to_python()
     assert make_file_of(language, report, "csv").content().startswith(b"\xef\xbb\xbf")
-    figures = {Kind.USE: (-2, 6, "242.2"), Kind.FINANCE: (-1, 2, "12.5"), Kind.LOSSES: (1, 1, "250")}
+    figures = {
+        Kind.USE: (-2, 6, "242.2"),
+        Kind.FINANCE: (-1, 2, "12.5"),
+        Kind.LOSSES: (1, 1, "250"),
+        Kind.SHARE: (1, 3, "5.9"),
+    }
     if kind in figures:
         row, column, shown = figures[kind]
         assert Decimal(str(rows[row][column])) == Decimal(shown)

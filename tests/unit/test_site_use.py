@@ -18,7 +18,7 @@ from prepaid.domain.sharing import Rule
 from prepaid.domain.tariffs import FlatTariff, Utility
 from prepaid.storage.driver import Database
 from prepaid.usecases.compare_site import compare_sites, use_report
-from prepaid.usecases.place_losses import share_common, site_losses
+from prepaid.usecases.place_losses import share_common, site_losses, site_shares
 from prepaid.usecases.site_use import SiteUse, site_use
 from prepaid.usecases.spans import Length, before, running, span_of
 from tests.fakes.building import Building, build
@@ -159,6 +159,11 @@ async def test_losses_by_place_and_the_common_part_to_the_unit(database: Databas
         assert sum(each.share_wh for each in given.shares) == given.common_wh == 299
         found[rule] = [each.share_wh for each in given.shares]
     assert found == {Rule.EQUAL: [100, 100, 99], Rule.USE: [43, 85, 171]}
+    (whole,) = await site_shares(building.business, CLOCK, "maple", "2026-03", Rule.USE)
+    assert [each.share_wh for each in whole.shares] == found[Rule.USE]
+    outsider = await building.operator(scope="elsewhere", role=Role.OWNER)
+    with pytest.raises(Refused, match=r"refused\.not_found"):
+        await site_shares(building.business, outsider, "maple", "2026-03", Rule.USE)
     with pytest.raises(Refused, match=r"refused\.share_area"):
         await share_common(building.business, CLOCK, "main", "2026-03", Rule.AREA)
     await building.flat(4)

@@ -20,12 +20,15 @@ from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.rendering.sheets import MEDIA_TYPES
 from bot.texts import text
-from prepaid.domain.mail_outs import Every, Form, Kind
+from prepaid.domain.mail_outs import SHARES, Every, Form, Kind
 from prepaid.usecases.find_sites import SiteLine
 
 _KINDS: Mapping[Kind, str] = {
     Kind.FINANCE: r"finance|money|财务|资金|收支|收入",
     Kind.RANK: r"rank(?:ing)?s?|用量排名|排名|排行",
+    Kind.SHARE_USE: r"shares? by use|按用量(?:公摊|分摊)|(?:公摊|分摊)按用量",
+    Kind.SHARE_AREA: r"shares? by area|按面积(?:公摊|分摊)|(?:公摊|分摊)按面积",
+    Kind.SHARE: r"shares?(?: of common(?: parts)?)?|(?:按户)?(?:公摊|分摊)",
     Kind.LOSSES: r"loss(?:es)?|线损|损耗",
     Kind.ODD: r"unusual(?: use)?|abnormal(?: use)?|odd|异常(?:用电)?",
     Kind.EMPTY: r"empty(?: rooms?)?|vacant(?: rooms?)?|空房(?:用电)?",
@@ -131,7 +134,9 @@ async def _send(on: Situation, effect: SendReport) -> File:
 def _shown(effect: ShowReport, value: Made, turn: Turn, session: Session) -> Reply:
     language = turn.actor.language
     site, span = effect.site_id, value.span
-    targets = [(f"report.kind.{kind}", _action(site, f"{kind} {span}")) for kind in Kind if kind is not value.kind]
+    apart = value.kind in SHARES or value.kind is Kind.LOSSES
+    others = [kind for kind in Kind if kind is not value.kind and (apart or kind not in SHARES)]
+    targets = [(f"report.kind.{kind}", _action(site, f"{kind} {span}")) for kind in others]
     targets += [(f"button.{form}", _action(site, f"{value.kind} {span} {form}")) for form in MEDIA_TYPES]
     targets += [
         (f"button.every_{every}", desk.action("mailout", site, f"{value.kind} {every} {Form.PICTURE}"))
@@ -164,6 +169,7 @@ TOPIC = Topic(
                 rf"(?:查看|看看|看|出|发)?(?P<arg>.{{0,20}}(?:{_SAID}).{{0,12}}(?:报表|报告)(?: .{{1,20}})?)",
                 rf"(?:show |send )?(?:me )?(?:the )?(?P<arg>(?:{_SAID}).{{0,40}} report(?: (?:of|for) .{{1,20}})?)",
                 r"(?P<arg>(?:线损|空房用电|异常用电|用量排名)(?: .{1,20})?|小区对比)",
+                r"(?P<arg>(?:按户|按用量|按面积)?(?:公摊|分摊)(?: .{1,20})?)",
             ),
             wants=Wants.PERIOD,
         ),

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from bot.conversations.parts import File
-from bot.conversations.report_kinds import Made, Report, make_file_of
+from bot.conversations.report_kinds import RULES, Made, Report, make_file_of
 from bot.conversations.topics.reports import SendReport, ShowReport
 from prepaid.domain.accounts import Site
 from prepaid.domain.calendar import SiteCalendar
@@ -18,6 +18,7 @@ from prepaid.domain.load import Load, Odd
 from prepaid.domain.mail_outs import Kind
 from prepaid.domain.tariffs import FlatTariff, Utility
 from prepaid.usecases.compare_site import Bar, SiteTotal, UseReport
+from prepaid.usecases.place_losses import Allocation, Share
 from prepaid.usecases.site_use import MeterUse, SiteUse
 from prepaid.usecases.spans import before, span_of, spoken_span
 from prepaid.usecases.usage_report import Losses, UsageRank, UsageReport
@@ -151,6 +152,12 @@ def report_of(kind: Kind, span: str) -> Report:
     if kind is Kind.LOSSES:
         meters = {"m-101": 140_000, "m-102": 98_200}
         return (Losses(main_meter_id="main", month=span, main_wh=250_000, meters_wh=meters, silent=("m-104",)),)
+    if kind in RULES:
+        shares = (
+            Share(account_id="a101", label="101", own_wh=140_000, share_wh=5_900),
+            Share(account_id="a102", label="102", own_wh=98_200, share_wh=5_900),
+        )
+        return (Allocation(main_meter_id="main", span=span, rule=RULES[kind], main_wh=250_000, shares=shares),)
     if kind is Kind.SITES:
         first = SiteTotal(site_id="maple", name="枫丹苑", energy_wh=242_200, water_l=18_500, before_wh=217_900)
         return (first, replace(first, site_id="oak", name="橡树里", energy_wh=120_000, before_wh=0))
@@ -187,6 +194,7 @@ SCRIPTS = {
         ("admin", "空房用电"),
         ("admin", "/report maple:empty 2026-11"),
         ("admin", "/report losses maple"),
+        ("admin", "按面积分摊 2026-11 枫丹苑 报表"),
         ("admin", "/report ranking last month 枫丹苑"),
         ("admin", "小区对比"),
     ),
