@@ -87,6 +87,10 @@ invariants: $(VENV)/.installed-dev ## Rewrite the tests' column of docs/invarian
 notices: $(VENV)/.installed-dev ## Rewrite docs/reference/notices.md, all that people are told, from the catalogues
 	$(BIN)/python -m tests.notice_page
 
+.PHONY: samples
+samples: $(VENV)/.installed-dev ## Rewrite docs/reference/sample-reports.md, every kind of report of a small house's month
+	$(BIN)/python -m tests.report_page
+
 .PHONY: packages
 packages: ## Install the Debian packages that tests use, where missing and permitted
 	@tools/apt-needs.sh chromium redis-server gcc libc6-dev libmodbus-dev mbpoll nodejs

@@ -16,6 +16,7 @@ from prepaid.ports import Business
 from prepaid.usecases.at_once import at_once
 from prepaid.usecases.finance_report import midnights as local_midnights
 from prepaid.usecases.find_sites import find_sites
+from prepaid.usecases.place_losses import main_meters
 from prepaid.usecases.site_use import SiteUse, site_use
 from prepaid.usecases.spans import Length, Span, before, reach_site, span_of
 
@@ -130,10 +131,13 @@ async def _year(business: Business, actor: Actor, site: Site, span: Span) -> Use
 
 
 async def _meters(business: Business, actor: Actor, site: Site, utility: Utility) -> Sequence[Meter]:
+    """Without main meters, as in `site_use`."""
+    found = [each for each in await business.store.meters.below(site.path) if each.site_id == site.id]
+    mains = {each.id for each in main_meters(found)}
     return [
         meter
-        for meter in await business.store.meters.below(site.path)
-        if meter.site_id == site.id and meter.utility is utility and may(actor, Action.SEE_SITE, Subject(meter.path))
+        for meter in found
+        if meter.utility is utility and meter.id not in mains and may(actor, Action.SEE_SITE, Subject(meter.path))
     ]
 
 

@@ -13,6 +13,7 @@ from prepaid.domain.metering import Meter
 from prepaid.domain.tariffs import Utility
 from prepaid.ports import Business
 from prepaid.usecases.at_once import at_once
+from prepaid.usecases.place_losses import main_meters
 from prepaid.usecases.spans import Span, reach_site
 
 EMPTY_WH_MIN = 1
@@ -97,9 +98,13 @@ async def site_use(business: Business, actor: Actor, site_id: str, span: Span) -
 
 
 async def _seen(business: Business, actor: Actor, site: Site) -> tuple[Sequence[Meter], dict[str, Account]]:
-    """The site's meters within reach, and its accounts by id."""
-    found = await business.store.meters.below(site.path)
-    meters = [each for each in found if each.site_id == site.id and may(actor, Action.SEE_SITE, Subject(each.path))]
+    """The site's meters within reach, and its accounts by id.
+
+    A main meter is left out: it counts once more what the meters behind it count, and is the report of losses' matter.
+    """
+    found = [each for each in await business.store.meters.below(site.path) if each.site_id == site.id]
+    mains = {each.id for each in main_meters(found)}
+    meters = [each for each in found if each.id not in mains and may(actor, Action.SEE_SITE, Subject(each.path))]
     accounts = await business.store.sites.accounts_below(site.path)
     return meters, {each.id: each for each in accounts}
 
