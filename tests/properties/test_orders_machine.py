@@ -200,6 +200,7 @@ class OrdersMachine(RuleBasedStateMachine):
         assert after - before in {0, *fens, sum(fens)}
         assert after <= told.fen
         told.back_fen = after
+        self._ended()  # The janitor asked about those of other orders as well.
 
     @rule(share=st.integers(1, 3))
     def spend(self, share: int) -> None:
@@ -214,6 +215,10 @@ class OrdersMachine(RuleBasedStateMachine):
         """Asks about refunds whose answer was lost, by the same number (M9)."""
         self.mode = says
         self._settle()
+        self._ended()
+
+    def _ended(self) -> None:
+        """Whatever was under way has ended as the provider says now."""
         for told in self.orders:
             if told.under_way and self.mode is not RefundState.PROCESSING:
                 told.back_fen += told.under_way[1] if self.mode is RefundState.SUCCESS else 0
