@@ -125,6 +125,7 @@ async def _the_api_is_tried_from_its_page(page: Page) -> None:
     assert "login" not in guide.url
     await guide.get_by_role("button", name="wx.login as 101").click()
     await expect(guide.locator("#said")).to_contain_text("Logged in: 101 (maple-101)")
+    await guide.get_by_role("button", name="me", exact=True).click()
     await guide.get_by_role("button", name="get /api/v1/me", exact=False).first.click()
     await guide.get_by_role("button", name="Try it out").first.click()
     await guide.get_by_role("button", name="Execute").first.click()

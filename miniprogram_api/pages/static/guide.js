@@ -60,15 +60,60 @@
     document.getElementById("login").append(button);
   }
 
-  const ui = window.SwaggerUIBundle({
-    url: "/api/v1/openapi.json",
-    dom_id: "#guide",
-    deepLinking: true,
-    validatorUrl: null,
-    onComplete: () => {
-      shown = true;
-      authorize();
-    },
+  // Read as a whole the contract would hold the page for many seconds, so one chapter of it is read at a time.
+  function chapter(contract, tag) {
+    const paths = {};
+    for (const [path, item] of Object.entries(contract.paths)) {
+      const kept = Object.entries(item).filter(([, operation]) => operation.tags.includes(tag));
+      if (kept.length) paths[path] = Object.fromEntries(kept);
+    }
+    const components = { securitySchemes: contract.components.securitySchemes };
+    const take = (node) => {
+      if (node === null || typeof node !== "object") return;
+      const found = /^#\/components\/(\w+)\/(.+)$/.exec(node.$ref || "");
+      if (found && !components[found[1]]?.[found[2]]) {
+        (components[found[1]] ??= {})[found[2]] = contract.components[found[1]][found[2]];
+        take(components[found[1]][found[2]]);
+      }
+      for (const child of Object.values(node)) take(child);
+    };
+    take(paths);
+    return { ...contract, paths, components, tags: contract.tags.filter(({ name }) => name === tag) };
+  }
+
+  function show(contract, tag, button) {
+    document.querySelector("#chapters [aria-current]")?.removeAttribute("aria-current");
+    button.setAttribute("aria-current", "true");
+    shown = false;
+    ui = window.SwaggerUIBundle({
+      spec: chapter(contract, tag),
+      dom_id: "#guide",
+      validatorUrl: null,
+      defaultModelsExpandDepth: 0,
+      onComplete: () => {
+        shown = true;
+        authorize();
+      },
+    });
+  }
+
+  async function read() {
+    const contract = await ask("/api/v1/openapi.json");
+    const chapters = document.getElementById("chapters");
+    for (const { name, description } of contract.tags) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = name;
+      button.title = description;
+      button.addEventListener("click", () => show(contract, name, button));
+      chapters.append(button);
+    }
+    chapters.firstElementChild.click();
+  }
+
+  let ui = null;
+  const entered = given ? enter("/api/v1/login/code", { code: given[1] }) : Promise.resolve();
+  entered.then(read).catch((trouble) => {
+    said.textContent = trouble.message;
   });
-  if (given) enter("/api/v1/login/code", { code: given[1] });
 })();
