@@ -1,8 +1,8 @@
 """Notices to whatever `apprise` can reach: ntfy, Bark, Gotify, DingTalk, Feishu, WeCom, Twilio, e-mail and others.
 
 The URL is the recipient's own and a secret: it is sealed in the store. Only kinds of service on the lists below are
-taken. A server of the recipient's own must not lie in a private network; that is looked up before each message, yet
-the library resolves the name again itself.
+taken. The library resolves names itself, so where it goes is looked at as it connects (`bot.public_only`). It follows
+no redirects, and URLs that would have it read a file of ours, or fetch one, are refused.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import logging
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from bot.delivery import notice_parts
-from bot.outgoing import MOST_ADDRESS, PublicResolver, Sealer, checked_url
+from bot.outgoing import MOST_ADDRESS, Sealer, checked_url
+from bot.public_only import public_only
 from bot.rendering.plain import render
 from bot.texts import language_for
 from prepaid.domain.errors import Refused, TryAgain
@@ -30,7 +30,8 @@ HOSTED = frozenset(
 """Services with one known host of their own."""
 ANYWHERE = frozenset({"bark", "barks", "ntfy", "ntfys", "gotify", "gotifys", "mailtos", "matrixs", "hassios"})
 """Services that anybody may run: the URL names the host."""
-HTTPS_PORT = 443
+_FROM_FILES = ("template", "pgp_key", "pgp_privkey")
+"""What services read from a file or fetch from a URL."""
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]{1,20}$", re.ASCII)
 _SILENT = frozenset({Stage.WAITING, Stage.SWITCHING})
 """Stages of a payment that a channel without edits leaves out."""
@@ -45,7 +46,6 @@ class AppriseSender:
 
     def __init__(self, sealer: Sealer, *, private: bool, opener: Open | None = None) -> None:
         self._sealer, self._private, self._open = sealer, private, opener or _opened
-        self._resolver = PublicResolver()
 
     async def accept(self, given: str) -> Accepted:
         """A URL of a kind on the lists that the library can read."""
@@ -64,24 +64,20 @@ class AppriseSender:
         if notice.stage in _SILENT:
             return reference or ""
         url, language = self._sealer.open(address.user), language_for(person.language)
-        await self._check_host(url)
         notify = await _in_thread(self._open, url)
         if notify is None:
             raise Refused("refused.address_malformed")
         body = render(notice_parts(notice, language, buttons=False))
         title = str(notice.params.get("label", ""))
-        if not await _in_thread(notify, title, body):
+        if not await _in_thread(self._notify, notify, title, body):
             raise TryAgain("try_again.channel")
         return ""
 
-    async def _check_host(self, url: str) -> None:
-        parts = urlsplit(url)
-        if self._private or parts.scheme.lower() not in ANYWHERE or "." not in (parts.hostname or ""):
-            return  # A hosted service, or ntfy://topic, which goes to the service's own host.
-        try:
-            await self._resolver.resolve(parts.hostname or "", parts.port or HTTPS_PORT)
-        except OSError:
-            raise TryAgain("try_again.channel") from None
+    def _notify(self, notify: Notify, title: str, body: str) -> bool:
+        if self._private:
+            return notify(title, body)
+        with public_only():
+            return notify(title, body)
 
 
 _in_thread = asyncio.to_thread
@@ -93,6 +89,7 @@ def _opened(url: str) -> Notify | None:
 
     logging.getLogger("apprise").disabled = True  # Its lines name the address.
     service: Any = apprise.Apprise.instantiate(url, suppress_exceptions=True)
-    if service is None:
+    if service is None or any(getattr(service, name, None) for name in _FROM_FILES):
         return None
+    service.redirects = False
     return lambda title, body: bool(service.notify(body=body, title=title))
