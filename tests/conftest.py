@@ -34,6 +34,23 @@ _REDIS_DATABASES: Final = 16
 _SYSTEM_REDIS: Final = Path("/usr/bin/redis-server")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each process begins with its share of the long tests, or the last of them would keep one busy and the rest idle.
+
+    Every process is given an even stretch of the list at first. Within long and short ones the order stays random.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow") is not None]
+    rest = [item for item in items if item.get_closest_marker("slow") is None]
+    count, ordered = len(items), []
+    for process in range(processes):
+        stretch = (count - len(ordered)) // (processes - process)
+        first = slow[process::processes]
+        ordered += first + [rest.pop() for _ in range(min(len(rest), stretch - len(first)))]
+    items[:] = ordered + rest
+
+
 # pytest-asyncio keeps the loop that it finds; without one set, asyncio would make a hidden one that nobody closes.
 asyncio.set_event_loop(None)
 

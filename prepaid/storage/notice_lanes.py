@@ -213,7 +213,7 @@ class LaneHold:
 def _width(span: timedelta, found: int) -> timedelta:
     """Wider where there was little, narrower where there was much."""
     if found == 0:
-        return max(span * 2, NARROW)
+        return max(span * 4, NARROW)
     return min(max(span * AHEAD / max(found, AHEAD // 4), NARROW), WIDE)
 
 

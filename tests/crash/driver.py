@@ -1,6 +1,7 @@
-"""`python -m tests.crash.driver SCENARIO MONGODB_URI`: dies at every point of a scenario, recovers, compares.
+"""`python -m tests.crash.driver SCENARIO MONGODB_URI [PART OF]`: dies at every point of a scenario, recovers, compares.
 
-One process forks a child for each run, so that imports are paid once. Prints one JSON line.
+PART, from 0, of OF takes each OF-th death, so that several processes share a long scenario. One process forks a child
+for each run, so that imports are paid once. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Trial:
         return died, in_child(lambda: self.recovered(0))
 
 
-def main(scenario: str, uri: str) -> int:
+def main(scenario: str, uri: str, part: int = 0, of: int = 1) -> int:
     """0 when every run ended as the undisturbed one."""
     logs.configure(level="CRITICAL")
     import_module("motor.motor_asyncio")  # Once here, rather than once in each child.
@@ -91,7 +92,7 @@ def main(scenario: str, uri: str) -> int:
     plan = [(at, 0) for at in deaths]
     plan += [(at, at) for at in deaths[::SECOND_PASSAGE_EVERY]]
     differing = []
-    for points in plan:
+    for points in plan[part::of]:
         died, got = trial.run(*points)
         if died is not None or got != expected:
             differing.append({"points": points, "got": got})
@@ -133,4 +134,4 @@ def in_child(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1], sys.argv[2]))
+    raise SystemExit(main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])))

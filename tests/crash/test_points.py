@@ -23,14 +23,19 @@ LEAST_POINTS = {
     "reconcile": 14,
     "agreed_by_two": 6,
 }
+PARTS = {"settlement": 4, "cut": 2, "top_up": 2, "reconcile": 3, "move_out": 4}
+"""The longest are shared by several processes."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(RUN_S_MAX + 10)
-@pytest.mark.parametrize("scenario", SCENARIOS)
-async def test_dying_at_any_write_ends_as_not_dying(store_uris: StoreUris, scenario: str) -> None:
+@pytest.mark.parametrize(
+    ("scenario", "part"), [(scenario, part) for scenario in SCENARIOS for part in range(PARTS.get(scenario, 1))]
+)
+async def test_dying_at_any_write_ends_as_not_dying(store_uris: StoreUris, scenario: str, part: int) -> None:
     """Y1, M2, M4, M11, S13, N1 (F1): SIGKILL at each write, first and second passage; money, light and words agree."""
-    command = (sys.executable, "-m", "tests.crash.driver", scenario, store_uris.mongodb_uri)
+    share = (str(part), str(PARTS.get(scenario, 1)))
+    command = (sys.executable, "-m", "tests.crash.driver", scenario, store_uris.mongodb_uri, *share)
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     async with asyncio.timeout(RUN_S_MAX):
         out, _ = await process.communicate()

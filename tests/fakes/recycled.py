@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 
 from pymongo import monitoring
 
@@ -21,6 +22,8 @@ KEPT = frozenset({"schema_migrations"})
 NEVER_S = 2_000_000_000
 """Sixty years."""
 WRITES = frozenset({"insert", "update", "delete"})
+ROWS_EMPTIED_MOST = 600
+"""Taking away so many rows costs the server as much as making a new database, which is done only for one who asks."""
 
 
 class Written(monitoring.CommandListener):
@@ -28,6 +31,8 @@ class Written(monitoring.CommandListener):
 
     def __init__(self) -> None:
         self.collections: dict[str, set[str]] = {}
+        self.rows: Counter[str] = Counter()
+        """Rows inserted, by database."""
         self.indexed: set[str] = set()
         """Databases whose indexes were made anew, those that expire rows among them."""
 
@@ -35,6 +40,8 @@ class Written(monitoring.CommandListener):
         """Takes down a write."""
         if event.command_name == "createIndexes":
             self.indexed.add(event.database_name)
+        if event.command_name == "insert":
+            self.rows[event.database_name] += len(event.command["documents"])
         if event.command_name in WRITES:
             self.collections.setdefault(event.database_name, set()).add(str(event.command[event.command_name]))
 
@@ -56,6 +63,7 @@ class Databases:
         self._uri = uri
         self._driver = driver
         self._ready: list[str] = []
+        self._left: list[str] = []
         self._shared: set[str] = set()
 
     async def lend(self) -> Database:
@@ -70,6 +78,10 @@ class Databases:
     async def take_back(self, database: Database) -> None:
         """Empties it for the next test, and closes the connection."""
         written = WRITTEN.collections.pop(database.name, set())
+        if WRITTEN.rows.pop(database.name, 0) > ROWS_EMPTIED_MOST and database.name not in self._shared:
+            self._left.append(database.name)
+            await database.close()
+            return
         names = set(await database.collection_names()) if database.name in self._shared else written
         if database.name in self._shared | WRITTEN.indexed:
             await _keep_for_ever(database)
@@ -84,7 +96,7 @@ class Databases:
 
     async def drop(self) -> None:
         """Leaves nothing behind."""
-        for name in self._ready:
+        for name in (*self._ready, *self._left):
             database = self._connect(name)
             await database.drop()
             await database.close()
