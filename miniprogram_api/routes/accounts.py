@@ -14,6 +14,9 @@ from miniprogram_api.models.tenant import (
     FollowSupplyWish,
     HistoryOut,
     HistoryWish,
+    LoadOut,
+    LoadWish,
+    OwnOddHourOut,
     StatementLineOut,
     StatementOut,
     StatementWish,
@@ -34,6 +37,7 @@ from prepaid.usecases.explain import explain
 from prepaid.usecases.follow_supply import follow_supply
 from prepaid.usecases.show_balance import show_balance
 from prepaid.usecases.show_history import show_history
+from prepaid.usecases.show_load import show_load
 from prepaid.usecases.show_statement import show_statement
 from prepaid.usecases.show_usage import show_usage
 from prepaid.usecases.show_usage_by import MonthlyUsage, show_usage_by_day, show_usage_by_month
@@ -93,6 +97,23 @@ async def _usage(ask: Ask) -> UsageOut:
         total_wh=sum(step.energy_wh for step in steps),
         total_micro=sum(step.amount_micro for step in steps),
         steps=[step_of(step) for step in steps],
+    )
+
+
+async def _load(ask: Ask) -> LoadOut:
+    found = await show_load(ask.business, ask.actor, ask.path["account_id"], days=ask.query(LoadWish).days)
+    load = found.load
+    return LoadOut(
+        account_id=found.account_id,
+        label=found.label,
+        time_zone=found.site_time_zone,
+        since=found.since,
+        until=found.until,
+        energy_wh=load.energy_wh if load else None,
+        base_w=load.base_w if load else None,
+        base_wh=found.base_wh,
+        night_permille=load.night_permille if load else None,
+        odd_hours=[OwnOddHourOut.model_validate(odd, from_attributes=True) for odd in load.odd] if load else [],
     )
 
 
@@ -204,6 +225,16 @@ ROUTES = (
         query=UsageWish,
         answers=UsageOut,
         volatile=frozenset({"until"}),
+    ),
+    Route(
+        method="GET",
+        path="/accounts/{account_id}/load",
+        name="getLoad",
+        summary="What runs at night and at rest, and hours unlike the others",
+        tag="accounts",
+        handle=_load,
+        query=LoadWish,
+        answers=LoadOut,
     ),
     Route(
         method="GET",

@@ -19,6 +19,8 @@ from prepaid.storage.hours import hours_of, registers_at
 from prepaid.storage.rollups import Rollups
 
 SLOT = timedelta(minutes=15)
+WRITTEN_AT_ONCE = 100
+"""After an outage days of readings come together: as one command they would take longer than the store is given."""
 KEEP_S = 400 * 24 * 3600
 """Raw slots are kept for thirteen months."""
 
@@ -51,10 +53,12 @@ class MongoReadings:
         kept: dict[str, _Kept] = {}
         for reading in readings:
             operations += self._operations(reading, zone, kept)
-        if operations:
-            counts = await self._days.bulk_write(operations, ordered=False)
-            if counts.matched_count + counts.upserted_count < len(operations):
-                await self._note_contradictions(readings, zone)
+        stored = 0
+        for first in range(0, len(operations), WRITTEN_AT_ONCE):
+            counts = await self._days.bulk_write(operations[first : first + WRITTEN_AT_ONCE], ordered=False)
+            stored += counts.matched_count + counts.upserted_count
+        if stored < len(operations):
+            await self._note_contradictions(readings, zone)
         self._kept |= kept  # Only now: what a lost bulk did not store is stored when it comes again.
 
     def _operations(self, reading: Reading, zone: ZoneInfo, kept: dict[str, _Kept]) -> list[UpdateOne]:

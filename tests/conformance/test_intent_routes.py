@@ -81,6 +81,7 @@ ROUTES_OF: Mapping[str, str] = {
     "masscut": "askMassCut",
     "weather": "setWeatherHold",
     "usage": "getUsage",
+    "load": "getLoad",
     "why": "listEntries explainEntry",
     "dispute": "disputeEntry",
     "group": "issueGroupCode",

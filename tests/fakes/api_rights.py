@@ -76,8 +76,8 @@ FOR_ALL = {
 ANYONES = {"listApprovals", "listHeldReadings", "listTickets", "listDisputes"}
 """Cut down to one's reach, and empty for whoever has none."""
 SEEING = {
-    *("getBalance", "followSupply", "getUsage", "listEntries", "explainEntry", "getStatement", "listBills"),
-    *("followOrder", "listOrders", "getAlerts", "getMoveOut", "findAccount", "getPrices"),
+    *("getBalance", "followSupply", "getUsage", "getLoad", "listEntries", "explainEntry", "getStatement"),
+    *("listBills", "followOrder", "listOrders", "getAlerts", "getMoveOut", "findAccount", "getPrices"),
 }
 BOUND = {"listContacts", "addContact", "confirmContact"}
 """About the caller, who must be bound to something."""

@@ -19,6 +19,7 @@ from prepaid.domain.tariffs import FlatTariff, Utility
 from prepaid.storage.driver import Database
 from prepaid.usecases.compare_site import compare_sites, use_report
 from prepaid.usecases.place_losses import share_common, site_losses, site_shares
+from prepaid.usecases.show_load import show_load
 from prepaid.usecases.site_use import SiteUse, site_use
 from prepaid.usecases.spans import Length, before, running, span_of
 from tests.fakes.building import Building, build
@@ -65,6 +66,39 @@ def test_spans_are_whole_local_days_and_join() -> None:
     for nonsense in ("2026-3", "26", "2026-02-30", "2026-11-26-1", "2026-W54", "", "x", "-1"):
         with pytest.raises(Refused, match=r"refused\.report_span"):
             span_of(site, nonsense)
+
+
+async def test_a_tenant_sees_the_own_nights_and_nobody_elses(database: Database, clock: ManualClock) -> None:
+    """A1, T1: 200 W in the evening, 50 W else, 3 kWh in one hour of a night; what was before the lease is left out."""
+    clock.set(MARCH + timedelta(days=20, hours=7))
+    building = await build(database, clock)
+    tenant = await building.flat(1)
+    stranger = await building.flat(2)
+    at, register, kept = MARCH, 1_000, []
+    while at <= clock.now():
+        kept.append(Reading(meter_id="met-1", at=at, energy_wh=register))
+        place = (at - MARCH) // HOUR
+        register += 3_000 if place == 10 * 24 + 2 else 9_000 if place == 24 else 200 if place % 24 >= 18 else 50
+        at += HOUR
+    await building.business.store.readings.keep(kept, "Asia/Shanghai")
+    moved_in = MARCH + timedelta(days=1, hours=5)
+    account = await building.business.store.sites.account("acc-1")
+    assert account is not None
+    await building.business.store.sites.save_account(replace(account, lease_from=moved_in))
+    found = await show_load(building.business, tenant, "acc-1")
+    assert (found.since, found.until, found.days) == (MARCH + timedelta(days=2), MARCH + timedelta(days=20), 18)
+    assert found.load is not None
+    total = 18 * (18 * 50 + 6 * 200) - 50 + 3_000
+    assert (found.load.energy_wh, found.load.base_w, found.base_wh) == (total, 50, 50 * 24 * 18)
+    assert found.load.night_permille == (18 * 300 - 50 + 3_000) * 1000 // total
+    assert [(odd.at, odd.energy_wh) for odd in found.load.odd] == [(MARCH + timedelta(days=10, hours=2), 3_000)]
+    unread = await show_load(building.business, stranger, "acc-2")
+    assert unread.load is None or unread.load.base_w is None
+    with pytest.raises(Refused, match=r"refused\.not_found"):
+        await show_load(building.business, stranger, "acc-1")
+    for days in (1, 93):
+        with pytest.raises(Refused, match=r"refused\.load_days"):
+            await show_load(building.business, tenant, "acc-1", days=days)
 
 
 async def test_months_add_up_to_the_register_whatever_was_missed(database: Database, clock: ManualClock) -> None:

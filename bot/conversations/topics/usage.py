@@ -59,6 +59,8 @@ def _shown(effect: ShowUsage, value: Sequence[ComparedUsage], turn: Turn, sessio
     buttons = [
         press(language, f"button.{period}", account_action(effect.account_id, "usage", period)) for period in others
     ]
+    if any(each.utility is Utility.ELECTRICITY for each in value):
+        buttons.append(press(language, "button.load", account_action(effect.account_id, "load")))
     prompt = choose(text(language, "usage.prompt"), language, *buttons)
     return Reply(session=session, parts=(*charts, prompt))
 
