@@ -62,9 +62,13 @@ _TONES: Mapping[NoticeKind, Tone] = {
     _K.TARIFF_CHANGES: Tone.WARNING,
     _K.CERTIFICATE_ENDS: Tone.WARNING,
     _K.BROADCAST: Tone.WARNING,
+    _K.OUTAGE_PLANNED: Tone.WARNING,
+    _K.OUTAGE_SOON: Tone.WARNING,
+    _K.OUTAGE_CALLED_OFF: Tone.GOOD,
     _K.REPORT: Tone.PLAIN,
     _K.CONTACT_CODE: Tone.PLAIN,
 }
+_OUTAGES = frozenset({_K.OUTAGE_PLANNED, _K.OUTAGE_SOON, _K.OUTAGE_CALLED_OFF})
 _ASKS_FOR_MONEY = frozenset({_K.LOW_BALANCE, _K.LOW_DAYS, _K.BALANCE_GONE, _K.CUT_DONE})
 
 
@@ -144,6 +148,8 @@ def _key(notice: Notice) -> str:
         return "notice.balance_gone.no_time"
     if notice.kind is NoticeKind.LOW_DAYS and notice.params.get("through_at"):
         return "notice.low_days.holiday"
+    if notice.kind in _OUTAGES:
+        return f"notice.{notice.kind}.{notice.params.get('utility')}"
     if notice.kind is NoticeKind.TARIFF_CHANGES:
         return _tariff_key(notice)
     return f"notice.{notice.kind}"

@@ -43,7 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow = [item for item in items if item.get_closest_marker("slow") is not None]
     rest = [item for item in items if item.get_closest_marker("slow") is None]
-    count, ordered = len(items), []
+    count = len(items)
+    ordered: list[pytest.Item] = []
     for process in range(processes):
         stretch = (count - len(ordered)) // (processes - process)
         first = slow[process::processes]

@@ -110,7 +110,10 @@ _BASIC: tuple[Intent, ...] = (
         name="cut",
         audience=Audience.STAFF,
         commands=("cut", "断电", "停电", "拉闸"),
-        phrases=(r"(?:断电|停电|拉闸|切断)\s*(?P<arg>[^\s].{0,40})", r"cut(?: off)? (?P<arg>.{1,40})"),
+        phrases=(
+            r"(?:断电|停电|拉闸|切断)(?!通知|公告|计划)\s*(?P<arg>[^\s].{0,40})",
+            r"cut(?: off)? (?P<arg>.{1,40})",
+        ),
         wants=Wants.ROOM,
     ),
     Intent(

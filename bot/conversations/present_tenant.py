@@ -71,6 +71,9 @@ def _balance_rows(language: str, value: BalanceView) -> tuple[Row, ...]:
         ),
         *supply_rows(language, value.supplies),
     ]
+    if value.outage is not None:
+        words = text(language, "figure.outage", until=value.outage.until, time_zone=value.site_time_zone)
+        rows.append(Row(label=text(language, "row.outage"), value=words))
     rows += _left_rows(language, value)
     price = text(language, "figure.price", price_micro_per_kwh=value.price_micro_per_kwh)
     rows.append(Row(label=text(language, "row.price"), value=price))

@@ -106,5 +106,5 @@ def _note(language: str, stage: Stage, params: Params) -> str:
     key = f"thread.note.{stage}"
     why = params.get("why")
     if stage in {Stage.STUCK, Stage.DISPUTED} and isinstance(why, str) and has(why):
-        return text(language, why)
+        return text(language, why, **params)
     return text(language, key, **params) if has(key) else ""

@@ -17,6 +17,7 @@ from miniprogram_api.routes.logins import ROUTES as LOGINS
 from miniprogram_api.routes.me import ROUTES as ME
 from miniprogram_api.routes.office import ROUTES as OFFICE
 from miniprogram_api.routes.orders import ROUTES as ORDERS
+from miniprogram_api.routes.outages import ROUTES as OUTAGES
 from miniprogram_api.routes.people import ROUTES as PEOPLE
 from miniprogram_api.routes.reports import ROUTES as REPORTS
 from miniprogram_api.routes.staff import ROUTES as STAFF
@@ -41,6 +42,7 @@ ROUTES: tuple[Route, ...] = (
     *TICKETS,
     *FIELD,
     *PEOPLE,
+    *OUTAGES,
     *TARIFFS,
     *IMPORTS,
     *REPORTS,

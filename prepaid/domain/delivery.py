@@ -29,7 +29,18 @@ ALWAYS = frozenset(
 """Safety, restoring, and what somebody who just paid waits for: told at every hour (N3)."""
 
 IN_BULK = frozenset(
-    {K.LOW_BALANCE, K.LOW_DAYS, K.BROADCAST, K.RECONCILED, K.RECONCILED_OPEN, K.TARIFF_CHANGES, K.REPORT}
+    {
+        K.LOW_BALANCE,
+        K.LOW_DAYS,
+        K.BROADCAST,
+        K.OUTAGE_PLANNED,
+        K.OUTAGE_SOON,
+        K.OUTAGE_CALLED_OFF,
+        K.RECONCILED,
+        K.RECONCILED_OPEN,
+        K.TARIFF_CHANGES,
+        K.REPORT,
+    }
 )
 """What is told to many at once."""
 

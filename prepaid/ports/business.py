@@ -13,6 +13,7 @@ from prepaid.ports.lists import ListReader
 from prepaid.ports.logins import Logins, Replies
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
 from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
+from prepaid.ports.outages import Outages
 from prepaid.ports.panorama import Panorama
 from prepaid.ports.people import AddressKeeper, AuditTrail, Notices, People, Quotas
 from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
@@ -56,6 +57,7 @@ class Store:
     quotas: Quotas
     panorama: Panorama
     announcements: Announcements
+    outages: Outages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

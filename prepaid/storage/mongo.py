@@ -22,6 +22,7 @@ from prepaid.storage.migrations import migrate
 from prepaid.storage.notices import MongoNotices
 from prepaid.storage.office import MongoClosings, MongoReceipts, MongoRefunds, MongoTickets
 from prepaid.storage.orders import MongoOrders
+from prepaid.storage.outages import MongoOutages
 from prepaid.storage.panorama import MongoPanorama
 from prepaid.storage.people import MongoPeople
 from prepaid.storage.quotas import MongoQuotas
@@ -77,6 +78,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         quotas=MongoQuotas(database),
         panorama=MongoPanorama(database),
         announcements=MongoAnnouncements(database),
+        outages=MongoOutages(database),
     )
 
 

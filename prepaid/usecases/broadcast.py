@@ -1,4 +1,4 @@
-"""The staff tells everybody who lives in a building or a site the same words, such as a planned outage (A2, N3).
+"""The staff tells everybody who lives in a building or a site the same words (A2, N3).
 
 Rows of the outbox are written, one for each person however many rooms are theirs, in the lane that gives way to
 everything else. Quiet hours and each person's own order of channels hold as for every other notice. Words and
@@ -50,8 +50,8 @@ async def count_audience(business: Business, actor: Actor, site_id: str, part: s
 
     Raises `Refused`: "refused.not_found" outside the actor's reach, "refused.broadcast_nobody" where nobody is.
     """
-    site, path = await _reach(business, actor, site_id, part)
-    found = await _audience(business, site, path)
+    site, path = await reach_part(business, actor, site_id, part)
+    found = await audience_of(business, site, path)
     if not found.people:
         raise Refused("refused.broadcast_nobody")
     return found
@@ -59,7 +59,7 @@ async def count_audience(business: Business, actor: Actor, site_id: str, part: s
 
 async def preview_broadcast(business: Business, actor: Actor, site_id: str, part: str, words: str) -> Audience:
     """Who would be told these words. Raises as `count_audience`, and "refused.broadcast_words" for none or too many."""
-    await _reach(business, actor, site_id, part)
+    await reach_part(business, actor, site_id, part)
     if not 0 < len(words.strip()) <= MOST_WORDS:
         raise Refused("refused.broadcast_words", most=MOST_WORDS)
     return await count_audience(business, actor, site_id, part)
@@ -119,7 +119,8 @@ async def _tell(business: Business, site: Site, announcement: Announcement) -> i
     return new
 
 
-async def _reach(business: Business, actor: Actor, site_id: str, part: str) -> tuple[Site, str]:
+async def reach_part(business: Business, actor: Actor, site_id: str, part: str) -> tuple[Site, str]:
+    """The site and the path of a part of it, for who may tell everybody there; else `Refused`, on record (A2)."""
     site = await business.store.sites.site(site_id)
     inside = part.strip().strip("/")
     named = f"{site_id}/{inside}".rstrip("/")
@@ -130,7 +131,8 @@ async def _reach(business: Business, actor: Actor, site_id: str, part: str) -> t
     return site, path
 
 
-async def _audience(business: Business, site: Site, path: str) -> Audience:
+async def audience_of(business: Business, site: Site, path: str) -> Audience:
+    """Everybody bound to an account of the place, each once."""
     accounts = [
         account
         for account in await business.store.sites.accounts_below(path)

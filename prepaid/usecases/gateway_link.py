@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
+from prepaid.usecases.running_outage import all_in_outage
 from prepaid.usecases.tell import Crossing, tell_staff
 
 
@@ -12,6 +13,9 @@ async def gateway_lost(business: Business, gateway_id: str) -> None:
     meters = await business.store.meters.on_gateway(gateway_id)
     now = business.clock.now()
     await business.store.meters.silent([meter.id for meter in meters], now)
+    gateway = await business.store.sites.gateway(gateway_id)
+    if gateway is not None and await all_in_outage(business, gateway.site_id, meters):
+        return  # As announced. Whatever is still silent afterwards is told then.
     await _tell(business, gateway_id, NoticeKind.GATEWAY_DOWN)
 
 

@@ -13,6 +13,7 @@ from prepaid.domain.supply import Outcome, Reported, Supply
 from prepaid.ports import Business, topic_site
 from prepaid.usecases.authorize import site_of
 from prepaid.usecases.gather_facts import day_of
+from prepaid.usecases.running_outage import running_outage
 from prepaid.usecases.stuck_payment import escalate, power_is_back
 from prepaid.usecases.tell import Crossing, Params, tell_account, tell_staff, tell_thread
 
@@ -80,7 +81,8 @@ async def _unconfirmed(business: Business, supply: Supply, reported: Reported | 
         return
     log.warning("switch_stuck", meter=supply.meter_id, on=supply.wanted.on, generation=supply.wanted.generation)
     params: Params = {"on": supply.wanted.on}
-    await tell_staff(business, site, _crossing(NoticeKind.SWITCH_STUCK, supply), params, account=account)
+    if await running_outage(business, site.id, account.path) is None:
+        await tell_staff(business, site, _crossing(NoticeKind.SWITCH_STUCK, supply), params, account=account)
     order = await business.store.orders.get(supply.wanted.cause) if supply.wanted.cause else None
     if order is not None and supply.wanted.on:
         stuck = replace(supply, outcome=Outcome.UNCONFIRMED, reported=reported or supply.reported)

@@ -24,6 +24,7 @@ from prepaid.domain.supply import Reported, Supply
 from prepaid.ports import Business
 from prepaid.usecases.decide_supply import decide_supply
 from prepaid.usecases.report_alarms import report_alarms
+from prepaid.usecases.running_outage import running_outage
 from prepaid.usecases.tell import Crossing, tell_account, tell_staff
 from prepaid.usecases.usage_posting import first_mark, mark_after, nothing_posting, usage_posting
 
@@ -155,6 +156,8 @@ async def _tell_silence(business: Business, newly: Sequence[Meter]) -> None:
         site = await business.store.sites.site(meter.site_id)
         if site is not None:
             log.warning("meter_down", meter=meter.id)
+            if await running_outage(business, site.id, meter.path, meter.utility) is not None:
+                continue  # As announced. Whatever is still silent afterwards is told then.
             crossing = Crossing(NoticeKind.METER_DOWN, f"{meter.id}:{business.clock.now():%Y-%m-%d}")
             await tell_staff(business, site, crossing, {"meter_id": meter.id})
 

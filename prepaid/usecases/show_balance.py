@@ -13,6 +13,7 @@ from prepaid.usecases.authorize import reach_account, site_of
 from prepaid.usecases.foresee import foreseen
 from prepaid.usecases.gather_facts import gather_facts
 from prepaid.usecases.prices import price_now
+from prepaid.usecases.running_outage import running_outage
 from prepaid.usecases.supply_views import supply_views
 from prepaid.usecases.views import AccountLine, BalanceView
 from prepaid.usecases.wallets import wallets_of
@@ -28,12 +29,14 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
     price_micro = price_now(site, account, meters, head, business.clock.now())
     sparing = await _sparing(business, account, site, meters) if gone else None
     left, hint = await foreseen(business, account, site, head)
+    supplies = await supply_views(business, account, meters)
+    away = any(view.silent or (view.wanted_on and not view.on) for view in supplies)
     return BalanceView(
         account_id=account.id,
         label=account.label,
         balance_micro=head.balance_micro,
         at=business.clock.now(),
-        supplies=await supply_views(business, account, meters),
+        supplies=supplies,
         price_micro_per_kwh=price_micro,
         low=any(head.balance_micro <= level for level in account.low_levels(site)),
         spared_rule=sparing.rule if sparing else None,
@@ -43,6 +46,7 @@ async def show_balance(business: Business, actor: Actor, account_id: str) -> Bal
         hint=hint,
         site_time_zone=site.calendar.time_zone,
         wallets=await _other_wallets(business, actor, account),
+        outage=await running_outage(business, site.id, account.path) if away else None,
     )
 
 

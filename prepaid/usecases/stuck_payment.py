@@ -16,6 +16,7 @@ from prepaid.domain.orders import Order
 from prepaid.domain.supply import Outcome, Supply
 from prepaid.domain.tickets import MoneyKind, MoneyState, MoneyTicket, money_ticket_id
 from prepaid.ports import Business
+from prepaid.usecases.running_outage import running_outage
 from prepaid.usecases.tell import Crossing, Params, Place, place_of, tell_staff, tell_thread
 
 log = structlog.get_logger()
@@ -51,6 +52,12 @@ async def escalate(business: Business, order: Order, supply: Supply, place: Plac
     if ticket is not None and ticket.state is not MoneyState.GONE:
         return
     account, site = place
+    outage = await running_outage(business, site.id, account.path)
+    if outage is not None:
+        # It was announced, so nobody has to go and look. If the light is still away afterwards, all below follows.
+        why_not = {"why": "stuck.outage", "outage_until": outage.until.isoformat()}
+        await tell_thread(business, order, Stage.STUCK, why_not, place=place)
+        return
     why = await _why(business, supply)
     log.warning("payment_stuck", order=order.id, meter=supply.meter_id, why=why)
     crossing = Crossing(NoticeKind.SWITCH_STUCK, f"{supply.meter_id}:g{supply.wanted.generation}")

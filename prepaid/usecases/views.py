@@ -8,6 +8,7 @@ from datetime import datetime
 
 from prepaid.domain.days_left import DaysLeft, TopUpHint
 from prepaid.domain.metering import Gateway, Meter, Usage
+from prepaid.domain.outages import Outage
 from prepaid.domain.supply import HoldKind, Outcome, Supply, SupplyPolicy
 from prepaid.domain.tariffs import Utility
 
@@ -46,6 +47,8 @@ class BalanceView:
     hint: TopUpHint | None = None
     wallets: tuple[AccountLine, ...] = ()
     """The other wallets of the tenancy, where each utility has its own."""
+    outage: Outage | None = None
+    """Works that were announced, while a supply is away because of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

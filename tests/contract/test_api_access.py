@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +14,8 @@ from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.accounts import Account
 from prepaid.domain.closing import Closing
 from prepaid.domain.metering import Gateway, Meter
+from prepaid.domain.outages import Outage, Telling
+from prepaid.domain.tariffs import Utility
 from prepaid.domain.tickets import MoneyKind, MoneyTicket
 from prepaid.storage.driver import Database
 from prepaid.usecases.dispute_entry import dispute_line
@@ -21,7 +24,7 @@ from prepaid.usecases.pay_links import make_pay_link
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.api_house import ApiHouse, api_house
 from tests.fakes.api_rights import CHANGES_ROLES, FOR_ALL, MAY, MISSING, Things, names_things
-from tests.fakes.building import GATEWAY
+from tests.fakes.building import GATEWAY, Building
 from tests.fakes.bus_owner import DEVICE, owner
 from tests.fakes.clock import ManualClock
 from tests.fakes.paper import letter
@@ -58,9 +61,30 @@ async def things(house: ApiHouse, unit: int, tenant: Actor, operator: Actor, pat
         meter_id=meter.id,
         ticket_id=await ticket(house, unit, site_id, path),
         letter_id=await letter(house.building, f"acc-{unit}", "theirs", site_id),
+        outage_id=await outage(house.building, f"acc-{unit}", site_id),
         gateway_id=gateway_id,
         dispute_id=(await dispute_line(business, tenant, f"acc-{unit}", 1, why="too much")).id,
     )
+
+
+async def outage(building: Building, account_id: str, site_id: str) -> str:
+    """Works at the flat, announced already."""
+    account = await building.business.store.sites.account(account_id)
+    assert account is not None
+    since = datetime(2100, 1, 1, tzinfo=UTC)
+    planned = Outage(
+        id=f"outage-{account_id}",
+        actor="somebody",
+        site_id=site_id,
+        path=account.path,
+        utilities=(Utility.WATER,),
+        since=since,
+        until=since + timedelta(hours=1),
+        reason="test",
+        at=since,
+        told=tuple(Telling),
+    )
+    return (await building.business.store.outages.begin(planned)).id
 
 
 async def ticket(house: ApiHouse, unit: int, site_id: str, path: str) -> str:

@@ -10,6 +10,12 @@ from typing import Any
 
 _BRACES = re.compile(r"\{[a-z_]+\}")
 FLAT = {"id": "flat-2", "steps": [{"prices": [{"price_micro": 620_000}]}]}
+PLANNED = {
+    "utilities": ["electricity"],
+    "since": "2026-03-03T01:00:00+00:00",
+    "until": "2026-03-03T04:00:00+00:00",
+    "reason": "works",
+}
 BODIES: Mapping[str, Any] = {
     "setLanguage": {"language": "en"},
     "bind": {"code": "NOTACODE"},
@@ -51,6 +57,8 @@ BODIES: Mapping[str, Any] = {
     "issueGroupCode": {"scope": "{path}"},
     "previewBroadcast": {"words": "the lift is repaired"},
     "broadcast": {"words": "the lift is repaired", "key": "lift-1"},
+    "previewOutage": PLANNED,
+    "planOutage": {**PLANNED, "key": "works-1"},
     "orderMailOut": {"kind": "use", "subject": "{site_id}"},
     "previewTariff": {"version": FLAT},
     "proposeTariff": {"version": FLAT, "why": "coal is dearer"},
@@ -71,6 +79,7 @@ QUERIES: Mapping[str, str] = {
 FOR_ALL = {
     *("getMe", "setLanguage", "listAccounts", "logOut", "logOutEverywhere", "bind"),
     *("getPreferences", "setPreferences", "listMessages", "getSubscriptions", "reportSubscriptions", "listMailOuts"),
+    "listOutages",
 }
 """About the caller alone: whoever is logged in."""
 ANYONES = {"listApprovals", "listHeldReadings", "listTickets", "listDisputes"}
@@ -131,6 +140,7 @@ OPERATING = {
     *("getApproval", "approve", "decline", "sendLetterAgain", "dropLetter"),
     *("issueBindCode", "openAccount", "assignMeter", "replaceMeter", "getHeldReading", "decideHeldReading"),
     *("commission", "scanGateway", "setSetting", "previewBroadcast", "broadcast", "importRows", "importCsv"),
+    *("previewOutage", "planOutage", "callOffOutage"),
 }
 MANAGING = {
     *(
@@ -173,6 +183,7 @@ class Things:
     ticket_id: str = "mt_none"
     dispute_id: str = "tk_none"
     letter_id: str = "0404040404040404"
+    outage_id: str = "w_404"
     contact_id: str = "sms:0404040404040404"
     gateway_id: str = "gw-none"
     mail_out_id: str = "none"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from prepaid.domain.access import Role
+from datetime import UTC, datetime, timedelta
+
+from prepaid.domain.access import Actor, Role
 from prepaid.domain.notices import Notice, NoticeKind, NoticeState
+from prepaid.domain.outages import Outage, Telling
 from prepaid.domain.receipts import Receipt
+from prepaid.domain.tariffs import Utility
 from prepaid.domain.tickets import MoneyKind, money_ticket_id
 from prepaid.usecases.cash_topup import cash_topup
 from prepaid.usecases.claim_payment import claim_payment
@@ -19,6 +23,7 @@ NO_PAPER = {
     "ticket_id": "mt_404",
     "dispute_id": "tk_404",
     "letter_id": "0404040404040404",
+    "outage_id": "w_404",
     "clerk_id": "p_404",
 }
 """Numbers of what is not there."""
@@ -43,6 +48,23 @@ async def letter(building: Building, account_id: str, name: str, site_id: str = 
     return letter_id(notice.id)
 
 
+def _outage(clerk: Actor, account_id: str) -> Outage:
+    """Works at the very flat, announced already."""
+    since = datetime(2100, 1, 1, tzinfo=UTC)
+    return Outage(
+        id=f"outage-{account_id}",
+        actor=clerk.id,
+        site_id=SITE,
+        path=f"acme/maple/b1/10{account_id[4:]}",
+        utilities=(Utility.WATER,),
+        since=since,
+        until=since + timedelta(hours=1),
+        reason="test",
+        at=since,
+        told=tuple(Telling),
+    )
+
+
 async def paper(building: Building, account_id: str) -> dict[str, str]:
     """An approval that waits, a receipt, a money ticket and a dispute, all by somebody who is not tried."""
     clerk, business = (
@@ -59,6 +81,7 @@ async def paper(building: Building, account_id: str) -> dict[str, str]:
         "receipt": receipt.number,
         "ticket_id": money_ticket_id(MoneyKind.CLAIM, account_id, LOST),
         "dispute_id": dispute.id,
+        "outage_id": (await business.store.outages.begin(_outage(clerk, account_id))).id,
         "letter_id": await letter(building, account_id, "paper"),
         "clerk_id": clerk.id,
     }

@@ -22,7 +22,7 @@ KEPT = frozenset({"schema_migrations"})
 NEVER_S = 2_000_000_000
 """Sixty years."""
 WRITES = frozenset({"insert", "update", "delete"})
-ROWS_EMPTIED_MOST = 600
+ROWS_EMPTIED_MOST = 200
 """Taking away so many rows costs the server as much as making a new database, which is done only for one who asks."""
 
 

@@ -60,6 +60,7 @@ class Subject:
     ticket_id: str = "mt_404"
     dispute_id: str = "tk_404"
     letter_id: str = "0404040404040404"
+    outage_id: str = "w_404"
     clerk_id: str = "p_404"
     """The owner of nothing but the flat."""
 

@@ -138,10 +138,10 @@ TOPIC = Topic(
         Intent(
             name="broadcast",
             audience=For.STAFF,
-            commands=("broadcast", "群发", "通知住户", "停电通知"),
+            commands=("broadcast", "群发", "通知住户"),
             phrases=(
-                r"群发(?:消息|通知)|(?:计划)?停电通知",
-                r"(?:tell everybody|notify everybody|planned outage)(?: (?:in|at|of) (?P<arg>.{1,40}))?",
+                r"群发(?:消息|通知)",
+                r"(?:tell everybody|notify everybody)(?: (?:in|at|of) (?P<arg>.{1,40}))?",
             ),
         ),
     ),
