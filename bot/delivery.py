@@ -149,7 +149,8 @@ def _key(notice: Notice) -> str:
     if notice.kind is NoticeKind.LOW_DAYS and notice.params.get("through_at"):
         return "notice.low_days.holiday"
     if notice.kind in _OUTAGES:
-        return f"notice.{notice.kind}.{notice.params.get('utility')}"
+        utility = notice.params.get("utility")
+        return f"notice.{notice.kind}" if utility == "electricity" else f"notice.{notice.kind}.{utility}"
     if notice.kind is NoticeKind.TARIFF_CHANGES:
         return _tariff_key(notice)
     return f"notice.{notice.kind}"

@@ -18,9 +18,9 @@ class OutageWishIn(Given):
     """What is planned where and when. At most 14 days long and 90 days ahead."""
 
     part: str = Field(default="", max_length=100, description='A place inside the site; "": all of it', examples=["b1"])
-    utilities: list[Utility] = Field(min_length=1, max_length=2)
-    since: AwareDatetime
-    until: AwareDatetime
+    utilities: list[Utility] = Field(min_length=1, max_length=2, examples=[["electricity"]])
+    since: AwareDatetime = Field(examples=["2026-11-28T01:00:00Z"])
+    until: AwareDatetime = Field(examples=["2026-11-28T04:00:00Z"])
     reason: str = Field(min_length=1, max_length=MOST_WORDS, examples=["work on the switchboard"])
 
 

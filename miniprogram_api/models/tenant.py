@@ -11,8 +11,6 @@ from miniprogram_api.models.common import Account, Cursor, Given, Micro, Next, S
 from prepaid.domain.metering import Usage
 from prepaid.domain.tariffs import Utility
 from prepaid.usecases.explain import ExplainedLine, Explanation
-from prepaid.usecases.show_load import DAYS as LOAD_DAYS
-from prepaid.usecases.show_load import MOST_DAYS as MOST_LOAD_DAYS
 from prepaid.usecases.show_usage import MOST_HOURS
 from prepaid.usecases.show_usage_by import MOST_DAYS, MOST_MONTHS
 from prepaid.usecases.views import AccountLine, BalanceView, SupplyView
@@ -143,35 +141,6 @@ class UsageOut(Shown):
     total_wh: int = Field(description="Wh, or litres of water")
     total_micro: Micro
     steps: list[UsageStep]
-
-
-class LoadWish(Given):
-    """So many of the last whole days."""
-
-    days: int = Field(default=LOAD_DAYS, ge=2, le=MOST_LOAD_DAYS)
-
-
-class OwnOddHourOut(Shown):
-    """An hour that took far more than others of its kind."""
-
-    at: datetime
-    energy_wh: int
-    usual_wh: int
-
-
-class LoadOut(Shown):
-    """Electricity at rest, over whole local days of the lease. Null where less than two days were read."""
-
-    account_id: Account
-    label: str
-    time_zone: str
-    since: datetime
-    until: datetime
-    energy_wh: int | None
-    base_w: int | None = Field(description="What all but 5 % of the hours exceed")
-    base_wh: int | None = Field(description="What the base load alone took in these days")
-    night_permille: int | None = Field(description="The share of midnight to six")
-    odd_hours: list[OwnOddHourOut]
 
 
 class HistoryWish(Given):

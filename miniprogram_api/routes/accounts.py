@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from miniprogram_api.contract import Ask, Route
 from miniprogram_api.models.common import to_cursor, whole_cursor
+from miniprogram_api.models.load import LoadOut, LoadWish, load_out
 from miniprogram_api.models.tenant import (
     BalanceOut,
     DisputeWish,
@@ -14,9 +15,6 @@ from miniprogram_api.models.tenant import (
     FollowSupplyWish,
     HistoryOut,
     HistoryWish,
-    LoadOut,
-    LoadWish,
-    OwnOddHourOut,
     StatementLineOut,
     StatementOut,
     StatementWish,
@@ -101,20 +99,8 @@ async def _usage(ask: Ask) -> UsageOut:
 
 
 async def _load(ask: Ask) -> LoadOut:
-    found = await show_load(ask.business, ask.actor, ask.path["account_id"], days=ask.query(LoadWish).days)
-    load = found.load
-    return LoadOut(
-        account_id=found.account_id,
-        label=found.label,
-        time_zone=found.site_time_zone,
-        since=found.since,
-        until=found.until,
-        energy_wh=load.energy_wh if load else None,
-        base_w=load.base_w if load else None,
-        base_wh=found.base_wh,
-        night_permille=load.night_permille if load else None,
-        odd_hours=[OwnOddHourOut.model_validate(odd, from_attributes=True) for odd in load.odd] if load else [],
-    )
+    days = ask.query(LoadWish).days
+    return load_out(await show_load(ask.business, ask.actor, ask.path["account_id"], days=days))
 
 
 async def _history(ask: Ask) -> HistoryOut:

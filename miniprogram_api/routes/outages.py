@@ -28,7 +28,8 @@ async def _preview(ask: Ask) -> OutagePlanOut:
     wish = wish_of(ask.path["site_id"], ask.body(OutageWishIn))
     plan = await preview_outage(ask.business, ask.actor, wish)
     params = words_of(plan.audience.site, plan.audience.path, plan.wish)
-    key, zone = f"notice.outage_planned.{params['utility']}", plan.audience.site.calendar.time_zone
+    of, zone = params["utility"], plan.audience.site.calendar.time_zone
+    key = "notice.outage_planned" if of == "electricity" else f"notice.outage_planned.{of}"
     said = {each: ask.parts.words.text(each, key, **params, time_zone=zone) for each in ("zh", "en")}
     return OutagePlanOut(
         audience=audience_out(plan.audience, said), others=[outage_out(other) for other in plan.others]

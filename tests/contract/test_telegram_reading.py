@@ -228,7 +228,7 @@ def as_the_library(update: Json) -> Heard | None:
     private = _is_private(said.chat, said.from_user)
     words, thing = _words(said, private=private), _thing(said)
     # Words that are for another bot take what came with them along.
-    if words is None and (thing is None or not private or said.text is not None or said.caption is not None):
+    if words is None and (thing is None or not private or said.text or said.caption):
         return None
     text = None if words is None else words[:MAX_HEARD_CHARS]
     return _heard(said.chat, said.from_user, text=text, thing=thing)

@@ -161,7 +161,7 @@ async def test_what_cannot_be_is_refused(building: Building) -> None:
         ({"utilities": ()}, "outage_of_what"),
     ):
         with pytest.raises(Refused, match=key):
-            await plan_outage(building.business, staff, _wish(building, **changes), key="k")  # type: ignore[arg-type]
+            await plan_outage(building.business, staff, _wish(building, **changes), key="k")
     first = await plan_outage(building.business, staff, _wish(building), key="k0")
     for begins, touched in ((25, (first.id,)), (27, ()), (21, ()), (22, (first.id,))):
         plan = await preview_outage(building.business, staff, _wish(building, begins=begins, part=""))

@@ -134,7 +134,7 @@ def _previewed(effect: PreviewOutage, value: OutagePlan, turn: Turn, session: Se
         *(
             Row(
                 label=text(language, f"broadcast.in_{other}"),
-                value=text(other, f"notice.outage_planned.{of}", **said, time_zone=zone),
+                value=text(other, _notice_key(of), **said, time_zone=zone),
             )
             for other in ("zh", "en")
         ),
@@ -156,6 +156,10 @@ def _previewed(effect: PreviewOutage, value: OutagePlan, turn: Turn, session: Se
         key=wish(turn)[-20:],
     )
     return Reply(session=asked.session, parts=(table, *asked.parts))
+
+
+def _notice_key(of: str) -> str:
+    return "notice.outage_planned" if of == "electricity" else f"notice.outage_planned.{of}"
 
 
 def _confirmed(data: Data) -> Effect:
