@@ -15,7 +15,8 @@ from prepaid.domain.errors import Trouble, TryAgain, Unknown
 API = "https://api.weixin.qq.com"
 MAX_ANSWER_BYTES = 1024 * 1024
 CONNECTIONS = 32
-SERVER_TROUBLE = 500
+OK_BELOW = 300
+TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,10 @@ class WeChatHttp:
             allow_redirects=False,
             proxy=self._proxy,
         ) as response:
-            if response.status >= SERVER_TROUBLE:
+            if response.status == TOO_MANY:
+                raise TryAgain("try_again.channel", kind="TooMany")
+            if response.status >= OK_BELOW:
+                # WeChat says no with 200 and a number, so this is somebody before it: what it says is no answer.
                 raise ValueError("server trouble")
             return _answer(await _read_bounded(response))
 

@@ -19,7 +19,7 @@ from bot.delivery import NoticeSender, Papers, notice_parts
 from bot.rendering.wechat_text import render
 from bot.texts import language_for
 from prepaid.domain.delivery import Receipt, lane_of
-from prepaid.domain.errors import Refused, TryAgain
+from prepaid.domain.errors import Refused, Unknown
 from prepaid.domain.notices import Lane, Notice, Stage
 from prepaid.domain.people import Address, Person
 
@@ -100,7 +100,7 @@ class WeChatSender(NoticeSender):
             async with asyncio.timeout(SEND_S):
                 return await self._send(address, notice, person, reference=reference)
         except TimeoutError:
-            raise TryAgain("try_again.channel", kind="TimeoutError") from None
+            raise Unknown("unknown.channel", kind="TimeoutError") from None
 
     async def receipt(self, address: Address, reference: str, sent_at: datetime) -> Receipt:
         """What became of a template message."""
