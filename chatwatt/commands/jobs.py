@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from chatwatt.house import beside_the_doors, scheduled
@@ -13,6 +14,7 @@ from prepaid.domain.errors import Refused
 from prepaid.ports.schedule import JobNote
 from scheduler.triggers import Job
 
+NEED_CHANNELS = frozenset({"outbox", "outbox_bulk"})
 ROW = "{:<18} {:<21} {:<21} {:<10} {:>6}"
 
 
@@ -30,13 +32,9 @@ async def run(arguments: argparse.Namespace) -> int:
         providers = real_providers(runtime.settings, load_wechat_pay(), runtime.clock, alipay=load_alipay())
         try:
             business = runtime.business(providers)
-            jobs = {job.name: job for job in scheduled(runtime, business)}
-            # Without channels a message would end undelivered, so those of the web are shown and never run from here.
-            shown = [*jobs.values(), *beside_the_doors(business, {})]
+            shown = [*scheduled(runtime, business), *beside_the_doors(business, {})]
             if arguments.what == "run":
-                if arguments.name not in jobs:
-                    raise Refused("refused.no_such_job", name=arguments.name, names=", ".join(sorted(jobs)))
-                job = jobs[arguments.name]
+                job = to_run(shown, arguments.name)
                 did = await (job.by_hand or job.run)()
                 print(json.dumps({"job": job.name, "did": did}))
                 return 0
@@ -50,6 +48,19 @@ async def run(arguments: argparse.Namespace) -> int:
         print(_line(job, notes.get(job.name), now))
     print(json.dumps({"jobs": len(shown), "failed": sum(note.result not in {"", "ok"} for note in notes.values())}))
     return 0
+
+
+def to_run(jobs: Sequence[Job], name: str) -> Job:
+    """The job of that name. Raises `Refused` for none, and for those that carry messages.
+
+    This program has no channels open, so that a message which it took would end undelivered.
+    """
+    found = {job.name: job for job in jobs}
+    if name in NEED_CHANNELS:
+        raise Refused("refused.job_needs_channels", name=name)
+    if name not in found:
+        raise Refused("refused.no_such_job", name=name, names=", ".join(sorted(found.keys() - NEED_CHANNELS)))
+    return found[name]
 
 
 def next_run(job: Job, note: JobNote | None, now: datetime) -> datetime | None:

@@ -7,6 +7,7 @@ import structlog
 from prepaid.domain.accounts import Account
 from prepaid.domain.ledger import Head
 from prepaid.ports import Business
+from prepaid.usecases.tell_emergency import tell_emergency
 
 log = structlog.get_logger()
 
@@ -27,8 +28,14 @@ async def settle_emergency(business: Business, account: Account, head: Head) -> 
 
 
 async def clear_emergencies(business: Business) -> int:
-    """The sweeper: what a crash between a credit and its clearing left. Returns how many were cleared."""
+    """The sweeper: ends what is repaid and tells of what is in force, where a crash left either undone.
+
+    Returns how many were cleared.
+    """
     cleared = 0
     for account in await business.store.sites.in_emergency(BATCH):
-        cleared += await settle_emergency(business, account, await business.store.ledger.head(account.id))
+        if await settle_emergency(business, account, await business.store.ledger.head(account.id)):
+            cleared += 1
+        else:
+            await tell_emergency(business, account)
     return cleared

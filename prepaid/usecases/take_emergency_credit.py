@@ -7,13 +7,12 @@ import structlog
 from prepaid.domain.access import Action, Actor
 from prepaid.domain.accounts import Account, AccountStatus, Site
 from prepaid.domain.errors import Refused
-from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
 from prepaid.usecases.authorize import intent, reach_account, site_of
 from prepaid.usecases.decide_supply import decide_supply
 from prepaid.usecases.settle_emergency import settle_emergency
 from prepaid.usecases.supply_views import supply_views
-from prepaid.usecases.tell import Crossing, tell_account
+from prepaid.usecases.tell_emergency import tell_emergency
 from prepaid.usecases.views import SupplyView
 
 log = structlog.get_logger()
@@ -40,22 +39,10 @@ async def take_emergency_credit(business: Business, actor: Actor, account_id: st
             raise Refused("refused.emergency_taken")
     log.info("emergency_taken", account=account.id, amount_micro=rules.emergency_micro)
     await decide_supply(business, account.id)
-    await _tell(business, account.id, site)
+    in_force = await business.store.sites.account(account.id)
+    if in_force is not None:
+        await tell_emergency(business, in_force)
     return await supply_views(business, account)
-
-
-async def _tell(business: Business, account_id: str, site: Site) -> None:
-    """Everybody of the account learns who may go how far down, since any of them may have taken it (N1)."""
-    account, head = await business.store.sites.account(account_id), await business.store.ledger.head(account_id)
-    if account is None or account.emergency_at is None:
-        return
-    crossing = Crossing(NoticeKind.EMERGENCY_TAKEN, f"{account.emergency_at:%Y%m%d%H%M%S}")
-    params = {
-        "amount_micro": account.emergency_micro,
-        "balance_micro": head.balance_micro,
-        "floor_micro": account.floor_micro,
-    }
-    await tell_account(business, account, site, crossing, params)
 
 
 def check_offer(account: Account, site: Site, balance_micro: int) -> None:

@@ -1,4 +1,4 @@
-"""Ends emergency credit that has been repaid, where a crash kept the payment from ending it."""
+"""Ends emergency credit that has been repaid and tells of what was taken, where a crash kept either from happening."""
 
 from __future__ import annotations
 

@@ -89,6 +89,37 @@ async def test_emergency_credit_brings_the_light_back_without_money(building: Bu
     assert told.params["balance_micro"] == before.balance_micro
 
 
+@pytest.mark.parametrize("dies_in", ["decide_supply", "tell_emergency"])
+async def test_emergency_credit_is_told_though_whoever_gave_it_died(
+    building: Building, monkeypatch: pytest.MonkeyPatch, dies_in: str
+) -> None:
+    """N1: between giving and telling a process dies; the sweeper tells everybody, once, and an old taking no more."""
+    tenant = await building.flat(1)
+    await cut(building)
+
+    async def dies(*_: object) -> None:
+        raise RuntimeError("died here")
+
+    monkeypatch.setattr(f"prepaid.usecases.take_emergency_credit.{dies_in}", dies)
+    with pytest.raises(RuntimeError, match="died here"):
+        await take_emergency_credit(building.business, tenant, "acc-1")
+
+    async def told() -> list[object]:
+        rows = await building.business.store.notices.of_account("acc-1", 50)
+        return [row.params["floor_micro"] for row in rows if row.kind is NoticeKind.EMERGENCY_TAKEN]
+
+    assert (await told(), await floor_micro(building)) == ([], -10 * YUAN)
+    for _ in range(2):
+        await clear_emergencies(building.business)
+        building.clock.advance(seconds=60)
+        assert await told() == [-10 * YUAN]
+    newcomer = await building.business.store.people.at("chat", "moves-in-later", language="en")
+    await building.business.store.people.save(replace(newcomer, accounts=("acc-1",)))
+    building.clock.advance(days=1)
+    await clear_emergencies(building.business)
+    assert await told() == [-10 * YUAN]
+
+
 async def test_emergency_credit_is_taken_once_however_often_it_is_asked_for(building: Building) -> None:
     """P6: twenty taps at once are one emergency credit; it never stacks."""
     tenant = await building.flat(1)
