@@ -16,7 +16,7 @@ from bot.conversations.topics.statement import bill_file, bill_parts, read_bill
 from bot.texts import language_for
 from prepaid.domain.access import Actor
 from prepaid.domain.errors import HeldBack, Refused
-from prepaid.domain.mail_outs import BILL, Form, Kind, MailOut
+from prepaid.domain.mail_outs import BILL, MailOut, ReportForm, ReportKind
 from prepaid.domain.notices import Notice
 from prepaid.domain.people import Person
 from prepaid.ports import Business
@@ -84,10 +84,10 @@ class MailOutPapers:
     async def _made(self, actor: Actor, mail_out: MailOut, span: str) -> Sequence[Part]:
         business, subject, form = self._business, mail_out.subject, mail_out.form
         if mail_out.kind == BILL:
-            if form is Form.PICTURE:
+            if form is ReportForm.PICTURE:
                 return bill_parts(actor.language, await read_bill(business, actor, subject, span))
             return (await bill_file(business, actor, subject, span, form.value),)
-        made = await make(business, actor, subject, Kind(mail_out.kind), span)
-        if form is Form.PICTURE:
+        made = await make(business, actor, subject, ReportKind(mail_out.kind), span)
+        if form is ReportForm.PICTURE:
             return parts_of(actor.language, made)
         return (await asyncio.to_thread(make_file_of, actor.language, made, form.value),)

@@ -15,7 +15,7 @@ from bot.conversations.report_kinds import Made, make, make_file_of, parts_of
 from bot.rendering.charts import png
 from bot.rendering.plain import render
 from prepaid.domain.access import CLOCK, Role
-from prepaid.domain.mail_outs import Kind
+from prepaid.domain.mail_outs import ReportKind
 from prepaid.domain.metering import Meter, Reading, Sweep
 from prepaid.storage.driver import Database
 from prepaid.usecases.adjust import Cause, adjust
@@ -89,15 +89,15 @@ async def pay(town: Town, day: int) -> None:
         await adjust(business, desk, "acc-2", -3_200_000, key="a1", cause=Cause.BILLING_ERROR, why="a wrong reading")
 
 
-async def samples(database: Database) -> list[tuple[Kind, Made]]:
+async def samples(database: Database) -> list[tuple[ReportKind, Made]]:
     """Every kind, made once."""
     town = await found_town(database)
     await live(town)
     business = town.building.business
     owner = await town.building.operator(role=Role.OWNER)
     found = []
-    for kind in Kind:
-        actor = owner if kind is Kind.SITES else CLOCK
+    for kind in ReportKind:
+        actor = owner if kind is ReportKind.SITES else CLOCK
         found.append((kind, await make(business, actor, SITE, kind, MONTH)))
     return found
 
@@ -114,7 +114,7 @@ async def main() -> None:
     sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {len(made)} kinds in two languages\n")
 
 
-async def section(kind: Kind, language: str, made: Made) -> str:
+async def section(kind: ReportKind, language: str, made: Made) -> str:
     """One kind in one language."""
     parts = parts_of(language, made)
     lines = []

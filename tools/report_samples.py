@@ -16,12 +16,12 @@ from bot.conversations.report_kinds import make, parts_of
 from bot.rendering.charts import png
 from prepaid.domain.access import CLOCK
 from prepaid.domain.errors import InvariantBroken
-from prepaid.domain.mail_outs import Kind
+from prepaid.domain.mail_outs import ReportKind
 from prepaid.usecases.spans import span_of
 
 ROOT = Path(__file__).resolve().parents[1]
 METERS = 12
-KINDS = (Kind.RANK, Kind.USE)
+KINDS = (ReportKind.RANK, ReportKind.USE)
 
 
 async def main(images: Path) -> None:

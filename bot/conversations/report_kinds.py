@@ -14,7 +14,7 @@ from bot.texts import text
 from prepaid.domain.access import Actor
 from prepaid.domain.errors import InvariantBroken, Refused
 from prepaid.domain.finance import Finance
-from prepaid.domain.mail_outs import MONTHLY, Kind
+from prepaid.domain.mail_outs import MONTHLY, ReportKind
 from prepaid.domain.sharing import Rule
 from prepaid.ports import Business
 from prepaid.usecases.compare_site import SiteTotal, UseReport, compare_sites, use_report
@@ -25,7 +25,7 @@ from prepaid.usecases.spans import Length, Span, before, reach_site, spoken_span
 from prepaid.usecases.usage_report import Losses, UsageReport, usage_report
 
 Report = UseReport | Finance | UsageReport | tuple[Losses, ...] | tuple[SiteTotal, ...] | tuple[Allocation, ...]
-RULES = {Kind.SHARE: Rule.EQUAL, Kind.SHARE_USE: Rule.USE, Kind.SHARE_AREA: Rule.AREA}
+RULES = {ReportKind.SHARE: Rule.EQUAL, ReportKind.SHARE_USE: Rule.USE, ReportKind.SHARE_AREA: Rule.AREA}
 """By what a report of shares divides."""
 
 
@@ -33,7 +33,7 @@ RULES = {Kind.SHARE: Rule.EQUAL, Kind.SHARE_USE: Rule.USE, Kind.SHARE_AREA: Rule
 class Made:
     """A report. `span` and `before` are the names of its span and of the one before."""
 
-    kind: Kind
+    kind: ReportKind
     site_id: str
     name: str
     span: str
@@ -41,9 +41,9 @@ class Made:
     report: Report
 
 
-async def make(business: Business, actor: Actor, site_id: str, kind: Kind, when: str) -> Made:
+async def make(business: Business, actor: Actor, site_id: str, kind: ReportKind, when: str) -> Made:
     """Calls the use case, which decides whether the actor may. `Refused` for a span that the kind has none of."""
-    if kind is Kind.SITES and not site_id:
+    if kind is ReportKind.SITES and not site_id:
         # Any of the person's sites tells the time: sites of one operator share their clock, nearly always.
         site_id = (await find_sites(business, actor, ""))[0].site_id
     site = await reach_site(business, actor, site_id)
@@ -55,16 +55,16 @@ async def make(business: Business, actor: Actor, site_id: str, kind: Kind, when:
     return Made(kind=kind, site_id=site_id, name=site.name, span=span.name, before=earlier, report=report)
 
 
-async def _report(business: Business, actor: Actor, site_id: str, kind: Kind, span: Span) -> Report:
-    if kind is Kind.FINANCE:
+async def _report(business: Business, actor: Actor, site_id: str, kind: ReportKind, span: Span) -> Report:
+    if kind is ReportKind.FINANCE:
         return await finance_report(business, actor, site_id, span.name)
-    if kind is Kind.RANK:
+    if kind is ReportKind.RANK:
         return await usage_report(business, actor, site_id, span.name)
-    if kind is Kind.LOSSES:
+    if kind is ReportKind.LOSSES:
         return await site_losses(business, actor, site_id, span.name)
     if kind in RULES:
         return await site_shares(business, actor, site_id, span.name, RULES[kind])
-    if kind is Kind.SITES:
+    if kind is ReportKind.SITES:
         return await compare_sites(business, actor, span.name)
     return await use_report(business, actor, site_id, span.name)
 
@@ -77,12 +77,12 @@ def parts_of(language: str, made: Made) -> tuple[Part, ...]:
     if isinstance(report, UsageReport):
         return show.rank_parts(language, report, made.name)
     if isinstance(report, UseReport):
-        of_use = {Kind.ODD: show.odd_parts, Kind.EMPTY: show.empty_parts}
+        of_use = {ReportKind.ODD: show.odd_parts, ReportKind.EMPTY: show.empty_parts}
         return of_use.get(made.kind, show.use_parts)(language, report)
     if made.kind in RULES:
         shares = [each for each in report if isinstance(each, Allocation)]
         return show.share_parts(language, shares, made.name, made.kind)
-    if made.kind is Kind.LOSSES:
+    if made.kind is ReportKind.LOSSES:
         return show.losses_parts(language, [each for each in report if isinstance(each, Losses)], made.name)
     return show.sites_parts(language, [each for each in report if isinstance(each, SiteTotal)], made.span)
 
@@ -106,10 +106,10 @@ def _sheets(language: str, made: Made) -> Sequence[Sheet]:
         return paper.usage_sheets(language, report)
     if isinstance(report, UseReport):
         return paper.use_sheets(language, report)
-    if made.kind is Kind.LOSSES:
+    if made.kind is ReportKind.LOSSES:
         return paper.site_losses_sheets(language, [each for each in report if isinstance(each, Losses)])
     if made.kind in RULES:
         return paper.site_share_sheets(language, [each for each in report if isinstance(each, Allocation)])
-    if made.kind is Kind.SITES:
+    if made.kind is ReportKind.SITES:
         return paper.sites_sheets(language, [each for each in report if isinstance(each, SiteTotal)])
     raise InvariantBroken(f"no paper for {made.kind}")

@@ -10,7 +10,7 @@ from bot.texts import language_for, text
 from chatwatt.settings import load
 from chatwatt.wiring import open_runtime
 from prepaid.domain.errors import not_found
-from prepaid.domain.mail_outs import BILL, Every, Form, Kind, MailOut
+from prepaid.domain.mail_outs import BILL, Every, MailOut, ReportForm, ReportKind
 from prepaid.usecases.authorize import as_of_now
 from prepaid.usecases.mail_outs import my_mail_outs, order_mail_out, stop_mail_out
 
@@ -19,10 +19,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declares the command."""
     parser = commands.add_parser("mailouts", help="list, order or end reports and bills that come by themselves")
     parser.add_argument("person", metavar="PERSON", help="the person's id")
-    parser.add_argument("--add", choices=[BILL, *Kind], help="order this, of --of")
+    parser.add_argument("--add", choices=[BILL, *ReportKind], help="order this, of --of")
     parser.add_argument("--of", default="", metavar="ID", help="the site; for a bill the account")
     parser.add_argument("--every", choices=[*Every], default=Every.MONTH, help="how often; default month")
-    parser.add_argument("--form", choices=[*Form], default=Form.PICTURE, help="as what; default picture")
+    parser.add_argument("--form", choices=[*ReportForm], default=ReportForm.PICTURE, help="as what; default picture")
     parser.add_argument("--stop", default="", metavar="ID", help="end this one")
     parser.set_defaults(run=run)
 
@@ -36,7 +36,7 @@ async def run(arguments: argparse.Namespace) -> int:
             raise not_found()
         actor = await as_of_now(business, arguments.person)
         if arguments.add:
-            every, form = Every(arguments.every), Form(arguments.form)
+            every, form = Every(arguments.every), ReportForm(arguments.form)
             await order_mail_out(business, actor, arguments.add, arguments.of, every=every, form=form)
         if arguments.stop:
             await stop_mail_out(business, actor, arguments.stop)

@@ -22,7 +22,7 @@ from miniprogram_api.models.people import (
 )
 from miniprogram_api.routes.declared import staff_read, staff_write
 from prepaid.domain.access import Role
-from prepaid.domain.mail_outs import Every, Form
+from prepaid.domain.mail_outs import Every, ReportForm
 from prepaid.domain.people import INVITATION_TTL_S
 from prepaid.usecases.admin_groups import issue_group_code
 from prepaid.usecases.broadcast import Audience, broadcast, preview_broadcast
@@ -78,7 +78,7 @@ async def _mail_outs(ask: Ask) -> MailOutsOut:
 
 async def _order(ask: Ask) -> MailOutOut:
     wish = ask.body(MailOutWish)
-    every, form = Every(wish.every), Form(wish.form)
+    every, form = Every(wish.every), ReportForm(wish.form)
     return mail_out_out(await order_mail_out(ask.business, ask.actor, wish.kind, wish.subject, every=every, form=form))
 
 

@@ -15,7 +15,7 @@ MOST_EACH = 20
 """Mail-outs that one person can have."""
 
 
-class Kind(StrEnum):
+class ReportKind(StrEnum):
     """What a report is about."""
 
     USE = "use"
@@ -33,10 +33,10 @@ class Kind(StrEnum):
 
 BILL = "bill"
 """The statement of one account; every other kind is a report about a site."""
-SHARES = frozenset({Kind.SHARE, Kind.SHARE_USE, Kind.SHARE_AREA})
-MONTHLY = frozenset({Kind.FINANCE, Kind.RANK})
+SHARES = frozenset({ReportKind.SHARE, ReportKind.SHARE_USE, ReportKind.SHARE_AREA})
+MONTHLY = frozenset({ReportKind.FINANCE, ReportKind.RANK})
 """Their figures are those of a month of the ledger; a daily one shows the month so far."""
-KINDS = frozenset({BILL, *Kind})
+KINDS = frozenset({BILL, *ReportKind})
 
 
 class Every(StrEnum):
@@ -46,7 +46,7 @@ class Every(StrEnum):
     MONTH = "month"
 
 
-class Form(StrEnum):
+class ReportForm(StrEnum):
     """As what."""
 
     PICTURE = "picture"
@@ -64,7 +64,7 @@ class MailOut:
     subject: str
     label: str
     every: Every
-    form: Form
+    form: ReportForm
     site_id: str
     ordered_at: datetime
     last: str

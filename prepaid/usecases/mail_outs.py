@@ -17,8 +17,8 @@ from prepaid.domain.mail_outs import (
     MONTHLY,
     MOST_EACH,
     Every,
-    Form,
     MailOut,
+    ReportForm,
     due_span,
     mail_out_id,
 )
@@ -29,7 +29,7 @@ from prepaid.usecases.spans import reach_site
 
 
 async def order_mail_out(
-    business: Business, actor: Actor, kind: str, subject: str, *, every: Every, form: Form
+    business: Business, actor: Actor, kind: str, subject: str, *, every: Every, form: ReportForm
 ) -> MailOut:
     """Orders it; the first one comes with the next span that ends. The same again only changes the form.
 

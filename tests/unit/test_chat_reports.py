@@ -20,7 +20,7 @@ from bot.conversations.topics.reports import SendReport, ShowReport
 from bot.rendering.charts import png, svg
 from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.errors import Refused
-from prepaid.domain.mail_outs import MONTHLY, Kind
+from prepaid.domain.mail_outs import MONTHLY, ReportKind
 from tests.fakes.rehearsed.reports import made
 
 AT = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
@@ -53,8 +53,8 @@ def test_words_name_kind_span_and_place(said: str, place: str, rest: str) -> Non
 def test_presses_name_span_and_form() -> None:
     """A2: a press carries everything; weeks survive that presses are read in small letters; sites need no place."""
     pressed = {
-        "report::sites 2026-W47": ShowReport(site_id="", kind=Kind.SITES, when="2026-W47"),
-        "report::sites 2026-11 csv": SendReport(site_id="", kind=Kind.SITES, when="2026-11", form="csv"),
+        "report::sites 2026-W47": ShowReport(site_id="", kind=ReportKind.SITES, when="2026-W47"),
+        "report::sites 2026-11 csv": SendReport(site_id="", kind=ReportKind.SITES, when="2026-11", form="csv"),
     }
     for action, effect in pressed.items():
         inbound = Inbound(channel="t", user="u", text="", action=action)
@@ -62,8 +62,8 @@ def test_presses_name_span_and_form() -> None:
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("kind", list(Kind))
-def test_picture_and_file_show_the_same_figures(kind: Kind, language: str) -> None:
+@pytest.mark.parametrize("kind", list(ReportKind))
+def test_picture_and_file_show_the_same_figures(kind: ReportKind, language: str) -> None:
     """A2: every kind has parts and both files in both languages; sums are those of the report, pictures are drawn."""
     report = made(kind, "2026-11" if kind in MONTHLY else "2026-W47", AT)
     parts = parts_of(language, report)
@@ -71,16 +71,16 @@ def test_picture_and_file_show_the_same_figures(kind: Kind, language: str) -> No
     assert parts
     for chart in charts:
         assert chart.title in svg(chart).replace("&amp;", "&")
-    if language == "zh" and kind is Kind.USE:
+    if language == "zh" and kind is ReportKind.USE:
         assert png(charts[0]).startswith(b"\x89PNG")
     book = load_workbook(io.BytesIO(make_file_of(language, report, "xlsx").content()))
     rows = book.get_sheet_by_index(0).to_python()
     assert make_file_of(language, report, "csv").content().startswith(b"\xef\xbb\xbf")
     figures = {
-        Kind.USE: (-2, 6, "242.2"),
-        Kind.FINANCE: (-1, 2, "12.5"),
-        Kind.LOSSES: (1, 1, "250"),
-        Kind.SHARE: (1, 3, "5.9"),
+        ReportKind.USE: (-2, 6, "242.2"),
+        ReportKind.FINANCE: (-1, 2, "12.5"),
+        ReportKind.LOSSES: (1, 1, "250"),
+        ReportKind.SHARE: (1, 3, "5.9"),
     }
     if kind in figures:
         row, column, shown = figures[kind]
@@ -93,4 +93,4 @@ def test_a_file_that_no_chat_carries_is_refused(monkeypatch: pytest.MonkeyPatch)
     """A2: instead of breaking the chat, the person is told where the whole report is to be had."""
     monkeypatch.setattr(report_kinds, "MAX_FILE_BYTES", 10)
     with pytest.raises(Refused, match=r"refused\.report_large"):
-        make_file_of("en", made(Kind.USE, "2026-W47", AT), "csv")
+        make_file_of("en", made(ReportKind.USE, "2026-W47", AT), "csv")

@@ -18,7 +18,7 @@ from bot.mail_outs import MailOutPapers
 from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.errors import HeldBack, Refused
-from prepaid.domain.mail_outs import BILL, Every, Form, Kind, due_span, shown_span
+from prepaid.domain.mail_outs import BILL, Every, ReportForm, ReportKind, due_span, shown_span
 from prepaid.domain.notices import Notice, NoticeKind, NoticeState
 from prepaid.storage.driver import Database
 from prepaid.usecases.deliver_notices import deliver_notices
@@ -89,8 +89,16 @@ def test_every_day_and_month_has_one_morning(zone: str) -> None:
 
 def test_a_daily_report_of_the_ledger_shows_the_month_so_far() -> None:
     """A2: finance and ranking are those of a month, so the day's one that of its month; others are the day's."""
-    spans = {kind: shown_span(kind, "2026-03-31") for kind in (Kind.FINANCE, Kind.RANK, Kind.USE, Kind.LOSSES)}
-    assert spans == {Kind.FINANCE: "2026-03", Kind.RANK: "2026-03", Kind.USE: "2026-03-31", Kind.LOSSES: "2026-03-31"}
+    spans = {
+        kind: shown_span(kind, "2026-03-31")
+        for kind in (ReportKind.FINANCE, ReportKind.RANK, ReportKind.USE, ReportKind.LOSSES)
+    }
+    assert spans == {
+        ReportKind.FINANCE: "2026-03",
+        ReportKind.RANK: "2026-03",
+        ReportKind.USE: "2026-03-31",
+        ReportKind.LOSSES: "2026-03-31",
+    }
     assert shown_span(BILL, "2026-02") == "2026-02"
 
 
@@ -98,10 +106,10 @@ async def test_two_schedulers_queue_each_slot_once(building: Building, clock: Ma
     """Y5, N1: whatever two schedulers and a leaping clock do, each day and each month is one row for each order."""
     tenant = await building.flat(1)
     staff = await building.operator(role=Role.FINANCE)
-    for form in (Form.PICTURE, Form.CSV):  # The second order only changes the form.
-        await order_mail_out(building.business, staff, Kind.USE, SITE, every=Every.DAY, form=form)
-    await order_mail_out(building.business, staff, Kind.FINANCE, SITE, every=Every.MONTH, form=Form.XLSX)
-    await order_mail_out(building.business, tenant, BILL, "acc-1", every=Every.MONTH, form=Form.PICTURE)
+    for form in (ReportForm.PICTURE, ReportForm.CSV):  # The second order only changes the form.
+        await order_mail_out(building.business, staff, ReportKind.USE, SITE, every=Every.DAY, form=form)
+    await order_mail_out(building.business, staff, ReportKind.FINANCE, SITE, every=Every.MONTH, form=ReportForm.XLSX)
+    await order_mail_out(building.business, tenant, BILL, "acc-1", every=Every.MONTH, form=ReportForm.PICTURE)
     await _morning(building, 2)
     assert await _rows(building, tenant, staff) == [], "what was over when it was ordered is not sent"
     for jump_h in (11.75, 0.5, 1, 24, 31 * 24, -31 * 24, 6, 24):
@@ -112,7 +120,7 @@ async def test_two_schedulers_queue_each_slot_once(building: Building, clock: Ma
     assert set(spans.values()) == {1}
     days = sorted(span for _, why, span in spans if why == "report.kind.use")
     assert days == ["2026-03-30", "2026-03-31", "2026-04-01", "2026-05-01"]
-    for who, kind in ((staff.id, Kind.FINANCE), (tenant.id, BILL)):
+    for who, kind in ((staff.id, ReportKind.FINANCE), (tenant.id, BILL)):
         months = sorted(span for person, why, span in spans if (person, why) == (who, f"report.kind.{kind}"))
         assert months == ["2026-03", "2026-04"]
     assert {str(row.params["form"]) for row in rows if row.params["why"] == "report.kind.use"} == {"csv"}
@@ -130,8 +138,8 @@ async def test_each_gets_what_was_ordered_in_the_own_language(building: Building
     business = building.business
     tenant, staff = await building.flat(1), await building.operator(role=Role.FINANCE)
     await building.give("acc-1", 1_230_000, "more")
-    await order_mail_out(business, tenant, BILL, "acc-1", every=Every.MONTH, form=Form.PICTURE)
-    await order_mail_out(business, staff, Kind.FINANCE, SITE, every=Every.MONTH, form=Form.XLSX)
+    await order_mail_out(business, tenant, BILL, "acc-1", every=Every.MONTH, form=ReportForm.PICTURE)
+    await order_mail_out(business, staff, ReportKind.FINANCE, SITE, every=Every.MONTH, form=ReportForm.XLSX)
     await business.store.people.set_language(staff.id, "zh")
     clock.set(SEVEN + timedelta(days=1))
     await _morning(building)
@@ -154,14 +162,14 @@ async def test_rights_are_asked_when_it_is_sent(building: Building, clock: Manua
     tenant, staff = await building.flat(1), await building.operator(role=Role.FINANCE)
     viewer = await building.operator(role=Role.VIEWER)
     with pytest.raises(Refused, match=r"refused\.not_found"):
-        await order_mail_out(business, viewer, Kind.FINANCE, SITE, every=Every.DAY, form=Form.PICTURE)
+        await order_mail_out(business, viewer, ReportKind.FINANCE, SITE, every=Every.DAY, form=ReportForm.PICTURE)
     with pytest.raises(Refused, match=r"refused\.not_found"):
-        await order_mail_out(business, tenant, Kind.USE, SITE, every=Every.DAY, form=Form.PICTURE)
+        await order_mail_out(business, tenant, ReportKind.USE, SITE, every=Every.DAY, form=ReportForm.PICTURE)
     with pytest.raises(Refused, match=r"refused\.bill_by_month"):
-        await order_mail_out(business, tenant, BILL, "acc-1", every=Every.DAY, form=Form.PICTURE)
-    await order_mail_out(business, tenant, BILL, "acc-1", every=Every.MONTH, form=Form.PICTURE)
-    await order_mail_out(business, staff, Kind.FINANCE, SITE, every=Every.MONTH, form=Form.PICTURE)
-    ended = await order_mail_out(business, viewer, Kind.USE, SITE, every=Every.DAY, form=Form.PICTURE)
+        await order_mail_out(business, tenant, BILL, "acc-1", every=Every.DAY, form=ReportForm.PICTURE)
+    await order_mail_out(business, tenant, BILL, "acc-1", every=Every.MONTH, form=ReportForm.PICTURE)
+    await order_mail_out(business, staff, ReportKind.FINANCE, SITE, every=Every.MONTH, form=ReportForm.PICTURE)
+    ended = await order_mail_out(business, viewer, ReportKind.USE, SITE, every=Every.DAY, form=ReportForm.PICTURE)
     with pytest.raises(Refused, match=r"refused\.not_found"):
         await stop_mail_out(business, tenant, ended.id)
     clock.set(SEVEN + timedelta(days=1))
@@ -179,11 +187,11 @@ async def test_so_many_are_enough(building: Building, monkeypatch: pytest.Monkey
     """Y3: nobody can order more than the limit; changing the form of one of them still works."""
     monkeypatch.setattr("prepaid.usecases.mail_outs.MOST_EACH", 1)
     staff = await building.operator()
-    await order_mail_out(building.business, staff, Kind.USE, SITE, every=Every.DAY, form=Form.CSV)
+    await order_mail_out(building.business, staff, ReportKind.USE, SITE, every=Every.DAY, form=ReportForm.CSV)
     with pytest.raises(Refused, match=r"refused\.mail_outs_many"):
-        await order_mail_out(building.business, staff, Kind.USE, SITE, every=Every.MONTH, form=Form.CSV)
-    await order_mail_out(building.business, staff, Kind.USE, SITE, every=Every.DAY, form=Form.XLSX)
-    assert [each.form for each in await my_mail_outs(building.business, staff)] == [Form.XLSX]
+        await order_mail_out(building.business, staff, ReportKind.USE, SITE, every=Every.MONTH, form=ReportForm.CSV)
+    await order_mail_out(building.business, staff, ReportKind.USE, SITE, every=Every.DAY, form=ReportForm.XLSX)
+    assert [each.form for each in await my_mail_outs(building.business, staff)] == [ReportForm.XLSX]
 
 
 async def test_a_report_that_takes_long_is_sent_when_it_is_made(
@@ -192,7 +200,7 @@ async def test_a_report_that_takes_long_is_sent_when_it_is_made(
     """N2: making goes on while the row waits, which counts as no failure; the next turn finds it made."""
     monkeypatch.setattr("bot.mail_outs.WAIT_S", 0.0)
     tenant = await building.flat(1)
-    await order_mail_out(building.business, tenant, BILL, "acc-1", every=Every.MONTH, form=Form.PICTURE)
+    await order_mail_out(building.business, tenant, BILL, "acc-1", every=Every.MONTH, form=ReportForm.PICTURE)
     clock.set(SEVEN + timedelta(days=1))
     await _morning(building)
     (row,) = await _rows(building, tenant)

@@ -19,11 +19,11 @@ from bot.conversations.topic import Topic
 from bot.conversations.topics.reports import understood
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.texts import text
-from prepaid.domain.mail_outs import BILL, Every, Form, Kind, MailOut
+from prepaid.domain.mail_outs import BILL, Every, MailOut, ReportForm, ReportKind
 from prepaid.usecases.find_sites import SiteLine
 from prepaid.usecases.mail_outs import my_mail_outs, order_mail_out, stop_mail_out
 
-_FORMS = {Form.XLSX: r"xlsx|excel|表格", Form.CSV: r"csv"}
+_FORMS = {ReportForm.XLSX: r"xlsx|excel|表格", ReportForm.CSV: r"csv"}
 _PLEASE = re.compile(r"给我|发送|发来|发|一份")
 _RHYTHM = r"每天|每日|每月|daily|monthly|every (?:day|month)|日报|月报"
 
@@ -35,7 +35,7 @@ class OrderMailOut(Effect):
     kind: str
     subject: str
     every: Every
-    form: Form
+    form: ReportForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,21 +63,21 @@ def _order(turn: Turn, session: Session, argument: str) -> Reply:
     return Reply(session=session, effects=(PickSite(text=name, then="mailout", rest=rest),))
 
 
-def _form(said: str) -> tuple[Form, str]:
+def _form(said: str) -> tuple[ReportForm, str]:
     for form, words in _FORMS.items():
         if re.search(words, said, re.IGNORECASE):
             return form, re.sub(words, " ", said, flags=re.IGNORECASE)
-    return Form.PICTURE, said
+    return ReportForm.PICTURE, said
 
 
 def _of_site(turn: Turn, session: Session, site: SiteLine, rest: str) -> Reply:
     del turn
     kind, every, form = (*rest.split(), "", "", "")[:3]
     effect = OrderMailOut(
-        kind=kind if kind in [*Kind] else Kind.USE,
+        kind=kind if kind in [*ReportKind] else ReportKind.USE,
         subject=site.site_id,
         every=Every(every) if every in [*Every] else Every.MONTH,
-        form=Form(form) if form in [*Form] else Form.PICTURE,
+        form=ReportForm(form) if form in [*ReportForm] else ReportForm.PICTURE,
     )
     return Reply(session=session, effects=(effect,))
 
@@ -99,14 +99,14 @@ def _ordered(effect: OrderMailOut, value: MailOut, turn: Turn, session: Session)
     del effect
     language = turn.actor.language
     done = Text(body=text(language, f"mailout.ordered_{value.every}", **_named(language, value)), tone=Tone.GOOD)
-    others = [form for form in Form if form is not value.form]
+    others = [form for form in ReportForm if form is not value.form]
     buttons = [press(language, f"button.as_{form}", _again(value, form)) for form in others]
     buttons.append(press(language, "button.stop_mailout", f"mailouts:stop {value.id}"))
     shown = tuple(button for button in buttons if button.action)
     return Reply(session=session, parts=(done, choose(text(language, "mailout.next"), language, *shown)))
 
 
-def _again(value: MailOut, form: Form) -> str:
+def _again(value: MailOut, form: ReportForm) -> str:
     if value.kind == BILL:
         return desk.action("use", value.subject, "mailbill", form)
     return desk.action("mailout", value.subject, f"{value.kind} {value.every} {form}")

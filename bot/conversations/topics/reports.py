@@ -20,20 +20,20 @@ from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.rendering.sheets import MEDIA_TYPES
 from bot.texts import text
-from prepaid.domain.mail_outs import SHARES, Every, Form, Kind
+from prepaid.domain.mail_outs import SHARES, Every, ReportForm, ReportKind
 from prepaid.usecases.find_sites import SiteLine
 
-_KINDS: Mapping[Kind, str] = {
-    Kind.FINANCE: r"finance|money|财务|资金|收支|收入",
-    Kind.RANK: r"rank(?:ing)?s?|用量排名|排名|排行",
-    Kind.SHARE_USE: r"shares? by use|按用量(?:公摊|分摊)|(?:公摊|分摊)按用量",
-    Kind.SHARE_AREA: r"shares? by area|按面积(?:公摊|分摊)|(?:公摊|分摊)按面积",
-    Kind.SHARE: r"shares?(?: of common(?: parts)?)?|(?:按户)?(?:公摊|分摊)",
-    Kind.LOSSES: r"loss(?:es)?|线损|损耗",
-    Kind.ODD: r"unusual(?: use)?|abnormal(?: use)?|odd|异常(?:用电)?",
-    Kind.EMPTY: r"empty(?: rooms?)?|vacant(?: rooms?)?|空房(?:用电)?",
-    Kind.SITES: r"(?:compare )?sites(?: compared)?|comparison|小区对比|对比",
-    Kind.USE: r"use|usage|consumption|用电(?:分析)?|用量|能耗",
+_KINDS: Mapping[ReportKind, str] = {
+    ReportKind.FINANCE: r"finance|money|财务|资金|收支|收入",
+    ReportKind.RANK: r"rank(?:ing)?s?|用量排名|排名|排行",
+    ReportKind.SHARE_USE: r"shares? by use|按用量(?:公摊|分摊)|(?:公摊|分摊)按用量",
+    ReportKind.SHARE_AREA: r"shares? by area|按面积(?:公摊|分摊)|(?:公摊|分摊)按面积",
+    ReportKind.SHARE: r"shares?(?: of common(?: parts)?)?|(?:按户)?(?:公摊|分摊)",
+    ReportKind.LOSSES: r"loss(?:es)?|线损|损耗",
+    ReportKind.ODD: r"unusual(?: use)?|abnormal(?: use)?|odd|异常(?:用电)?",
+    ReportKind.EMPTY: r"empty(?: rooms?)?|vacant(?: rooms?)?|空房(?:用电)?",
+    ReportKind.SITES: r"(?:compare )?sites(?: compared)?|comparison|小区对比|对比",
+    ReportKind.USE: r"use|usage|consumption|用电(?:分析)?|用量|能耗",
 }
 _WHENS: Mapping[str, str] = {
     "last_month": r"last[ _]month(?:'s)?|上个?月",
@@ -55,7 +55,7 @@ class ShowReport(Effect):
     """One report. `when` is a span's name or how people call it; `site_id` is "" for all sites side by side."""
 
     site_id: str
-    kind: Kind
+    kind: ReportKind
     when: str = ""
 
 
@@ -64,7 +64,7 @@ class SendReport(Effect):
     """The same as a file: `form` is "xlsx" or "csv"."""
 
     site_id: str
-    kind: Kind
+    kind: ReportKind
     when: str
     form: str
 
@@ -76,12 +76,12 @@ def _begin(turn: Turn, session: Session, argument: str) -> Reply:
     if not colon:
         kind, when, name = understood(argument)
         rest = f"{kind} {when}"
-    if rest.startswith(f"{Kind.SITES} "):
+    if rest.startswith(f"{ReportKind.SITES} "):
         return Reply(session=session, effects=(_effect("", rest),))
     return Reply(session=session, effects=(PickSite(text=name, then="report", rest=rest),))
 
 
-def understood(heard: str) -> tuple[Kind, str, str]:
+def understood(heard: str) -> tuple[ReportKind, str, str]:
     """(kind, span, what is left: the place)."""
     said = _CHINESE.sub(_in_digits, heard.casefold())
     when, said = _taken(_WHENS, said)
@@ -90,7 +90,7 @@ def understood(heard: str) -> tuple[Kind, str, str]:
         when, said = named[0].upper(), said.replace(named[0], " ", 1)
     kind, said = _taken({str(kind): words for kind, words in _KINDS.items()}, said)
     place = " ".join(_FILLER.sub(" ", said).split())
-    return Kind(kind or Kind.USE), when, place
+    return ReportKind(kind or ReportKind.USE), when, place
 
 
 def _taken(table: Mapping[str, str], said: str) -> tuple[str, str]:
@@ -110,7 +110,7 @@ def _effect(site_id: str, rest: str) -> ShowReport | SendReport:
     kind, _, more = rest.partition(" ")
     when, _, form = more.partition(" ")
     when = when.upper() if when.startswith("20") else when
-    known = Kind(kind) if kind in [*Kind] else Kind.USE
+    known = ReportKind(kind) if kind in [*ReportKind] else ReportKind.USE
     if form in MEDIA_TYPES:
         return SendReport(site_id=site_id, kind=known, when=when, form=form)
     return ShowReport(site_id=site_id, kind=known, when=when)
@@ -134,12 +134,12 @@ async def _send(on: Situation, effect: SendReport) -> File:
 def _shown(effect: ShowReport, value: Made, turn: Turn, session: Session) -> Reply:
     language = turn.actor.language
     site, span = effect.site_id, value.span
-    apart = value.kind in SHARES or value.kind is Kind.LOSSES
-    others = [kind for kind in Kind if kind is not value.kind and (apart or kind not in SHARES)]
+    apart = value.kind in SHARES or value.kind is ReportKind.LOSSES
+    others = [kind for kind in ReportKind if kind is not value.kind and (apart or kind not in SHARES)]
     targets = [(f"report.kind.{kind}", _action(site, f"{kind} {span}")) for kind in others]
     targets += [(f"button.{form}", _action(site, f"{value.kind} {span} {form}")) for form in MEDIA_TYPES]
     targets += [
-        (f"button.every_{every}", desk.action("mailout", site, f"{value.kind} {every} {Form.PICTURE}"))
+        (f"button.every_{every}", desk.action("mailout", site, f"{value.kind} {every} {ReportForm.PICTURE}"))
         for every in Every
     ]
     if value.before:

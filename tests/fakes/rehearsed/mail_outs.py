@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.conversations.topics.mail_outs import ListMailOuts, OrderMailOut, StopMailOut
 from prepaid.domain.errors import not_found
-from prepaid.domain.mail_outs import BILL, Every, Form, Kind, MailOut, mail_out_id
+from prepaid.domain.mail_outs import BILL, Every, MailOut, ReportForm, ReportKind, mail_out_id
 from tests.fakes.rights import EVERYBODY, SEES, STAFF, free, right
 
 
@@ -32,8 +32,8 @@ def _mine(stage: Any, user: str, effect: ListMailOuts) -> tuple[MailOut, ...]:
     del effect
     if user != "admin":
         return ()
-    losses = OrderMailOut(kind=Kind.LOSSES, subject="maple", every=Every.DAY, form=Form.PICTURE)
-    finance = OrderMailOut(kind=Kind.FINANCE, subject="maple", every=Every.MONTH, form=Form.XLSX)
+    losses = OrderMailOut(kind=ReportKind.LOSSES, subject="maple", every=Every.DAY, form=ReportForm.PICTURE)
+    finance = OrderMailOut(kind=ReportKind.FINANCE, subject="maple", every=Every.MONTH, form=ReportForm.XLSX)
     return (_row(stage, user, losses), _row(stage, user, finance))
 
 
@@ -44,8 +44,8 @@ def _stop(stage: Any, user: str, effect: StopMailOut) -> MailOut:
     raise not_found()
 
 
-CSV = Form.CSV
-_FINANCE = mail_out_id("p3", Kind.FINANCE, "maple", Every.MONTH)
+CSV = ReportForm.CSV
+_FINANCE = mail_out_id("p3", ReportKind.FINANCE, "maple", Every.MONTH)
 ANSWERS = {OrderMailOut: _row, ListMailOuts: _mine, StopMailOut: _stop}
 SCRIPTS = {
     "mailout": (

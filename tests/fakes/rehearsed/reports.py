@@ -15,7 +15,7 @@ from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.errors import not_found
 from prepaid.domain.finance import AccountFinance, Finance
 from prepaid.domain.load import Load, Odd
-from prepaid.domain.mail_outs import Kind
+from prepaid.domain.mail_outs import ReportKind
 from prepaid.domain.tariffs import FlatTariff, Utility
 from prepaid.usecases.compare_site import Bar, SiteTotal, UseReport
 from prepaid.usecases.place_losses import Allocation, Share
@@ -143,13 +143,13 @@ def ranking(month: str) -> UsageReport:
     )
 
 
-def report_of(kind: Kind, span: str) -> Report:
+def report_of(kind: ReportKind, span: str) -> Report:
     """What the use case of a kind would say."""
-    if kind is Kind.FINANCE:
+    if kind is ReportKind.FINANCE:
         return finance(span)
-    if kind is Kind.RANK:
+    if kind is ReportKind.RANK:
         return ranking(span)
-    if kind is Kind.LOSSES:
+    if kind is ReportKind.LOSSES:
         meters = {"m-101": 140_000, "m-102": 98_200}
         return (Losses(main_meter_id="main", month=span, main_wh=250_000, meters_wh=meters, silent=("m-104",)),)
     if kind in RULES:
@@ -158,13 +158,13 @@ def report_of(kind: Kind, span: str) -> Report:
             Share(account_id="a102", label="102", own_wh=98_200, share_wh=5_900),
         )
         return (Allocation(main_meter_id="main", span=span, rule=RULES[kind], main_wh=250_000, shares=shares),)
-    if kind is Kind.SITES:
+    if kind is ReportKind.SITES:
         first = SiteTotal(site_id="maple", name="枫丹苑", energy_wh=242_200, water_l=18_500, before_wh=217_900)
         return (first, replace(first, site_id="oak", name="橡树里", energy_wh=120_000, before_wh=0))
     return use(span)
 
 
-def made(kind: Kind, when: str, now: datetime) -> Made:
+def made(kind: ReportKind, when: str, now: datetime) -> Made:
     """A report as the performer makes it."""
     span = spoken_span(SITE, now, when)
     report = report_of(kind, span.name)
@@ -202,7 +202,7 @@ SCRIPTS = {
 _MONTH = "2026-03"
 RIGHTS = (
     # Of the kinds that anybody at the site may see the one that asks the store least; the others have tests of theirs.
-    right("report", lambda on: ShowReport(site_id=on.site_id, kind=Kind.LOSSES, when=_MONTH), STAFF),
-    right("report", lambda on: SendReport(site_id=on.site_id, kind=Kind.LOSSES, when=_MONTH, form="csv"), STAFF),
-    right("report", lambda on: ShowReport(site_id=on.site_id, kind=Kind.FINANCE, when=_MONTH), COUNTS),
+    right("report", lambda on: ShowReport(site_id=on.site_id, kind=ReportKind.LOSSES, when=_MONTH), STAFF),
+    right("report", lambda on: SendReport(site_id=on.site_id, kind=ReportKind.LOSSES, when=_MONTH, form="csv"), STAFF),
+    right("report", lambda on: ShowReport(site_id=on.site_id, kind=ReportKind.FINANCE, when=_MONTH), COUNTS),
 )
