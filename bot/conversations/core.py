@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bot.conversations import attachments, flows, groups, openings
 from bot.conversations.inbound import Turn
-from bot.conversations.intents import intent_of_command, nearest, read, read_action
+from bot.conversations.intents import intent_of_command, nearest, normal, read, read_action
 from bot.conversations.parts import Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
@@ -44,6 +44,13 @@ def _menu_choice(turn: Turn, session: Session) -> str | None:
     return session.menu[place - 1].action if 1 <= place <= len(session.menu) else None
 
 
+def _label_said(session: Session, heard: str) -> str | None:
+    """The button of the last reply whose words were typed instead of pressing it, if just one has them."""
+    said = normal(heard)
+    found = {button.action for button in session.menu if said and normal(button.label) == said}
+    return found.pop() if len(found) == 1 else None
+
+
 def _pressed(turn: Turn, session: Session, action: str) -> Reply:
     name, _, argument = action.partition(":")
     if name in ("yes", "no", "pick"):
@@ -66,6 +73,13 @@ def _typed(turn: Turn, session: Session) -> Reply:
         reply = flows.heard(turn, session, heard, ask)
         if reply is not None:
             return reply
+        if ask is not None and flow.step.startswith("form."):
+            left = say(turn.actor.language, "flow.left")
+            reply = _asked(turn, session.settled(), ask)
+            return replace(reply, parts=(left, *reply.parts))
+    action = _label_said(session, heard) if ask is None else None
+    if action is not None:
+        return _pressed(turn, session, action)
     if ask is None:
         return openings.maybe_code(turn, session, heard) or _not_understood(turn, session, heard)
     return _asked(turn, session.settled(), ask)

@@ -1,7 +1,7 @@
 """A form: one thing is asked after the other, each answer is read at once, and a wrong one loses nothing given before.
 
-A free answer may be any words. Another one that cannot be read is an answer gone wrong, unless it asks for something
-else: then the form is left.
+A free answer may be any words, but where a name is asked for a whole command is that command. Another one that cannot
+be read is an answer gone wrong, unless it asks for something else: then the form is left.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bot.conversations import amounts
 from bot.conversations.inbound import Turn
+from bot.conversations.intents import is_command
 from bot.conversations.parts import Part, Text, Tone
 from bot.conversations.reply import Reply, choose, press
 from bot.conversations.session import Flow, Session
@@ -55,6 +56,8 @@ class Question:
     name: str
     read: Callable[[str], Value] = words
     free: bool = False
+    names: bool = False
+    """A free answer that names something: words that are a whole command are that command, not a name."""
     picks: tuple[tuple[str, Value], ...] = ()
     when: Callable[[Data], bool] = bool
     """Whether it is asked at all, from what was answered before it."""
@@ -99,6 +102,8 @@ class Form:
         place = _named(turn, question, typed)
         if place is not None:
             return self.picked(turn, session, flow, place)
+        if question.names and is_command(typed):
+            return None
         try:
             value = question.read(typed)
         except Refused as problem:

@@ -293,6 +293,11 @@ def intent_of_command(command: str) -> Intent | None:
     return _by_command().get(command)
 
 
+def is_command(text: str) -> bool:
+    """Whether the whole of it is a command's word."""
+    return normal(text) in _by_command()
+
+
 def _command(plain: str) -> Ask | None:
     """Reads "recharge 100" and, as group chats write it, "recharge@our_bot 100"."""
     word, _, argument = plain.partition(" ")

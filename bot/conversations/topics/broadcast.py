@@ -71,7 +71,7 @@ def _looked(turn: Turn, session: Session, data: Data) -> Reply:
 
 WHERE = Form(
     name="broadcast",
-    questions=(Question(name="part", free=True, picks=(("broadcast.all", ALL),)),),
+    questions=(Question(name="part", free=True, names=True, picks=(("broadcast.all", ALL),)),),
     done=_counted,
 )
 WHAT = Form(name="announce", questions=(Question(name="words", read=_words, free=True),), done=_looked)

@@ -88,7 +88,9 @@ def _named(turn: Turn, session: Session, data: Data) -> Reply:
 
 FORCE = Form(name="forcecut", questions=(REASON,), done=_force_ready)
 ROOMS = Form(
-    name="bulkcut", questions=(Question(name="rooms", read=_rooms, free=True, when=lambda _: True),), done=_named
+    name="bulkcut",
+    questions=(Question(name="rooms", read=_rooms, free=True, names=True, when=lambda _: True),),
+    done=_named,
 )
 BULK = Form(name="bulkcut_why", questions=(REASON,), done=_bulk_ready)
 

@@ -87,7 +87,9 @@ def _meter(heard: str) -> str:
 
 
 REVERSE = Form(name="reverse", questions=(REASON,), done=_reverse_ready)
-ASSIGN = Form(name="assign", questions=(Question(name="meter", read=_meter, free=True),), done=_assign_ready)
+ASSIGN = Form(
+    name="assign", questions=(Question(name="meter", read=_meter, free=True, names=True),), done=_assign_ready
+)
 
 
 def _begin_reverse(turn: Turn, session: Session, argument: str) -> Reply:

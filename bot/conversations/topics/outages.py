@@ -106,7 +106,7 @@ FORM = Form(
     name="outage",
     questions=(
         Question(name="of", picks=tuple((f"outage.{name}", name) for name in _OF), read=_utility),
-        Question(name="part", free=True, picks=(("broadcast.all", ALL),)),
+        Question(name="part", free=True, names=True, picks=(("broadcast.all", ALL),)),
         Question(name="why", read=_reason, free=True),
         Question(name="span", read=check_span_words),
     ),

@@ -84,8 +84,8 @@ OPEN = Form(
     name="open",
     questions=(
         Question(name="place", read=_place),
-        Question(name="label", free=True),
-        Question(name="meter", read=_meter, free=True, picks=(("open.no_meter", NO_METER),)),
+        Question(name="label", free=True, names=True),
+        Question(name="meter", read=_meter, free=True, names=True, picks=(("open.no_meter", NO_METER),)),
     ),
     done=_ready,
 )

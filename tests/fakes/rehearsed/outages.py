@@ -64,7 +64,8 @@ ANSWERS = {
 }
 SCRIPTS = {
     "outage": (
-        ("admin", "/outage 枫丹苑"),
+        ("admin", "计划停电"),
+        ("admin", "枫丹苑"),
         ("admin", "停电"),
         ("admin", "b1"),
         ("admin", "配电房检修"),
