@@ -155,3 +155,53 @@ async def test_a_link_that_ended_says_so_in_both_languages(house: ApiHouse, brow
     await expect(page.locator(".ways")).to_be_hidden()
     assert "127.0.0.1" in page.url
     assert complaints == []
+
+
+AGENTS = {
+    "wechat": "Mozilla/5.0 (Linux; Android 14; Mobile) AppleWebKit/537.36 MicroMessenger/8.0.50.2701",
+    "alipay": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AliApp(AP/10.6.60) AlipayClient/10.6.60",
+    "phone": "Mozilla/5.0 (Linux; Android 14; Mobile) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36",
+    "desk": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36",
+}
+WAYS = {
+    ("wechat", "wechat_pay"): "qr",
+    ("wechat", "alipay"): "qr",
+    ("alipay", "alipay"): "wap",
+    ("alipay", "wechat_pay"): "qr",
+    ("phone", "wechat_pay"): "wap",
+    ("phone", "alipay"): "wap",
+    ("desk", "wechat_pay"): "qr",
+    ("desk", "alipay"): "qr",
+}
+"""WeChat opens no provider's page, its own included; Alipay opens its own; a phone's browser jumps; a desk scans."""
+
+
+async def test_each_browser_is_paid_in_by_the_way_that_works_there(house: ApiHouse, browser: Browser) -> None:
+    """P7: in WeChat, in Alipay, in a phone's browser and on a desk, with either provider: a code, or the jump."""
+    complaints: list[str] = []
+    jump = f"{house.url}/api/v1/docs/favicon-32x32.png"
+    for name in PROVIDERS:
+        scripted = house.parts.business.providers[name]
+        assert isinstance(scripted, ScriptedProvider)
+        scripted.on_create = lambda order: jump if order.way == "wap" else f"weixin://pay/{order.id}"
+    seen = {}
+    for unit, (agent, name) in enumerate(WAYS, start=1):
+        tenant = await house.building.flat(unit, balance_micro=1_000_000)
+        link = await make_pay_link(house.parts.business, tenant, f"acc-{unit}", amount_fen=5_000)
+        look = {"locale": "zh-CN", "user_agent": AGENTS[agent], "viewport": PHONE}
+        page = await opened(browser, f"{house.url}/pay/{link.token}", complaints, **look)
+        label = {"wechat_pay": "微信支付", "alipay": "支付宝"}[name]
+        await page.get_by_role("button", name=label).click()
+        if WAYS[agent, name] == "wap":
+            await page.wait_for_url(jump, timeout=WAIT_MS)
+        else:
+            await expect(page.locator(".code img")).to_be_visible(timeout=WAIT_MS)
+            await expect(page.locator(".code p")).not_to_be_empty()
+            await expect(page.locator(".code .open")).to_be_hidden()
+        await shoot(page, f"pay-{agent}-{name}")
+        (order,) = await house.parts.business.store.orders.of_account(f"acc-{unit}", 5)
+        assert order.provider == name
+        seen[agent, name] = str(order.way)
+        await page.close()
+    assert seen == WAYS
+    assert complaints == []
