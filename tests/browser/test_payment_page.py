@@ -194,6 +194,7 @@ async def test_each_browser_is_paid_in_by_the_way_that_works_there(house: ApiHou
         await page.get_by_role("button", name=label).click()
         if WAYS[agent, name] == "wap":
             await page.wait_for_url(jump, timeout=WAIT_MS)
+            complaints[:] = [each for each in complaints if "404" not in each]  # The bare file has no icon.
         else:
             await expect(page.locator(".code img")).to_be_visible(timeout=WAIT_MS)
             await expect(page.locator(".code p")).not_to_be_empty()
