@@ -40,9 +40,9 @@ async def _ask_all(house: ApiHouse, canary: str, token: str) -> list[int]:
     statuses = []
     for method, path in _addresses(house, canary):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        body = {} if method == "GET" else {"data": b'{"key": "' + canary.encode() + b'"}'}
+        body = None if method == "GET" else b'{"key": "' + canary.encode() + b'"}'
         async with house.session.request(
-            method, house.url + path, headers={"Content-Type": "application/json", **headers}, **body
+            method, house.url + path, headers={"Content-Type": "application/json", **headers}, data=body
         ) as answer:
             await answer.read()
             statuses.append(answer.status)
