@@ -248,6 +248,16 @@ function getUsage(names, how) {
   });
 }
 
+/** What runs at night and at rest, and hours unlike the others. names: account_id, days? */
+function getLoad(names, how) {
+  return send({
+    method: "GET",
+    path: ROOT + `/accounts/${encodeURIComponent(names.account_id)}/load`,
+    query: { days: names.days },
+    how,
+  });
+}
+
 /** Movements of money, newest first. names: account_id, limit?, cursor? */
 function listEntries(names, how) {
   return send({
@@ -499,6 +509,15 @@ function stopMailOut(names, how) {
   });
 }
 
+/** Planned outages that touch one's accounts, or one's places. */
+function listOutages(how) {
+  return send({
+    method: "GET",
+    path: ROOT + "/outages",
+    how,
+  });
+}
+
 /** The price lists in force, today's bands, steps and fees. names: account_id */
 function getPrices(names, how) {
   return send({
@@ -534,6 +553,7 @@ module.exports = {
   getBalance,
   followSupply,
   getUsage,
+  getLoad,
   listEntries,
   explainEntry,
   getStatement,
@@ -560,5 +580,6 @@ module.exports = {
   listMailOuts,
   orderMailOut,
   stopMailOut,
+  listOutages,
   getPrices,
 };
