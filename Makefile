@@ -72,8 +72,8 @@ fuzz: $(VENV)/.installed-dev ## Fuzz the chats' webhooks, FUZZ_EXAMPLES=5000 of 
 	$(BIN)/python -m tests.fuzz.long_run $(FUZZ_S)
 
 .PHONY: histories
-histories: $(VENV)/.installed-dev ## Hold every report against the ledger and the registers after HISTORIES=50 random histories
-	CHATWATT_HISTORY_EXAMPLES=$(or $(HISTORIES),50) $(BIN)/python -m pytest -q -n 0 --timeout 0 tests/properties/test_report_histories.py
+histories: $(VENV)/.installed-dev ## Hold reports, warnings and cuts against the ledger and the registers after HISTORIES=50 random histories
+	CHATWATT_HISTORY_EXAMPLES=$(or $(HISTORIES),50) $(BIN)/python -m pytest -q -n 0 --timeout 0 tests/properties/test_report_histories.py tests/properties/test_warning_histories.py
 
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## Check the documents: links, anchors, settings, commands, named tests
