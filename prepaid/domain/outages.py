@@ -65,10 +65,18 @@ class Outage:
             return False
         return covers(self.path, path) and (utility is None or utility in self.utilities)
 
+    def held_back(self, silent_since: datetime | None) -> bool:
+        """Whether a silence began while it was kept from the staff. What began before was told when it began."""
+        if silent_since is None:
+            return False
+        return max(self.since, self.at) <= silent_since <= (self.called_off_at or self.until + AFTERWARDS)
+
     def due(self, now: datetime) -> Sequence[Telling]:
         """What has to be told now and was not told yet."""
         if self.called_off_at is not None:
-            wanted = [Telling.CALLED_OFF]
+            # Over before its time, it has an aftermath as any other; one that never began has none.
+            over = self.since <= self.called_off_at and now >= self.called_off_at + AFTERWARDS
+            wanted = [Telling.CALLED_OFF, *([Telling.AFTERMATH] if over else [])]
         elif now >= self.until:
             wanted = [Telling.AFTERMATH] if now >= self.until + AFTERWARDS else []
         else:

@@ -14,14 +14,14 @@ import structlog
 from prepaid.domain.access import Action, Actor, Subject, covers, may
 from prepaid.domain.accounts import Site
 from prepaid.domain.errors import Refused, Trouble, not_found
-from prepaid.domain.metering import Meter
 from prepaid.domain.notices import NoticeKind
 from prepaid.domain.outages import Outage, OutageWish, Telling, check_span
 from prepaid.domain.tariffs import Utility
 from prepaid.ports import Business
 from prepaid.usecases.authorize import intent, reach_place
 from prepaid.usecases.broadcast import Audience, audience_of, reach_part
-from prepaid.usecases.tell import Crossing, tell_persons, tell_staff
+from prepaid.usecases.outage_aftermath import tell_still_silent
+from prepaid.usecases.tell import Crossing, tell_persons
 
 MOST_WORDS = 200
 AN_HOUR = 6
@@ -75,7 +75,8 @@ def _touches(other: Outage, path: str, wish: OutageWish) -> bool:
 async def plan_outage(business: Business, actor: Actor, wish: OutageWish, *, key: str) -> Outage:
     """Announces it. The same `key` again is the same outage, and tells nobody twice (N1).
 
-    Raises as `preview_outage`, and "refused.broadcast_often" after six in an hour at one site.
+    Raises as `preview_outage`, "refused.idempotency_conflict" for a key that was another outage's (M15), and
+    "refused.broadcast_often" after six in an hour at one site.
     """
     plan = await preview_outage(business, actor, wish)
     now, path = business.clock.now(), plan.audience.path
@@ -89,14 +90,17 @@ async def plan_outage(business: Business, actor: Actor, wish: OutageWish, *, key
         site_id=plan.audience.site.id,
         path=path,
         utilities=plan.wish.utilities,
-        since=wish.since,
-        until=wish.until,
+        # The store keeps milliseconds: a repeated wish has to be equal to what is read back.
+        since=wish.since.replace(microsecond=0),
+        until=wish.until.replace(microsecond=0),
         reason=plan.wish.reason,
         at=now,
     )
     span = f"{wish.since.isoformat()}/{wish.until.isoformat()}"
     async with intent(business, actor, "plan_outage", path, reason=plan.wish.reason, after=span):
         outage = await business.store.outages.begin(wanted)
+        if replace(outage, at=now, called_off_at=None, told=()) != wanted:
+            raise Refused("refused.idempotency_conflict")
         for telling in outage.due(now):
             await _tell(business, outage, telling)
     return outage
@@ -154,7 +158,7 @@ async def _tell(business: Business, outage: Outage, telling: Telling) -> None:
     if site is None:
         return
     if telling is Telling.AFTERMATH:
-        await _tell_silent(business, outage)
+        await tell_still_silent(business, site, outage)
     else:
         audience = await audience_of(business, site, outage.path)
         staff = await business.store.people.staff_over(site.path)
@@ -163,23 +167,3 @@ async def _tell(business: Business, outage: Outage, telling: Telling) -> None:
         people = dict.fromkeys([*audience.people, *(person.id for person in staff)])
         await tell_persons(business, site, people, crossing, params)
     await business.store.outages.told(outage.id, telling)
-
-
-async def _tell_silent(business: Business, outage: Outage) -> None:
-    """What was kept from the staff while it lasted, and still is so: whole gateways, else single meters."""
-    site = await business.store.sites.site(outage.site_id)
-    if site is None:
-        return
-    behind: dict[str, list[Meter]] = {}
-    for meter in await business.store.meters.below(outage.path):
-        if meter.utility in outage.utilities:
-            behind.setdefault(meter.gateway_id, []).append(meter)
-    for gateway_id, meters in behind.items():
-        silent = [meter for meter in meters if meter.silent_since is not None]
-        if len(silent) == len(meters) > 1:
-            crossing = Crossing(NoticeKind.GATEWAY_DOWN, f"{gateway_id}:{outage.id}")
-            await tell_staff(business, site, crossing, {"gateway_id": gateway_id})
-            continue
-        for meter in silent:
-            crossing = Crossing(NoticeKind.METER_DOWN, f"{meter.id}:{outage.id}")
-            await tell_staff(business, site, crossing, {"meter_id": meter.id})

@@ -19,9 +19,11 @@ async def running_outage(business: Business, site_id: str, path: str, utility: U
 
 
 async def all_in_outage(business: Business, site_id: str, meters: Sequence[Meter]) -> bool:
-    """Whether each of them is in one. A gateway has the same mains as what it reads."""
+    """Whether each of them is without electricity by one. A gateway has the same mains as what it reads, even water."""
     now, planned = business.clock.now(), await _planned(business, site_id)
-    return bool(meters) and all(any(outage.runs(now, meter.path) for outage in planned) for meter in meters)
+    return bool(meters) and all(
+        any(outage.runs(now, meter.path, Utility.ELECTRICITY) for outage in planned) for meter in meters
+    )
 
 
 async def _planned(business: Business, site_id: str) -> Sequence[Outage]:

@@ -44,7 +44,7 @@ async def building(database: Database, clock: ManualClock) -> Building:
     return place
 
 
-def _wish(
+def wish_for(
     building: Building, *, begins: float = 24, lasts: float = 3, part: str = "b1", **changes: object
 ) -> OutageWish:
     since = building.clock.now() + begins * HOURS
@@ -59,7 +59,7 @@ def _wish(
     return replace(wish, **changes)  # type: ignore[arg-type]
 
 
-async def _told(building: Building) -> dict[NoticeKind, list[str]]:
+async def told_by_kind(building: Building) -> dict[NoticeKind, list[str]]:
     """Persons with a row in the outbox, by what it says."""
     found: dict[NoticeKind, list[str]] = {}
     for lane in Lane:
@@ -71,24 +71,24 @@ async def _told(building: Building) -> dict[NoticeKind, list[str]]:
 async def test_everybody_is_told_at_once_reminded_once_and_of_the_end_of_it(building: Building) -> None:
     """N1, N2: each person once for each news, however often it is asked; new tenants are reminded too."""
     staff = await building.operator()
-    plan = await preview_outage(building.business, staff, _wish(building))
+    plan = await preview_outage(building.business, staff, wish_for(building))
     assert (len(plan.audience.people), plan.audience.rooms, plan.audience.silent, plan.others) == (2, 4, 1, ())
-    assert await _told(building) == {}
-    wish = _wish(building)
+    assert await told_by_kind(building) == {}
+    wish = wish_for(building)
     outage = await plan_outage(building.business, staff, wish, key="k1")
     await plan_outage(building.business, staff, wish, key="k1")
     people = sorted([*plan.audience.people, staff.id])
-    assert await _told(building) == {NoticeKind.OUTAGE_PLANNED: people}
+    assert await told_by_kind(building) == {NoticeKind.OUTAGE_PLANNED: people}
     assert await tell_outages(building.business) == 0
     newcomer = await building.flat(9)
     building.clock.set(outage.since - REMINDED_BEFORE)
     assert await tell_outages(building.business) == 1
     assert await tell_outages(building.business) == 0
-    told = await _told(building)
+    told = await told_by_kind(building)
     assert told[NoticeKind.OUTAGE_SOON] == sorted([*people, newcomer.id])
     await call_off_outage(building.business, staff, outage.id)
     await call_off_outage(building.business, staff, outage.id)
-    told = await _told(building)
+    told = await told_by_kind(building)
     assert told[NoticeKind.OUTAGE_CALLED_OFF] == sorted([*people, newcomer.id])
     assert told[NoticeKind.OUTAGE_PLANNED] == people
     building.clock.set(outage.until + timedelta(days=1))
@@ -103,31 +103,31 @@ async def test_who_dies_between_two_rows_is_followed_by_the_clock(building: Buil
     staff, store = await building.operator(), building.business.store
     dying = replace(building.business, store=replace(store, notices=cast("Notices", DiesAfterOne(store.notices))))
     with pytest.raises(asyncio.CancelledError):
-        await plan_outage(dying, staff, _wish(building), key="k1")
-    assert [len(people) for people in (await _told(building)).values()] == [1]
+        await plan_outage(dying, staff, wish_for(building), key="k1")
+    assert [len(people) for people in (await told_by_kind(building)).values()] == [1]
     await asyncio.gather(*(tell_outages(building.business) for _ in range(2)))
-    (people,) = (await _told(building)).values()
+    (people,) = (await told_by_kind(building)).values()
     assert (len(people), len(set(people))) == (3, 3)
 
 
 async def test_a_late_announcement_has_no_reminder(building: Building) -> None:
     """Whoever was told three hours before is not told the same once more."""
-    outage = await plan_outage(building.business, await building.operator(), _wish(building, begins=3), key="k1")
+    outage = await plan_outage(building.business, await building.operator(), wish_for(building, begins=3), key="k1")
     building.clock.set(outage.since - timedelta(minutes=1))
     assert await tell_outages(building.business) == 0
-    assert list(await _told(building)) == [NoticeKind.OUTAGE_PLANNED]
+    assert list(await told_by_kind(building)) == [NoticeKind.OUTAGE_PLANNED]
 
 
 async def test_only_the_staff_of_the_place_may(building: Building) -> None:
     """A2, A8: a role on one building ends at it; tenants see what touches their rooms, and call nothing off."""
     ours = await building.operator(scope="acme/maple/b1")
-    outage = await plan_outage(building.business, ours, _wish(building), key="k1")
+    outage = await plan_outage(building.business, ours, wish_for(building), key="k1")
     tenant, elsewhere = await building.flat(5), await building.operator(scope="other")
     viewer = await building.operator(role=Role.VIEWER)
     refused: list[tuple[Actor, str]] = [(ours, ""), (ours, "b2"), (ours, "../maple/b1"), (elsewhere, "b1")]
     for actor, part in [*refused, (viewer, "b1"), (tenant, "b1")]:
         with pytest.raises(Refused, match="not_found"):
-            await plan_outage(building.business, actor, _wish(building, part=part), key="k2")
+            await plan_outage(building.business, actor, wish_for(building, part=part), key="k2")
     for actor in (elsewhere, viewer, tenant):
         for name in (outage.id, "nowhere"):
             with pytest.raises(Refused, match="not_found"):
@@ -161,30 +161,30 @@ async def test_what_cannot_be_is_refused(building: Building) -> None:
         ({"utilities": ()}, "outage_of_what"),
     ):
         with pytest.raises(Refused, match=key):
-            await plan_outage(building.business, staff, _wish(building, **changes), key="k")
-    first = await plan_outage(building.business, staff, _wish(building), key="k0")
+            await plan_outage(building.business, staff, wish_for(building, **changes), key="k")
+    first = await plan_outage(building.business, staff, wish_for(building), key="k0")
     for begins, touched in ((25, (first.id,)), (27, ()), (21, ()), (22, (first.id,))):
-        plan = await preview_outage(building.business, staff, _wish(building, begins=begins, part=""))
+        plan = await preview_outage(building.business, staff, wish_for(building, begins=begins, part=""))
         assert tuple(other.id for other in plan.others) == touched
-    water = _wish(building, begins=25, utilities=(Utility.WATER,))
+    water = wish_for(building, begins=25, utilities=(Utility.WATER,))
     assert (await preview_outage(building.business, staff, water)).others == ()
     for number in range(1, case.AN_HOUR):
-        await plan_outage(building.business, staff, _wish(building), key=f"k{number}")
+        await plan_outage(building.business, staff, wish_for(building), key=f"k{number}")
     with pytest.raises(Refused, match="broadcast_often"):
-        await plan_outage(building.business, staff, _wish(building), key="one more")
-    assert (await plan_outage(building.business, staff, _wish(building), key="k0")).id == first.id
+        await plan_outage(building.business, staff, wish_for(building), key="one more")
+    assert (await plan_outage(building.business, staff, wish_for(building), key="k0")).id == first.id
 
 
 async def test_silence_is_no_alarm_meanwhile_and_is_one_afterwards(building: Building) -> None:
     """A5, S9: announced silence tells nobody and cuts nobody; what is still silent when it is over is told then."""
     staff = await building.operator()
-    outage = await plan_outage(building.business, staff, _wish(building), key="k1")
+    outage = await plan_outage(building.business, staff, wish_for(building), key="k1")
     for unit in (1, 2, 3, 4):
         await building.read(unit, 1_000, advance_s=1)
     building.clock.set(outage.since + timedelta(minutes=1))
     await settle_readings(building.business, Sweep(gateway_id=GATEWAY, readings=(), silent=("met-1", "met-2")))
     await gateway_lost(building.business, GATEWAY)
-    assert set(await _told(building)) == {NoticeKind.OUTAGE_PLANNED}
+    assert set(await told_by_kind(building)) == {NoticeKind.OUTAGE_PLANNED}
     assert all([(await building.supply(unit)).wanted.on for unit in (1, 2)])
     view = await show_balance(building.business, await _tenant(building), "acc-1")
     assert view.outage is not None
@@ -193,7 +193,7 @@ async def test_silence_is_no_alarm_meanwhile_and_is_one_afterwards(building: Bui
     await building.read(2, 1_000, advance_s=1)
     assert await tell_outages(building.business) == 1
     assert await tell_outages(building.business) == 0
-    told = await _told(building)
+    told = await told_by_kind(building)
     assert told[NoticeKind.METER_DOWN] == [staff.id] * 3
     assert NoticeKind.GATEWAY_DOWN not in told
     assert (await show_balance(building.business, await _tenant(building), "acc-1")).outage is None
@@ -202,23 +202,23 @@ async def test_silence_is_no_alarm_meanwhile_and_is_one_afterwards(building: Bui
 async def test_a_whole_gateway_that_stays_away_is_one_message(building: Building) -> None:
     """A5: not one for each meter behind it; and without an announcement silence is told as ever."""
     staff = await building.operator()
-    outage = await plan_outage(building.business, staff, _wish(building), key="k1")
+    outage = await plan_outage(building.business, staff, wish_for(building), key="k1")
     building.clock.set(outage.since + timedelta(minutes=1))
     await gateway_lost(building.business, GATEWAY)
     building.clock.set(outage.until + AFTERWARDS)
     await tell_outages(building.business)
-    told = await _told(building)
+    told = await told_by_kind(building)
     assert told[NoticeKind.GATEWAY_DOWN] == [staff.id]
     assert NoticeKind.METER_DOWN not in told
     building.clock.advance(seconds=60)
     await gateway_lost(building.business, GATEWAY)
-    assert (await _told(building))[NoticeKind.GATEWAY_DOWN] == [staff.id] * 2
+    assert (await told_by_kind(building))[NoticeKind.GATEWAY_DOWN] == [staff.id] * 2
 
 
 async def test_who_pays_meanwhile_is_told_why_it_is_dark(building: Building) -> None:
     """N3: the thread names the works; nobody is sent to look; once they are over, a late restore is a ticket again."""
     staff = await building.operator()
-    outage = await plan_outage(building.business, staff, _wish(building, begins=1), key="k1")
+    outage = await plan_outage(building.business, staff, wish_for(building, begins=1), key="k1")
     tenant = await building.flat(6, balance_micro=-2_000_000)
     wanted = Wanted(on=False, generation=1, reason="rule.no_credit", at=building.clock.now())
     assert await building.business.store.supplies.want("met-6", 0, wanted)
