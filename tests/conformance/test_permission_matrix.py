@@ -66,6 +66,7 @@ def test_every_effect_and_every_intent_has_its_row() -> None:
     assert {name for row in ROWS for name in row.intents} == {intent.name for intent in intents()} - NO_INTENT
 
 
+@pytest.mark.slow
 async def test_who_may_do_what_to_what(database: Database, clock: ManualClock) -> None:
     """A1, A2: every effect, everybody, on what is in reach, foreign or missing; the latter two answer alike."""
     building = await build(database, clock)

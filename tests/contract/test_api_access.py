@@ -29,7 +29,7 @@ from tests.fakes.bus_owner import DEVICE, owner
 from tests.fakes.clock import ManualClock
 from tests.fakes.paper import letter
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 STAFF = ("other landlord", "viewer", "finance", "manager")
 

@@ -37,7 +37,7 @@ LEAST_REACHED = 5
 """Operations that a walk of this length reaches by links, at the least; what it reaches differs with the answers."""
 READING = frozenset(route.name for route in ROUTES if route.body or route.query)
 """These can be asked badly."""
-pytestmark = pytest.mark.timeout(3_600 if EXAMPLES > 10 else 240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3_600 if EXAMPLES > 10 else 240)]
 
 
 async def _real(house: ApiHouse) -> tuple[str, Mapping[str, str]]:

@@ -254,6 +254,7 @@ async def test_a_notification_that_comes_twice_recovers_once(building: Building)
     assert (await building.balance_micro(1), await owed_micro(building)) == (80 * YUAN, 10 * YUAN)
 
 
+@pytest.mark.slow
 async def test_many_top_ups_at_once_recover_exactly_what_is_owed(building: Building) -> None:
     """M2: forty payments race for the last of a debt; together they repay it, and not a micro-yuan more."""
     tenant = await building.flat(1, balance_micro=-30 * YUAN)
