@@ -65,7 +65,10 @@ def quiet_until(row: Notice, person: Person, policy: MessagePolicy, now: datetim
         return None
     zone = ZoneInfo(str(row.params.get("time_zone") or "UTC"))
     ends = quiet.ends_at(now.astimezone(zone))
-    return None if ends is None else max(ends.astimezone(now.tzinfo), now)
+    begins = row.params.get("from_at")
+    if ends is None or (isinstance(begins, str) and datetime.fromisoformat(begins) <= ends):
+        return None  # What begins before the quiet is over is told in time, or not at all.
+    return max(ends.astimezone(now.tzinfo), now)
 
 
 def rungs(row: Notice, person: Person, policy: MessagePolicy, can: Collection[str]) -> tuple[Address, ...]:

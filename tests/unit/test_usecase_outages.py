@@ -14,18 +14,21 @@ from prepaid.domain.errors import Refused
 from prepaid.domain.metering import Sweep
 from prepaid.domain.notices import Lane, NoticeKind, Stage
 from prepaid.domain.outages import AFTERWARDS, REMINDED_BEFORE, OutageWish
+from prepaid.domain.preferences import Preferences, Quiet
 from prepaid.domain.supply import Wanted
 from prepaid.domain.tariffs import Utility
 from prepaid.ports import Notices
 from prepaid.storage.driver import Database
 from prepaid.usecases import plan_outage as case
+from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.gateway_link import gateway_lost
 from prepaid.usecases.outage_lines import outage_lines
 from prepaid.usecases.plan_outage import call_off_outage, plan_outage, preview_outage, tell_outages
+from prepaid.usecases.set_preferences import set_preferences
 from prepaid.usecases.settle_readings import settle_readings
 from prepaid.usecases.show_balance import show_balance
 from prepaid.usecases.stuck_payment import BACK_WITHIN, review_restores
-from tests.fakes.building import GATEWAY, SITE, Building, build
+from tests.fakes.building import GATEWAY, SITE, Building, RecordingSender, build
 from tests.fakes.clock import ManualClock
 from tests.unit.test_usecase_broadcast import DiesAfterOne
 
@@ -243,3 +246,17 @@ async def test_who_pays_meanwhile_is_told_why_it_is_dark(building: Building) -> 
 async def _tenant(building: Building) -> Actor:
     (person,) = await building.business.store.people.of_account("acc-1")
     return person.actor()
+
+
+async def test_works_before_the_quiet_is_over_are_told_at_once(building: Building) -> None:
+    """N2, N3: who sleeps until eight is woken for works at five, and not for those of the afternoon."""
+    staff, box = await building.operator(), RecordingSender()
+    midnight = building.site.calendar.midnight((building.clock.now() + timedelta(days=1)).date())
+    building.clock.set(midnight)
+    tenant = await _tenant(building)
+    await set_preferences(building.business, tenant, Preferences(quiet=Quiet(since_min=22 * 60, until_min=8 * 60)))
+    await plan_outage(building.business, staff, wish_for(building, begins=14), key="afternoon")
+    await plan_outage(building.business, staff, wish_for(building, begins=5, lasts=1), key="five")
+    await deliver_notices(building.business, {"chat": box})
+    heard = [notice.id.split(":")[-2] for _, notice, _ in box.sent if notice.person_id == tenant.id]
+    assert heard == ["five"]
