@@ -34,7 +34,7 @@ class LoadOut(Shown):
     until: datetime
     energy_wh: int | None
     base_w: int | None = Field(description="What all but 5 % of the hours exceed")
-    base_wh: int | None = Field(description="What the base load alone took in these days")
+    base_wh: int | None = Field(description="What the base load alone took in the hours that are known")
     night_permille: int | None = Field(description="The share of midnight to six")
     odd_hours: list[OwnOddHourOut]
 

@@ -27,14 +27,16 @@ class OwnLoad:
     since: datetime
     until: datetime
     days: int
+    known_hours: int
+    """Hours of which both ends were read: a new meter, or one that was away, has fewer than the days have."""
     load: Load | None
 
     @property
     def base_wh(self) -> int | None:
-        """What the base load alone took in these days."""
+        """What the base load alone took in the hours that are known."""
         if self.load is None or self.load.base_w is None:
             return None
-        return self.load.base_w * ((self.until - self.since) // HOUR)
+        return self.load.base_w * self.known_hours
 
 
 async def show_load(business: Business, actor: Actor, account_id: str, *, days: int = DAYS) -> OwnLoad:
@@ -62,6 +64,7 @@ async def show_load(business: Business, actor: Actor, account_id: str, *, days: 
         if meter.utility is Utility.ELECTRICITY and since < until
     ]
     totals = [each.total_wh for each in found if each.total_wh is not None]
+    wh = added(each.wh for each in found) if totals else ()
     hours = Hours(since, (until - since) // HOUR, calendar.time_zone)
     return OwnLoad(
         account_id=account.id,
@@ -70,5 +73,6 @@ async def show_load(business: Business, actor: Actor, account_id: str, *, days: 
         since=since,
         until=until,
         days=max(0, (today - first).days),
-        load=load_of(hours, added(each.wh for each in found), sum(totals)) if totals else None,
+        known_hours=sum(each is not None for each in wh),
+        load=load_of(hours, wh, sum(totals)) if totals else None,
     )

@@ -92,6 +92,10 @@ async def test_a_tenant_sees_the_own_nights_and_nobody_elses(database: Database,
     assert (found.load.energy_wh, found.load.base_w, found.base_wh) == (total, 50, 50 * 24 * 18)
     assert found.load.night_permille == (18 * 300 - 50 + 3_000) * 1000 // total
     assert [(odd.at, odd.energy_wh) for odd in found.load.odd] == [(MARCH + timedelta(days=10, hours=2), 3_000)]
+    building.clock.set(MARCH + timedelta(days=90, hours=7))
+    later = await show_load(building.business, tenant, "acc-1", days=80)
+    assert (later.days, later.known_hours) == (80, (20 - 10) * 24 + 7)
+    assert later.base_wh == 50 * later.known_hours
     unread = await show_load(building.business, stranger, "acc-2")
     assert unread.load is None or unread.load.base_w is None
     with pytest.raises(Refused, match=r"refused\.not_found"):

@@ -29,14 +29,13 @@ class ShowLoad(Effect):
 
 def _shown(effect: ShowLoad, value: OwnLoad, turn: Turn, session: Session) -> Reply:
     language = turn.actor.language
+    days = round(value.known_hours / 24)
     if value.load is None or value.load.base_w is None:
         return Reply(session=session, parts=(say(language, "load.too_little", label=value.label),))
     table = KeyValueTable(
-        title=text(language, "load.title", label=value.label, days=value.days), rows=_rows(language, value, value.load)
+        title=text(language, "load.title", label=value.label, days=days), rows=_rows(language, value, value.load)
     )
-    advice = say(
-        language, "load.advice", Tone.PLAIN, base_w=value.load.base_w, base_wh=value.base_wh or 0, days=value.days
-    )
+    advice = say(language, "load.advice", Tone.PLAIN, base_w=value.load.base_w, base_wh=value.base_wh or 0, days=days)
     more = press(language, "button.month", account_action(effect.account_id, "usage", "month"))
     return Reply(session=session, parts=(table, advice, choose(text(language, "usage.prompt"), language, more)))
 

@@ -57,6 +57,7 @@ def at_rest(stage: Any, user: str, account_id: str) -> OwnLoad:
         since=until - timedelta(days=0 if new else 30),
         until=until,
         days=0 if new else 30,
+        known_hours=0 if new else 720,
         load=None if new else Load(energy_wh=189_400, base_w=85, night_permille=224, odd=(odd,)),
     )
 
