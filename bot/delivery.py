@@ -13,6 +13,7 @@ from bot.conversations.thread import payment_thread
 from bot.texts import language_for, text
 from prepaid.domain.delivery import lane_of
 from prepaid.domain.notices import Lane, Notice, NoticeKind, Stage
+from prepaid.domain.outages import words_key
 from prepaid.domain.people import Address, Person
 
 MOST_THREADS = 5_000
@@ -149,8 +150,7 @@ def _key(notice: Notice) -> str:
     if notice.kind is NoticeKind.LOW_DAYS and notice.params.get("through_at"):
         return "notice.low_days.holiday"
     if notice.kind in _OUTAGES:
-        utility = notice.params.get("utility")
-        return f"notice.{notice.kind}" if utility == "electricity" else f"notice.{notice.kind}.{utility}"
+        return words_key(notice.kind, str(notice.params.get("utility")))
     if notice.kind is NoticeKind.TARIFF_CHANGES:
         return _tariff_key(notice)
     return f"notice.{notice.kind}"

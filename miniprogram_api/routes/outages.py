@@ -15,6 +15,8 @@ from miniprogram_api.models.outages import (
 )
 from miniprogram_api.models.people import audience_out
 from miniprogram_api.routes.declared import staff_write
+from prepaid.domain.notices import NoticeKind
+from prepaid.domain.outages import words_key
 from prepaid.usecases.outage_lines import outage_lines
 from prepaid.usecases.plan_outage import call_off_outage, plan_outage, preview_outage, words_of
 
@@ -28,8 +30,7 @@ async def _preview(ask: Ask) -> OutagePlanOut:
     wish = wish_of(ask.path["site_id"], ask.body(OutageWishIn))
     plan = await preview_outage(ask.business, ask.actor, wish)
     params = words_of(plan.audience.site, plan.audience.path, plan.wish)
-    of, zone = params["utility"], plan.audience.site.calendar.time_zone
-    key = "notice.outage_planned" if of == "electricity" else f"notice.outage_planned.{of}"
+    zone, key = plan.audience.site.calendar.time_zone, words_key(NoticeKind.OUTAGE_PLANNED, params["utility"])
     said = {each: ask.parts.words.text(each, key, **params, time_zone=zone) for each in ("zh", "en")}
     return OutagePlanOut(
         audience=audience_out(plan.audience, said), others=[outage_out(other) for other in plan.others]

@@ -45,6 +45,10 @@ class Site:
     listed_fees_from: date | None = None
     """Fees of the price lists are billed from this local day on; None: ever since."""
 
+    def place_name(self, path: str) -> str:
+        """A place of the site as people call it: the site's name, and the part of it that is meant."""
+        return f"{self.name} {path.removeprefix(self.path).strip('/')}".strip()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from prepaid.domain.access import covers
 from prepaid.domain.errors import Refused
+from prepaid.domain.notices import NoticeKind
 from prepaid.domain.tariffs import Utility
 
 LONGEST = timedelta(days=14)
@@ -84,6 +85,16 @@ class Outage:
             soon = reminder <= now < self.since and self.at <= reminder - REMINDER_WORTH
             wanted = [Telling.PLANNED, *([Telling.SOON] if soon else [])]
         return [each for each in wanted if each not in self.told]
+
+
+def utilities_name(utilities: Sequence[Utility]) -> str:
+    """How texts call them: "electricity", "water" or "both"."""
+    return "both" if len(utilities) > 1 else str(utilities[0])
+
+
+def words_key(kind: NoticeKind, of: str) -> str:
+    """The text of a notice about what `utilities_name` calls so."""
+    return f"notice.{kind}" if of == Utility.ELECTRICITY else f"notice.{kind}.{of}"
 
 
 def check_span(since: datetime, until: datetime, now: datetime) -> None:

@@ -32,7 +32,7 @@ async def outage_lines(business: Business, actor: Actor) -> Sequence[OutageLine]
     return [
         OutageLine(
             outage=outage,
-            place=f"{site.name} {outage.path.removeprefix(site.path).strip('/')}".strip(),
+            place=site.place_name(outage.path),
             time_zone=site.calendar.time_zone,
             may_call_off=may(actor, Action.BROADCAST, Subject(outage.path)),
         )

@@ -15,7 +15,7 @@ from prepaid.domain.access import Action, Actor, Subject, covers, may
 from prepaid.domain.accounts import Site
 from prepaid.domain.errors import Refused, Trouble, not_found
 from prepaid.domain.notices import NoticeKind
-from prepaid.domain.outages import Outage, OutageWish, Telling, check_span
+from prepaid.domain.outages import Outage, OutageWish, Telling, check_span, utilities_name
 from prepaid.domain.tariffs import Utility
 from prepaid.ports import Business
 from prepaid.usecases.authorize import intent, reach_place
@@ -130,8 +130,8 @@ async def call_off_outage(business: Business, actor: Actor, outage_id: str) -> O
 def words_of(site: Site, path: str, planned: Outage | OutageWish) -> dict[str, str]:
     """What the words of a notice are made of."""
     return {
-        "utility": "both" if len(planned.utilities) > 1 else str(planned.utilities[0]),
-        "label": f"{site.name} {path.removeprefix(site.path).strip('/')}".strip(),
+        "utility": utilities_name(planned.utilities),
+        "label": site.place_name(path),
         "from_at": planned.since.isoformat(),
         "to_at": planned.until.isoformat(),
         "reason": planned.reason,

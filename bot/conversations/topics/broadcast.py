@@ -83,7 +83,7 @@ def _of_site(turn: Turn, session: Session, site: SiteLine, rest: str) -> Reply:
 
 
 def _asked(effect: CountAudience, value: Audience, turn: Turn, session: Session) -> Reply:
-    known: Data = {"place": _place(value), "people": len(value.people), "most": MOST_WORDS}
+    known: Data = {"place": value.site.place_name(value.path), "people": len(value.people), "most": MOST_WORDS}
     return WHAT.ask(turn, session, {"site_id": effect.site_id, "part": effect.part, **known})
 
 
@@ -91,7 +91,7 @@ def _previewed(effect: PreviewBroadcast, value: Audience, turn: Turn, session: S
     """How many, and the notice as those read it who use Chinese, and those who use English."""
     language = turn.actor.language
     rows = [
-        Row(label=text(language, "broadcast.place"), value=_place(value)),
+        Row(label=text(language, "broadcast.place"), value=value.site.place_name(value.path)),
         Row(label=text(language, "broadcast.people"), value=str(len(value.people))),
         Row(label=text(language, "broadcast.rooms"), value=str(value.rooms)),
         Row(label=text(language, "broadcast.silent"), value=str(value.silent)),
@@ -120,16 +120,11 @@ def _previewed(effect: PreviewBroadcast, value: Audience, turn: Turn, session: S
     return Reply(session=asked.session, parts=(table, *asked.parts))
 
 
-def _place(value: Audience) -> str:
-    """The place as people call it."""
-    part = value.path.removeprefix(value.site.path).strip("/")
-    return f"{value.site.name} {part}".rstrip()
-
-
 def _told(effect: Broadcast, value: tuple[Audience, int], turn: Turn, session: Session) -> Reply:
     del effect
     audience, _ = value
-    words = say(turn.actor.language, "broadcast.done", Tone.GOOD, count=len(audience.people), place=_place(audience))
+    place = audience.site.place_name(audience.path)
+    words = say(turn.actor.language, "broadcast.done", Tone.GOOD, count=len(audience.people), place=place)
     return Reply(session=session, parts=(words,))
 
 

@@ -21,7 +21,8 @@ from bot.conversations.vocabulary import Audience as For
 from bot.conversations.vocabulary import Intent
 from bot.texts import text
 from prepaid.domain.errors import Refused, not_found
-from prepaid.domain.outages import Outage, OutageWish, check_span
+from prepaid.domain.notices import NoticeKind
+from prepaid.domain.outages import Outage, OutageWish, check_span, utilities_name, words_key
 from prepaid.domain.tariffs import Utility
 from prepaid.usecases.find_sites import SiteLine
 from prepaid.usecases.outage_lines import OutageLine, outage_lines
@@ -134,7 +135,7 @@ def _previewed(effect: PreviewOutage, value: OutagePlan, turn: Turn, session: Se
         *(
             Row(
                 label=text(language, f"broadcast.in_{other}"),
-                value=text(other, _notice_key(of), **said, time_zone=zone),
+                value=text(other, words_key(NoticeKind.OUTAGE_PLANNED, of), **said, time_zone=zone),
             )
             for other in ("zh", "en")
         ),
@@ -158,10 +159,6 @@ def _previewed(effect: PreviewOutage, value: OutagePlan, turn: Turn, session: Se
     return Reply(session=asked.session, parts=(table, *asked.parts))
 
 
-def _notice_key(of: str) -> str:
-    return "notice.outage_planned" if of == "electricity" else f"notice.outage_planned.{of}"
-
-
 def _confirmed(data: Data) -> Effect:
     planned = OutageWish(
         site_id=str(data["site_id"]),
@@ -174,12 +171,8 @@ def _confirmed(data: Data) -> Effect:
     return PlanOutage(wish=planned, key=str(data["key"]))
 
 
-def _named(utilities: Sequence[Utility]) -> str:
-    return "both" if len(utilities) > 1 else str(utilities[0])
-
-
 def _when(language: str, outage: Outage, zone: str) -> str:
-    key = f"outage.line.{_named(outage.utilities)}"
+    key = f"outage.line.{utilities_name(outage.utilities)}"
     return text(language, key, from_at=outage.since, to_at=outage.until, reason=outage.reason, time_zone=zone)
 
 
