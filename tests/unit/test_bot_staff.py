@@ -75,6 +75,15 @@ async def test_a_price_is_shown_agreed_to_and_in_force(building: Building) -> No
     assert [(step.above_wh, step.prices[0].price_micro) for step in newest.steps] == [(0, 620_000), (200_000, 700_000)]
 
 
+async def test_a_gap_in_a_price_list_is_named_at_once(building: Building) -> None:
+    """A6: no day is asked for a list that leaves hours without a price, and the list is asked for again."""
+    desk = Desk(building)
+    shown = await desk.say(FIRST, "change the price", "peak 0.86 8-11 18-23, valley 0.31 23-7")
+    assert "no price from 07:00 to 08:00" in shown
+    assert "as soon as" not in shown
+    assert "from when?" in await desk.say(FIRST, "peak 0.86 8-11 18-23, valley 0.31 23-7, flat 0.56")
+
+
 async def test_a_declined_correction_moves_nothing(building: Building) -> None:
     """A6: the second person says no with a reason, and the balance stays; the trail shows who asked what."""
     desk = Desk(building)

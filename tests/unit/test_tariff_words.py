@@ -13,7 +13,7 @@ from prepaid.domain.approvals import ApprovalState
 from prepaid.domain.errors import Refused
 from prepaid.domain.tariffs import Band, Every, Fee, Tariff, Utility, flat, plan_of, tariff_from_text, tariff_text
 from prepaid.domain.tariffs.bands import clock_text
-from prepaid.domain.tariffs.wish import version_of
+from prepaid.domain.tariffs.wish import check_wish, version_of
 from prepaid.storage.driver import Database
 from prepaid.usecases.change_tariff import change_tariff
 from prepaid.usecases.decide_approval import approve
@@ -104,7 +104,7 @@ def test_hours_fees_and_water_are_read_and_kept() -> None:
         ("峰 8-11 平0.5", "price_list_band"),
         ("峰0.9 平0.6 谷0.3", "price_list_hours"),
         (f"{DAY} 超200度 0.9", "price_list_step_adds"),
-        ("0.5 超200度0.6 超200度0.7", "tariff_steps"),
+        ("0.5 超200度0.6 超200度0.7", "price_list_steps"),
         ("0.62 " * 100, "price_list_unreadable"),
     ],
 )
@@ -113,6 +113,34 @@ def test_what_cannot_be_a_price_list_is_refused_by_name(said: str, key: str) -> 
     with pytest.raises(Refused) as refused:
         version(said)
     assert refused.value.key == f"refused.{key}"
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "words"),
+    [
+        ("峰0.86 8-11 18-23", "price_list_gap", {"clock": "00:00", "end": "08:00"}),
+        ("峰0.86 8-11 谷0.31 18-8", "price_list_gap", {"clock": "11:00", "end": "18:00"}),
+        ("峰0.86 6-22 谷0.3 23-6", "price_list_gap", {"clock": "22:00", "end": "23:00"}),
+        ("峰0.9 0-23", "price_list_gap", {"clock": "23:00", "end": "24:00"}),
+        ("0.5 超200度0.6 超200度0.7", "price_list_steps", {"units": 200}),
+        ("峰0.9 平0.6 谷0.3 超200度加0.05 超200度加0.1", "price_list_steps", {"units": 200}),
+        ("峰0.9 平0.6 超200度0.9", "price_list_step_adds", {}),
+        ("0.6 污水1", "tariff_sewage", {}),
+    ],
+)
+def test_a_gap_is_found_in_what_is_said_alone(said: str, key: str, words: dict[str, str | int]) -> None:
+    """A6: hours without a price, or two steps in one place, are named before anything else is asked."""
+    with pytest.raises(Refused) as refused:
+        check_wish(read_price_list(said))
+    assert (refused.value.key, refused.value.params) == (f"refused.{key}", words)
+
+
+@pytest.mark.parametrize(
+    "said", ["0.62", DAY, f"{DAY} 超200度加0.05", "峰0.9 平0.6 谷0.3", "峰0.9 6-22 谷0.3 22-6", "水 3.2 污水1"]
+)
+def test_hours_that_are_not_said_may_be_those_of_today(said: str) -> None:
+    """A6: bands without hours fall back to the list in force, so they are no gap; nor is what is whole."""
+    check_wish(read_price_list(said))
 
 
 @pytest.fixture

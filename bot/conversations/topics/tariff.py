@@ -25,6 +25,7 @@ from bot.texts import text
 from prepaid.domain.approvals import Approval
 from prepaid.domain.errors import Refused
 from prepaid.domain.tariffs import Utility, tariff_from_text, tariff_text
+from prepaid.domain.tariffs.wish import check_wish
 from prepaid.usecases.change_tariff import PreviewLine, TariffPreview, change_tariff
 from prepaid.usecases.draft_tariff import (
     Begins,
@@ -70,8 +71,8 @@ class ChangeTariff(Effect):
 
 
 def _said(heard: str) -> str:
-    """The words of a price list, if they are one; they are read again where the list in force is known."""
-    read_price_list(heard)
+    """The words of a price list without a gap; they are read again where the list in force is known."""
+    check_wish(read_price_list(heard))
     return heard.strip()
 
 
