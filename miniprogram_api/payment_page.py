@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -16,6 +17,7 @@ from aiohttp import web
 
 from miniprogram_api.door import OPEN_PER_ADDRESS, accepted, address_of
 from miniprogram_api.parts import Parts, Words
+from miniprogram_api.problems import when_again
 from prepaid.domain.errors import Refused, Trouble
 from prepaid.domain.money import yuan_text
 from prepaid.domain.orders import MAX_TOPUP_FEN, MIN_TOPUP_FEN, OPEN, OrderState
@@ -69,10 +71,13 @@ class _Page:
         try:
             await self._limit(request)
             state, status = await self._state(request.match_info["token"], language), 200
+            again: Mapping[str, str] = {}
         except Trouble as trouble:
             state, status = _sad(self._parts.words, language, trouble), _status(trouble)
+            again = when_again(trouble, status)
         body = self._template.substitute(_filled(self._parts.words, language, state))
-        return web.Response(status=status, body=body.encode(), content_type="text/html", headers=HEADERS)
+        headers = {**HEADERS, **again}
+        return web.Response(status=status, body=body.encode(), content_type="text/html", headers=headers)
 
     async def file(self, request: web.Request) -> web.Response:
         """A file of the page."""
@@ -91,7 +96,7 @@ class _Page:
         key = f"api:open:{address}"
         wait_ms = await self._parts.limiter.take(key, per_minute=OPEN_PER_ADDRESS, burst=OPEN_PER_ADDRESS)
         if wait_ms:
-            raise Refused("refused.request_rate")
+            raise Refused("refused.request_rate", retry_after_ms=wait_ms)
 
     async def _state(self, token: str, language: str) -> dict[str, object]:
         """A payment that has begun is shown as it stands, whatever became of the link; else what the link is for."""

@@ -119,12 +119,18 @@ def respond(
         content_type=MEDIA_TYPE,
         headers={"Content-Language": language, "Cache-Control": "no-store"},
     )
-    if code in (429, 503):
-        wait_ms = trouble.params.get("retry_after_ms")
-        answer.headers["Retry-After"] = str(-(-wait_ms // 1000) if isinstance(wait_ms, int) else RETRY_S)
+    answer.headers.update(when_again(trouble, code))
     if code == web.HTTPUnauthorized.status_code:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="chatwatt"'
     return answer
+
+
+def when_again(trouble: Trouble, status: int) -> Mapping[str, str]:
+    """`Retry-After` in whole seconds, rounded up, for the statuses after which asking again makes sense."""
+    if status not in (429, 503):
+        return {}
+    wait_ms = trouble.params.get("retry_after_ms")
+    return {"Retry-After": str(-(-wait_ms // 1000) if isinstance(wait_ms, int) else RETRY_S)}
 
 
 class Bad(Refused):

@@ -23,6 +23,7 @@ from miniprogram_api.overview.stream import Streams
 from miniprogram_api.overview.tables import exported
 from miniprogram_api.overview.watch import Hub, Pace, Watch
 from miniprogram_api.parts import Parts
+from miniprogram_api.problems import when_again
 from prepaid.domain.errors import Refused, Trouble
 from prepaid.usecases.estate_views import place_view
 from prepaid.usecases.page_sessions import Viewer, check_page_link, close_page, open_page, page_viewer
@@ -156,7 +157,8 @@ class OverviewPage:
             await watch.ready(READ_WITHIN_S)
             client = self.hub.join(watch, viewer.actor.id, self._language(request, viewer))
         except Trouble as trouble:
-            return web.Response(status=_status(trouble), headers={**HEADERS, "Retry-After": "5"})
+            status = _status(trouble)
+            return web.Response(status=status, headers={**HEADERS, **when_again(trouble, status)})
 
         async def still() -> bool:
             fresh = await page_viewer(self.parts.business, request.cookies.get(COOKIE, ""))
@@ -202,8 +204,9 @@ class OverviewPage:
     async def _limit(self, request: web.Request, per_minute: int) -> None:
         kind = "open" if per_minute == OPEN_PER_ADDRESS else "at"
         key = f"page:{kind}:{address_of(request, self.parts.trusted_proxies)}"
-        if await self.parts.limiter.take(key, per_minute=per_minute, burst=per_minute):
-            raise Refused("refused.request_rate")
+        wait_ms = await self.parts.limiter.take(key, per_minute=per_minute, burst=per_minute)
+        if wait_ms:
+            raise Refused("refused.request_rate", retry_after_ms=wait_ms)
 
     def _language(self, request: web.Request, viewer: Viewer | None = None) -> str:
         wished = request.query.get("lang", "")
@@ -216,7 +219,10 @@ class OverviewPage:
     def _sorry(self, language: str, trouble: Trouble, *, status: int | None = None) -> web.Response:
         """One sentence, and where a new link comes from."""
         words = self.parts.words.trouble(language, trouble)
-        return self._page("open.html", language, status or _status(trouble), sorry=words, opens=False)
+        code = status or _status(trouble)
+        answer = self._page("open.html", language, code, sorry=words, opens=False)
+        answer.headers.update(when_again(trouble, code))
+        return answer
 
     def _page(self, template: str, language: str, status: int, **context: Any) -> web.Response:
         words = self.parts.words

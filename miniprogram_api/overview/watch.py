@@ -30,6 +30,8 @@ log = structlog.get_logger()
 WATCHES_MOST: Final = 64
 CLIENTS_MOST: Final = 500
 CLIENTS_OF_ONE: Final = 8
+FULL_MS: Final = 5_000
+"""When a browser that found no place may ask again."""
 PLACES_MOST: Final = 200
 """Changed places whose figures are sent; when more change at once, browsers read the page again."""
 
@@ -286,7 +288,7 @@ class Hub:
     def join(self, watch: Watch, person_id: str, language: str) -> Client:
         """One more browser. Raises `TryAgain` when there are too many, of all or of one person."""
         if self.clients >= CLIENTS_MOST or watch.persons[person_id] >= CLIENTS_OF_ONE or self._stopping.is_set():
-            raise TryAgain("try_again.general")
+            raise TryAgain("try_again.general", retry_after_ms=FULL_MS)
         client = Client(language)
         watch.audience.join(client)
         watch.persons[person_id] += 1
