@@ -125,7 +125,7 @@ class OverviewPage:
 
     async def _leave(self, request: web.Request) -> web.Response:
         await close_page(self.parts.business, request.cookies.get(COOKIE, ""))
-        answer = web.Response(status=303, headers={"Location": PATH})
+        answer = web.Response(status=303, headers={**HEADERS, "Location": PATH})
         answer.del_cookie(COOKIE, path=PATH)
         return answer
 

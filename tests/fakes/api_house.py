@@ -14,6 +14,7 @@ from aiohttp import web
 from chatwatt.api import CatalogueWords, Sheets
 from chatwatt.drawing import ChartDrawing, SheetTables
 from chatwatt.importing.reader import SentLists
+from chatwatt.web import application
 from miniprogram_api import app, payment_page
 from miniprogram_api.contract import ROOT
 from miniprogram_api.overview.page import OverviewPage
@@ -135,11 +136,9 @@ async def api_house(database: Database, clock: ManualClock, **changes: Any) -> A
         tables=SheetTables(),
         **changes,
     )
-    server = web.Application(client_max_size=256 * 1024)
-    server.add_routes(app.routes(parts, **{k: v for k, v in how.items() if k == "read_s_max"}))
-    server.add_routes(payment_page.routes(parts))
     page = OverviewPage(parts, pace=how.get("pace"), streams=how.get("streams"))
-    server.add_routes(page.routes())
+    doors = app.routes(parts, **{k: v for k, v in how.items() if k == "read_s_max"})
+    server = application([*doors, *payment_page.routes(parts), *page.routes()])
     runner = web.AppRunner(server, access_log=None, shutdown_timeout=20.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
