@@ -16,6 +16,8 @@ from prepaid.domain.money import MICRO_PER_FEN, fen_from_micro
 from prepaid.domain.orders import Order, OrderState
 from prepaid.domain.refunds import left_fen
 
+REMIND_S = 24 * 3600
+
 
 class Step(StrEnum):
     """In this order. Top-ups are blocked from the first one on."""
@@ -77,6 +79,8 @@ class Closing:
     shown_digest: str = ""
     """The content that whoever lives there was last asked to agree to."""
     shown_at: datetime | None = None
+    reminded_digest: str = ""
+    """The content of which they were reminded before the time to agree ended."""
     waived_by: str = ""
     """Whoever of the staff let it go on without an agreement; the clock, when the time for one was over."""
 
@@ -92,6 +96,11 @@ class Closing:
     def agreed(self) -> bool:
         """Whether the present content was agreed to."""
         return bool(self.agreed_digest) and self.agreed_digest == self.digest
+
+
+def remind_s(agree_s: int) -> int:
+    """So long before the end of the time to agree its end is called to mind: a day, of a short time its half."""
+    return min(REMIND_S, agree_s // 2)
 
 
 def meter_doubt(meter: Meter, now: datetime, fresh_s: int) -> str | None:

@@ -44,6 +44,8 @@ class NoticeKind(StrEnum):
     CLOSING_WAITS = "closing_waits"
     CLOSING_STATEMENT = "closing_statement"
     """The statement of a move-out waits for the tenant's word."""
+    CLOSING_REMINDER = "closing_reminder"
+    """The same, when the time for that word is nearly over."""
     ACCOUNT_CLOSED = "account_closed"
     RECONCILED = "reconciled"
     RECONCILED_OPEN = "reconciled_open"

@@ -2,19 +2,20 @@
 
 The agreement names the exact content by its digest: other figures are asked for anew. It never holds a credit for ever:
 after the site's time (`Limits.agree_s`) the move-out goes on without, and so it does where nobody is bound any more.
+Once before its end the same people are reminded.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from prepaid.domain.accounts import Account, Site
-from prepaid.domain.closing import Closing
+from prepaid.domain.closing import Closing, remind_s
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
-from prepaid.usecases.tell import Crossing, Params, tell_account
+from prepaid.usecases.tell import Crossing, Params, Place, tell_account
 
 log = structlog.get_logger()
 
@@ -28,18 +29,26 @@ async def ask_agreement(business: Business, closing: Closing, account: Account, 
         return None
     if not await business.store.people.of_account(account.id):
         return None
-    now = business.clock.now()
+    now, time = business.clock.now(), timedelta(seconds=site.limits.agree_s)
     if closing.shown_digest != closing.digest or closing.shown_at is None:
-        until = now + timedelta(seconds=site.limits.agree_s)
-        params: Params = {"balance_micro": closing.balance_micro, "until": until.isoformat()}
-        # Told before it is written down that it was: a crash between repeats both, and one crossing is told once.
-        await tell_account(business, account, site, Crossing(NoticeKind.CLOSING_STATEMENT, closing.digest[:16]), params)
+        await _tell(business, closing, (account, site), NoticeKind.CLOSING_STATEMENT, now + time)
         await business.store.closings.move(
             closing.id, closing.step, closing.step, shown_digest=closing.digest, shown_at=now
         )
         return NOT_AGREED
-    if now - closing.shown_at < timedelta(seconds=site.limits.agree_s):
-        return NOT_AGREED
-    await business.store.closings.move(closing.id, closing.step, closing.step, waived_by=CLOCK)
-    log.info("closing_goes_on_without_agreement", account=closing.id)
-    return None
+    until = closing.shown_at + time
+    if now >= until:
+        await business.store.closings.move(closing.id, closing.step, closing.step, waived_by=CLOCK)
+        log.info("closing_goes_on_without_agreement", account=closing.id)
+        return None
+    lead = timedelta(seconds=remind_s(site.limits.agree_s))
+    if closing.reminded_digest != closing.digest and now >= until - lead:
+        await _tell(business, closing, (account, site), NoticeKind.CLOSING_REMINDER, until)
+        await business.store.closings.move(closing.id, closing.step, closing.step, reminded_digest=closing.digest)
+    return NOT_AGREED
+
+
+async def _tell(business: Business, closing: Closing, place: Place, kind: NoticeKind, until: datetime) -> None:
+    """Told before it is written down that it was: a crash between repeats both, and one crossing is told once."""
+    params: Params = {"balance_micro": closing.balance_micro, "until": until.isoformat()}
+    await tell_account(business, *place, Crossing(kind, closing.digest[:16]), params)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -51,10 +53,12 @@ async def begun(building: Building, manager: Actor) -> Closing:
     return closing
 
 
-async def told(building: Building, tenant: Actor) -> list[str]:
-    """Ids of the statements that the tenant was told of."""
+async def told(
+    building: Building, tenant: Actor, kind: NoticeKind = NoticeKind.CLOSING_STATEMENT
+) -> list[Mapping[str, object]]:
+    """What the tenant was told of statements, or reminded of."""
     rows = await building.business.store.notices.of_person(tenant.id, 50)
-    return [row.id for row in rows if row.kind is NoticeKind.CLOSING_STATEMENT]
+    return [row.params for row in rows if row.kind is kind]
 
 
 async def test_nothing_goes_back_before_the_tenant_agrees(building: Building, tenant: Actor, manager: Actor) -> None:
@@ -99,6 +103,47 @@ async def test_silence_does_not_keep_the_money(building: Building, tenant: Actor
     assert await resume_closings(building.business) == 1
     closed = await show_closing(building.business, manager, "acc-1")
     assert (closed.step, closed.waived_by, closed.agreed) == (Step.CLOSED, "clock", False)
+
+
+@pytest.mark.parametrize(("time_s", "lead_s"), [(TIME_S, 24 * 3600), (3600, 1800)], ids=["three days", "an hour"])
+async def test_the_end_is_called_to_mind_once(
+    building: Building, tenant: Actor, manager: Actor, time_s: int, lead_s: int
+) -> None:
+    """T5, N1: a day before the time for a word ends, or in its middle, there is one reminder with the very end."""
+    site = replace(building.site, limits=replace(building.site.limits, agree_s=time_s))
+    await building.business.store.sites.save_site(site)
+    await begun(building, manager)
+    until = (building.clock.now() + timedelta(seconds=time_s)).isoformat()
+    building.clock.advance(seconds=time_s - lead_s - 1)
+    await resume_closings(building.business)
+    assert await told(building, tenant, NoticeKind.CLOSING_REMINDER) == []
+    building.clock.advance(seconds=1)
+    for _ in range(3):
+        await resume_closings(building.business)
+        building.clock.advance(seconds=lead_s // 4)
+    (reminder,) = await told(building, tenant, NoticeKind.CLOSING_REMINDER)
+    (statement,) = await told(building, tenant)
+    assert (reminder["until"], reminder["balance_micro"]) == (until, 44_000_000)
+    assert statement["until"] == until
+
+
+async def test_who_has_agreed_is_reminded_of_nothing_and_other_figures_anew(
+    building: Building, tenant: Actor, manager: Actor
+) -> None:
+    """T5, N1: a statement that has changed has a time and a reminder of its own; one that is agreed to has none."""
+    await begun(building, manager)
+    building.clock.advance(seconds=TIME_S - 3600)
+    await resume_closings(building.business)
+    await building.give("acc-1", 1_000_000, "late")
+    await resume_closings(building.business)
+    assert len(await told(building, tenant, NoticeKind.CLOSING_REMINDER)) == 1
+    building.clock.advance(seconds=TIME_S - 3600)
+    await resume_closings(building.business)
+    assert len(await told(building, tenant, NoticeKind.CLOSING_REMINDER)) == 2
+    changed = await show_closing(building.business, manager, "acc-1")
+    await agree_closing(building.business, tenant, "acc-1", changed.digest)
+    await resume_closings(building.business)
+    assert len(await told(building, tenant, NoticeKind.CLOSING_REMINDER)) == 2
 
 
 async def test_the_staff_may_go_on_for_a_reason(building: Building, tenant: Actor, manager: Actor) -> None:
