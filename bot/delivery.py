@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.conversations.parts import MAX_ACTION_BYTES, Buttons, Look, Part, Text, Tone
 from bot.conversations.reply import choose, press
 from bot.conversations.thread import payment_thread
-from bot.texts import language_for, text
+from bot.texts import has, language_for, text
 from prepaid.domain.delivery import lane_of
 from prepaid.domain.notices import Lane, Notice, NoticeKind, Stage
 from prepaid.domain.outages import words_key
@@ -70,6 +70,10 @@ _TONES: Mapping[NoticeKind, Tone] = {
     _K.REPORT: Tone.PLAIN,
     _K.CONTACT_CODE: Tone.PLAIN,
 }
+_OF_WATER = frozenset({_K.BALANCE_GONE, _K.CUT_DONE, _K.RESTORED})
+"""These say what is cut off or comes back."""
+_NOT_SAID = {"meter_id": "", "gateway_id": ""}
+"""For rows that an older program queued, whose words name less."""
 _OUTAGES = frozenset({_K.OUTAGE_PLANNED, _K.OUTAGE_SOON, _K.OUTAGE_CALLED_OFF})
 _ASKS_FOR_MONEY = frozenset({_K.LOW_BALANCE, _K.LOW_DAYS, _K.BALANCE_GONE, _K.CUT_DONE})
 
@@ -107,7 +111,7 @@ def notice_parts(
 
 def sentence(notice: Notice, language: str) -> str:
     """What a notice says, in words alone."""
-    return text(language, _key(notice), **notice.params)
+    return text(language, _key(notice), **{**_NOT_SAID, **notice.params, **_named(notice)})
 
 
 class NoticeSender:
@@ -143,18 +147,51 @@ class NoticeSender:
         return times
 
 
+def _named(notice: Notice) -> Mapping[str, str]:
+    """The provider as people call it."""
+    key = f"pay.provider.{notice.params.get('provider')}"
+    return {"provider": key} if has(key) else {}
+
+
 def _key(notice: Notice) -> str:
     if notice.kind is NoticeKind.SWITCH_STUCK:
         return "notice.switch_stuck.on" if notice.params.get("on") else "notice.switch_stuck.off"
-    if notice.kind is NoticeKind.BALANCE_GONE and not notice.params.get("cut_at"):
-        return "notice.balance_gone.no_time"
-    if notice.kind is NoticeKind.LOW_DAYS and notice.params.get("through_at"):
-        return "notice.low_days.holiday"
+    if notice.kind in _OF_WATER:
+        return _supply_key(notice)
+    if notice.kind is NoticeKind.LOW_DAYS:
+        return _days_key(notice)
+    if notice.kind is NoticeKind.ACCOUNT_CLOSED:
+        return _closed_key(notice)
     if notice.kind in _OUTAGES:
         return words_key(notice.kind, str(notice.params.get("utility")))
     if notice.kind is NoticeKind.TARIFF_CHANGES:
         return _tariff_key(notice)
     return f"notice.{notice.kind}"
+
+
+def _supply_key(notice: Notice) -> str:
+    untimed = notice.kind is NoticeKind.BALANCE_GONE and not notice.params.get("cut_at")
+    parts = ("water",) * (notice.params.get("utility") == "water") + ("no_time",) * untimed
+    return ".".join((f"notice.{notice.kind}", *(["_".join(parts)] if parts else [])))
+
+
+def _days_key(notice: Notice) -> str:
+    """Days as people count them: no "1 to 1 days"."""
+    least, most = str(notice.params.get("least")), str(notice.params.get("most"))
+    if notice.params.get("through_at"):
+        return "notice.low_days.holiday"
+    if most in ("0", "1"):
+        return "notice.low_days.one" if least == "1" else "notice.low_days.within_one"
+    return "notice.low_days.exactly" if least == most else "notice.low_days"
+
+
+def _closed_key(notice: Notice) -> str:
+    left, at_desk = notice.params.get("balance_micro"), notice.params.get("payable_micro")
+    if not left:
+        return "notice.account_closed.nothing"
+    if not at_desk:
+        return "notice.account_closed.payer"
+    return "notice.account_closed.desk" if at_desk == left else "notice.account_closed"
 
 
 def _tariff_key(notice: Notice) -> str:

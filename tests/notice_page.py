@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 from babel.messages.pofile import read_po
 
@@ -21,6 +22,7 @@ Every notice in both languages, as the catalogues in `bot/texts` have it; `make 
 Figures stand in braces: `{label}` is the room, `{at}` the time, names that end in `_micro` are money.
 
 Who hears a notice, when, and over which channel is in [Messages](../how-to/messages.md).
+When each was read over, and what came of it, is in [the review](notices-review.md).
 
 | notice | 中文 | English |
 | --- | --- | --- |
@@ -38,12 +40,14 @@ def named() -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    chinese, english = _written("zh"), _written("en")
+    chinese, english = written("zh"), written("en")
     rows = (f"| `{key.removeprefix('notice.')}` | {chinese[key]} | {english[key]} |" for key in named())
     return HEAD + "\n".join(rows) + "\n"
 
 
-def _written(language: str) -> dict[str, str]:
+@cache
+def written(language: str) -> dict[str, str]:
+    """Every text of a language as it stands in its catalogue, by key."""
     with (ROOT / "bot" / "texts" / f"{LOCALES[language]}.po").open("rb") as file:
         return {str(each.id): str(each.string).replace("\n", "<br>") for each in read_po(file)}
 

@@ -17,7 +17,7 @@ from prepaid.domain.errors import InvariantBroken, Refused, Trouble, TryAgain
 
 LANGUAGES = tuple(LOCALES)
 _FOLDER = Path(__file__).parent
-_KEY_PARAMS = frozenset({"why", "doubt", "rule", "reason"})
+_KEY_PARAMS = frozenset({"why", "doubt", "rule", "reason", "effect", "provider"})
 """Parameters that hold a text key when the machine says why, and a person's own words otherwise."""
 _log = structlog.get_logger()
 

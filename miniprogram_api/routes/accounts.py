@@ -30,6 +30,7 @@ from miniprogram_api.models.tenant import (
     supply_of,
 )
 from prepaid.domain.ledger import Entry
+from prepaid.usecases.confirm_safe import confirm_safe
 from prepaid.usecases.dispute_entry import dispute_line
 from prepaid.usecases.explain import explain
 from prepaid.usecases.follow_supply import follow_supply
@@ -141,6 +142,11 @@ async def _statement(ask: Ask) -> StatementOut:
         lines=lines,
         next=to_cursor(str(lines[-1].seq)) if len(kept) > len(lines) else None,
     )
+
+
+async def _safe(ask: Ask) -> SuppliesOut:
+    views = await confirm_safe(ask.business, ask.actor, ask.path["account_id"])
+    return SuppliesOut(supplies=supplies_of(ask, views))
 
 
 async def _emergency(ask: Ask) -> SuppliesOut:
@@ -262,6 +268,15 @@ ROUTES = (
         handle=_emergency,
         answers=SuppliesOut,
         money=True,
+    ),
+    Route(
+        method="POST",
+        path="/accounts/{account_id}/safe",
+        name="confirmSafe",
+        summary="Say that appliances are off, so that a supply which waits for it comes back",
+        tag="accounts",
+        handle=_safe,
+        answers=SuppliesOut,
     ),
     Route(
         method="POST",

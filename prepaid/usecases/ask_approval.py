@@ -12,7 +12,7 @@ from prepaid.domain.approvals import Approval, ApprovalState, Request, ask
 from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
-from prepaid.usecases.tell import Crossing, tell_persons
+from prepaid.usecases.tell import Crossing, staff_label, tell_persons
 
 log = structlog.get_logger()
 
@@ -42,7 +42,8 @@ async def ask_approval(
     staff = await business.store.people.staff_over(approval.path)
     others = [each.id for each in staff if each.id != actor.id and may(each.actor(), approval.action, approval.subject)]
     account = await business.store.sites.account(approval.account_id) if approval.account_id else None
-    params = {"approval_id": approval.id, "effect": f"effect.{approval.effect}", "why": approval.reason}
+    what = {"approval_id": approval.id, "effect": f"effect.{approval.effect}", "why": approval.reason}
+    params = {**what, **staff_label(site, account)}
     crossing = Crossing(NoticeKind.APPROVAL_ASKED, approval.id)
     await tell_persons(business, site, others, crossing, params, account=account)
     return approval

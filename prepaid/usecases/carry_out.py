@@ -19,7 +19,7 @@ from prepaid.usecases.close_account import pay_out_as_agreed
 from prepaid.usecases.force_cut import force_as_agreed
 from prepaid.usecases.refund import refund_as_agreed
 from prepaid.usecases.reverse_entry import reverse_as_agreed
-from prepaid.usecases.tell import Crossing, tell_persons
+from prepaid.usecases.tell import Crossing, staff_label, tell_persons
 
 log = structlog.get_logger()
 
@@ -73,5 +73,6 @@ async def _tell(business: Business, approval: Approval, state: ApprovalState, ou
         return  # The site was removed meanwhile; the approval's row keeps the outcome.
     account = await business.store.sites.account(approval.account_id) if approval.account_id else None
     kind = NoticeKind.APPROVAL_DONE if state is ApprovalState.DONE else NoticeKind.APPROVAL_FAILED
-    params = {"approval_id": approval.id, "effect": f"effect.{approval.effect}", "why": outcome}
+    what = {"approval_id": approval.id, "effect": f"effect.{approval.effect}", "why": outcome}
+    params = {**what, **staff_label(site, account)}
     await tell_persons(business, site, [approval.asked_by], Crossing(kind, approval.id), params, account=account)

@@ -12,7 +12,7 @@ from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
 from prepaid.usecases.authorize import as_of_now, record, scopes
 from prepaid.usecases.carry_out import carry_out
-from prepaid.usecases.tell import Crossing, Value, tell_persons
+from prepaid.usecases.tell import Crossing, Value, staff_label, tell_persons
 
 MOST = 200
 
@@ -119,7 +119,8 @@ async def _tell_agreed(business: Business, approval: Approval) -> None:
 async def _tell(business: Business, approval: Approval, kind: NoticeKind, to: Sequence[str], **more: Value) -> None:
     site = await _site(business, approval)
     account = await business.store.sites.account(approval.account_id) if approval.account_id else None
-    params = {"approval_id": approval.id, "effect": f"effect.{approval.effect}", **more}
+    what = {"approval_id": approval.id, "effect": f"effect.{approval.effect}"}
+    params = {**what, **staff_label(site, account), **more}
     await tell_persons(business, site, to, Crossing(kind, approval.id), params, account=account)
 
 

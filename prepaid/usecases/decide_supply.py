@@ -18,7 +18,7 @@ from prepaid.ports import Business, topic_gateway
 from prepaid.usecases.authorize import record, site_of
 from prepaid.usecases.gather_facts import balance_facts, gather_facts, warning_crossing
 from prepaid.usecases.settle_emergency import settle_emergency
-from prepaid.usecases.tell import Crossing, Params, Place, tell_account, tell_thread
+from prepaid.usecases.tell import Crossing, Params, Place, tell_account, tell_thread, utility_of
 
 log = structlog.get_logger()
 
@@ -77,6 +77,7 @@ async def _warn(business: Business, account: Account, site: Site, facts: Facts, 
     params: Params = {
         "balance_micro": facts.balance_micro,
         "cut_at": verdict.cut_at.isoformat() if verdict.cut_at else None,
+        "utility": await utility_of(business, account, facts.supply.meter_id),
     }
     crossing = Crossing(NoticeKind.BALANCE_GONE, warning_crossing(head, account, verdict.rung))
     await tell_account(business, account, site, crossing, params)

@@ -27,7 +27,8 @@ async def tell_still_silent(business: Business, site: Site, outage: Outage) -> N
             continue
         for meter in held:
             crossing = Crossing(NoticeKind.METER_DOWN, f"{meter.id}:{_began(meter)}")
-            await tell_staff(business, site, crossing, {"meter_id": meter.id})
+            account = await business.store.sites.account(meter.account_id) if meter.account_id else None
+            await tell_staff(business, site, crossing, {"meter_id": meter.id}, account=account)
 
 
 def _held_back(outage: Outage, meters: Sequence[Meter]) -> list[Meter]:

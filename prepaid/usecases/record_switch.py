@@ -15,7 +15,7 @@ from prepaid.usecases.authorize import site_of
 from prepaid.usecases.gather_facts import day_of
 from prepaid.usecases.running_outage import running_outage
 from prepaid.usecases.stuck_payment import escalate, power_is_back
-from prepaid.usecases.tell import Crossing, Params, tell_account, tell_staff, tell_thread
+from prepaid.usecases.tell import Crossing, Params, tell_account, tell_staff, tell_thread, utility_of
 
 log = structlog.get_logger()
 
@@ -58,7 +58,11 @@ async def _tell_done(business: Business, account: Account, site: Site, supply: S
     head, order = await asyncio.gather(
         business.store.ledger.head(account.id), business.store.orders.get(supply.wanted.cause)
     )
-    params: Params = {"balance_micro": head.balance_micro, "at": reported.at.isoformat()}
+    params: Params = {
+        "balance_micro": head.balance_micro,
+        "at": reported.at.isoformat(),
+        "utility": await utility_of(business, account, supply.meter_id),
+    }
     if reported.waits:
         await tell_account(business, account, site, _crossing(NoticeKind.PRESS_BUTTON, supply), params)
         return
@@ -80,7 +84,7 @@ async def _unconfirmed(business: Business, supply: Supply, reported: Reported | 
     if account is None or site is None:
         return
     log.warning("switch_stuck", meter=supply.meter_id, on=supply.wanted.on, generation=supply.wanted.generation)
-    params: Params = {"on": supply.wanted.on}
+    params: Params = {"on": supply.wanted.on, "meter_id": supply.meter_id}
     if await running_outage(business, site.id, account.path) is None:
         await tell_staff(business, site, _crossing(NoticeKind.SWITCH_STUCK, supply), params, account=account)
     order = await business.store.orders.get(supply.wanted.cause) if supply.wanted.cause else None

@@ -53,7 +53,7 @@ async def _tell(business: Business, supply: Supply, kind: NoticeKind, key: str, 
     site, payer = await asyncio.gather(sites.site(supply.site_id), sites.account(supply.account_id or ""))
     if site is None:
         return
-    params: Params = {"meter_id": supply.meter_id}
+    params: Params = {"meter_id": supply.meter_id, "gateway_id": supply.gateway_id}
     await tell_staff(business, site, Crossing(kind, key), params, account=payer if account else None)
 
 

@@ -159,7 +159,8 @@ async def _tell_silence(business: Business, newly: Sequence[Meter]) -> None:
             if await running_outage(business, site.id, meter.path, meter.utility) is not None:
                 continue  # As announced. Whatever is still silent afterwards is told then.
             crossing = Crossing(NoticeKind.METER_DOWN, f"{meter.id}:{business.clock.now():%Y-%m-%d}")
-            await tell_staff(business, site, crossing, {"meter_id": meter.id})
+            account = await business.store.sites.account(meter.account_id) if meter.account_id else None
+            await tell_staff(business, site, crossing, {"meter_id": meter.id}, account=account)
 
 
 async def _report_relays(business: Business, scene: Scene, good: Sequence[Reading]) -> None:
@@ -200,7 +201,8 @@ async def _hold(business: Business, meter: Meter, site: Site, judged: Judged, do
     if meter.held == 0:
         log.warning("reading_held", meter=meter.id, doubt=doubt)
         crossing = Crossing(NoticeKind.READING_HELD, f"{meter.id}:{reading.at.isoformat()}")
-        await tell_staff(business, site, crossing, {"meter_id": meter.id, "doubt": doubt})
+        account = await business.store.sites.account(meter.account_id) if meter.account_id else None
+        await tell_staff(business, site, crossing, {"meter_id": meter.id, "doubt": doubt}, account=account)
 
 
 def _case(meter: Meter, doubt: Doubt, reading: Reading) -> HeldReading:

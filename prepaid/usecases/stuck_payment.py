@@ -61,7 +61,7 @@ async def escalate(business: Business, order: Order, supply: Supply, place: Plac
     why = await _why(business, supply)
     log.warning("payment_stuck", order=order.id, meter=supply.meter_id, why=why)
     crossing = Crossing(NoticeKind.SWITCH_STUCK, f"{supply.meter_id}:g{supply.wanted.generation}")
-    await tell_staff(business, site, crossing, {"on": True}, account=account)
+    await tell_staff(business, site, crossing, {"on": True, "meter_id": supply.meter_id}, account=account)
     await tell_thread(business, order, Stage.STUCK, {"why": why}, place=place)
     await business.store.money_tickets.add(
         MoneyTicket(

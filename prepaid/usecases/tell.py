@@ -11,6 +11,7 @@ from prepaid.domain.errors import InvariantBroken
 from prepaid.domain.money import micro_from_fen
 from prepaid.domain.notices import ENDS_MATTER, Notice, NoticeKind, Stage, notice_id
 from prepaid.domain.orders import Order
+from prepaid.domain.tariffs import Utility
 from prepaid.ports import TOPIC_OUTBOX, Business, topic_order
 from prepaid.usecases.authorize import site_of
 
@@ -42,7 +43,7 @@ async def tell_staff(
 ) -> int:
     """Tells everybody who holds a role over the site."""
     people = await business.store.people.staff_over(site.path)
-    about = _about(account, site, {"site_id": site.id, **params})
+    about = _about(account, site, {"site_id": site.id, **staff_label(site, account), **params})
     return await _queue(business, [person.id for person in people], crossing, about, account)
 
 
@@ -89,6 +90,19 @@ async def tell_thread(
     if await business.store.notices.queue(notice):
         await business.wakeups.wake(TOPIC_OUTBOX)
         await business.wakeups.wake(topic_order(order.id))
+
+
+async def utility_of(business: Business, account: Account, meter_id: str) -> str:
+    """What is cut off or comes back at a meter: "electricity" or "water"."""
+    if account.utility:
+        return account.utility
+    meter = await business.store.meters.get(meter_id)
+    return meter.utility if meter is not None else Utility.ELECTRICITY
+
+
+def staff_label(site: Site, account: Account | None) -> dict[str, str]:
+    """A room with its site before it: whoever looks after several has a 101 in each."""
+    return {"label": f"{site.name} {account.label}" if account else site.name}
 
 
 def _about(account: Account | None, site: Site, params: Params) -> dict[str, Value]:

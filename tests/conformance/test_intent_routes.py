@@ -48,6 +48,7 @@ ROUTES_OF: Mapping[str, str] = {
     "refund": "listRefundable refundOrder",
     "reverse": "listReversible reverseEntry",
     "emergency": "takeEmergencyCredit",
+    "safe": "confirmSafe",
     "family": "listMembers",
     "share": "inviteMember",
     "unfamily": "removeMember",

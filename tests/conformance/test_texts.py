@@ -16,6 +16,7 @@ from prepaid.domain.errors import InvariantBroken, Refused, TryAgain, Unknown
 from prepaid.domain.ledger import Kind
 from prepaid.domain.notices import NoticeKind
 
+AT = datetime(2026, 11, 23, 6, 3, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
 KEY = re.compile(r'"((?:refused|rule|doubt|dispute|try_again|unknown)\.[a-z_]+)"')
 OWN = re.compile(r'(?:text|say|press)\(\s*[\w.]+,\s*"([a-z_]+(?:\.[a-z_]+)*)"')
@@ -124,7 +125,7 @@ def test_instants_are_shown_at_the_site() -> None:
 def test_reasons_that_are_keys_are_put_in_words() -> None:
     """A machine's reason is translated, a person's own words stay as they are."""
     assert "支付渠道" in text(
-        "zh", "notice.payment_disputed", label="101", amount_micro=1, why="dispute.provider", order_id="x"
+        "zh", "notice.payment_disputed", label="101", amount_micro=1, why="dispute.provider", order_id="x", at=AT
     )
     assert "boiler {x}" in text("en", "refused.protected_supply", why="boiler {x}")
 

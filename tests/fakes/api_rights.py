@@ -94,7 +94,16 @@ TENANTS = (
     SEEING
     | BOUND
     | {
-        *("unbind", "takeEmergencyCredit", "disputeEntry", "startTopUp", "cancelOrder", "setAlerts", "askStaff"),
+        *(
+            "unbind",
+            "takeEmergencyCredit",
+            "confirmSafe",
+            "disputeEntry",
+            "startTopUp",
+            "cancelOrder",
+            "setAlerts",
+            "askStaff",
+        ),
         *(
             "makePayLink",
             "listPayLinks",
@@ -137,6 +146,7 @@ COUNTING = {
 }
 OPERATING = {
     *("changeSupply", "askForceCut", "askMassCut", "setWeatherHold", "askBulkCut", "disputeEntry", "setAlerts"),
+    "confirmSafe",
     *("getApproval", "approve", "decline", "sendLetterAgain", "dropLetter"),
     *("issueBindCode", "openAccount", "assignMeter", "replaceMeter", "getHeldReading", "decideHeldReading"),
     *("commission", "scanGateway", "setSetting", "previewBroadcast", "broadcast", "importRows", "importCsv"),

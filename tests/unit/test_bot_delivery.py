@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.conversations.parts import Part, PayQR, StepState, menu_of, thread_of
-from bot.delivery import NoticeSender, notice_parts
+from bot.delivery import NoticeSender, notice_parts, sentence
 from bot.rendering.plain import render
 from prepaid.domain.notices import Notice, NoticeKind, Stage
 from prepaid.domain.people import Address, Person
@@ -102,9 +103,9 @@ def test_a_new_price_is_told_with_its_day_beside_the_old_one() -> None:
     """N1: one price, or the lowest and the highest, of electricity or of water: old and new, and from when on."""
     row = notice(NoticeKind.TARIFF_CHANGES)
     words = render(notice_parts(row, "en"))
-    assert all(part in words for part in ("25 Nov, 14:03", "¥0.5283 to ¥0.60 a kWh"))
+    assert all(part in words for part in ("25 Nov, 14:03", "¥0.5283 to ¥0.60 per kWh"))
     ranged = notice(NoticeKind.TARIFF_CHANGES, new_most_exact_micro=900_000, utility="water")
-    assert "¥0.60–¥0.90 a m³" in render(notice_parts(ranged, "en"))
+    assert "¥0.60–¥0.90 per m³" in render(notice_parts(ranged, "en"))
     assert "每度 ¥0.5283–¥0.5283 调为 ¥0.60–¥0.90" in render(
         notice_parts(notice(NoticeKind.TARIFF_CHANGES, new_most_exact_micro=900_000), "zh")
     )
@@ -174,3 +175,69 @@ async def test_a_thread_without_its_past_still_tells_how_far_it_is() -> None:
     assert thread is not None
     assert [line.state for line in thread.lines] == [StepState.DONE] * 3 + [StepState.STUCK]
     assert [bool(line.clock) for line in thread.lines] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "words"),
+    [
+        ("0", "0", "within a day"),
+        ("0", "1", "within a day"),
+        ("1", "1", "about a day"),
+        ("1", "2", "1 to 2 days"),
+        ("3", "3", "about 3 days"),
+        ("4", "7", "4 to 7 days"),
+    ],
+)
+def test_days_are_counted_as_people_count_them(least: str, most: str, words: str) -> None:
+    """No "1 to 1 days" and no "3 to 3"."""
+    assert words in sentence(notice(NoticeKind.LOW_DAYS, least=least, most=most), "en")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cut_at", "words"),
+    [
+        (NoticeKind.BALANCE_GONE, PARAMS["cut_at"], ("停水", "the water may be cut off")),
+        (NoticeKind.BALANCE_GONE, None, ("停水", "keep the water on")),
+        (NoticeKind.CUT_DONE, None, ("停水", "the water was cut off")),
+        (NoticeKind.RESTORED, None, ("供水", "the water came back")),
+    ],
+)
+def test_water_is_water(kind: NoticeKind, cut_at: str | None, words: tuple[str, str]) -> None:
+    """N2: a closed valve is not told as a power cut."""
+    row = notice(kind, utility="water", cut_at=cut_at)
+    for language, said in zip(("zh", "en"), words, strict=True):
+        assert said in sentence(row, language)
+        assert "断电" not in sentence(row, language)
+        assert "power" not in sentence(row, language)
+
+
+@pytest.mark.parametrize(
+    ("left", "at_desk", "words"),
+    [
+        (0, 0, "Nothing is left"),
+        (5_000_000, 0, "¥5.00 goes back to whoever paid"),
+        (5_000_000, 5_000_000, "¥5.00 can be collected"),
+        (5_000_000, 2_000_000, "Of the remaining ¥5.00, ¥2.00 can be collected"),
+    ],
+)
+def test_what_is_left_of_a_closed_account(left: int, at_desk: int, words: str) -> None:
+    """M10: where each part of the money goes, and no part of ¥0.00."""
+    assert words in sentence(notice(NoticeKind.ACCOUNT_CLOSED, balance_micro=left, payable_micro=at_desk), "en")
+
+
+@pytest.mark.parametrize(
+    ("kind", "zh", "en"),
+    [(NoticeKind.APPROVAL_ASKED, "：退款（", ": Refund ("), (NoticeKind.RECONCILED, "微信支付对账", "WeChat Pay, ")],
+)
+def test_effects_and_providers_have_names(kind: NoticeKind, zh: str, en: str) -> None:
+    """A person reads what is asked for and who was paid, not the program's word for it."""
+    assert zh in sentence(notice(kind), "zh")
+    assert en in sentence(notice(kind), "en")
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.SWITCH_STUCK, NoticeKind.RECUTS_HELD])
+def test_rows_of_an_older_program_are_still_told(kind: NoticeKind) -> None:
+    """F7: what was queued before its words named more is told all the same."""
+    row = notice(kind)
+    older = {name: value for name, value in row.params.items() if name not in ("meter_id", "gateway_id")}
+    assert "Flat 7" in sentence(replace(row, params=older), "en")

@@ -9,8 +9,9 @@ import pytest
 
 from prepaid.domain.errors import Refused, TryAgain
 from prepaid.domain.metering import Reading, Sweep
-from prepaid.domain.notices import NoticeKind
+from prepaid.domain.notices import Notice, NoticeKind
 from prepaid.domain.supply import Outcome, Reported, Supply, Wanted
+from prepaid.domain.tariffs import Utility
 from prepaid.storage.driver import Database
 from prepaid.usecases.bus_plan import bus_plan
 from prepaid.usecases.confirm_safe import confirm_safe
@@ -41,12 +42,17 @@ async def ordered(building: Building, unit: int, *, on: bool, was: bool) -> Supp
     return await building.supply(unit)
 
 
-async def told(building: Building) -> list[NoticeKind]:
+async def rows(building: Building) -> list[Notice]:
     """What the outbox carries now."""
     sender = RecordingSender()
     while await deliver_notices(building.business, {"chat": sender}):
         pass
-    return [notice.kind for _, notice, _ in sender.sent]
+    return [notice for _, notice, _ in sender.sent]
+
+
+async def told(building: Building) -> list[NoticeKind]:
+    """Of which kinds."""
+    return [notice.kind for notice in await rows(building)]
 
 
 async def test_a_moved_contact_is_on_record_and_told_once(building: Building) -> None:
@@ -74,6 +80,36 @@ async def test_a_load_behind_an_open_contact_takes_the_confirmation_back(buildin
     assert await told(building) == [NoticeKind.RELAY_BYPASSED, NoticeKind.RECUTS_HELD]
 
 
+async def test_the_staff_read_which_101_is_meant(building: Building) -> None:
+    """A2, N4: site, room, meter and gateway stand in the message of somebody who looks after several sites."""
+    await building.flat(1)
+    supply = await ordered(building, 1, on=False, was=False)
+    await relay_bypassed(building.business, "met-1", supply.wanted.generation)
+    for _ in range(3):
+        await record_switch(building.business, "met-1", supply.wanted.generation, None)
+    for row in await rows(building):
+        assert row.params["label"] == f"{building.site.name} 101"
+        assert row.params["meter_id"] == "met-1"
+
+
+async def test_a_valve_is_told_as_water(building: Building) -> None:
+    """N2: what was closed and opened again is water."""
+    await building.flat(1, balance_micro=1_000_000)
+    store = building.business.store
+    account = await store.sites.account("acc-1")
+    assert account is not None
+    await store.sites.save_account(replace(account, utility=Utility.WATER))
+    for on in (False, True):
+        supply = await ordered(building, 1, on=on, was=not on)
+        now = Reported(on=on, at=building.clock.now())
+        await record_switch(building.business, "met-1", supply.wanted.generation, now)
+    found = await rows(building)
+    assert [(row.kind, row.params["utility"]) for row in found] == [
+        (NoticeKind.CUT_DONE, "water"),
+        (NoticeKind.RESTORED, "water"),
+    ]
+
+
 async def test_power_comes_back_when_the_tenant_says_that_appliances_are_off(building: Building) -> None:
     """S1: where the site wants it the tenant is asked once, and each word holds for one restore."""
     policy = replace(building.site.policy, ask_before_restore=True)
@@ -89,7 +125,7 @@ async def test_power_comes_back_when_the_tenant_says_that_appliances_are_off(bui
     assert await told(building) == [NoticeKind.CONFIRM_SAFE]
     with pytest.raises(Refused, match="not_found"):
         await confirm_safe(building.business, stranger, "acc-1")
-    assert await confirm_safe(building.business, tenant, "acc-1") == 1
+    assert len(await confirm_safe(building.business, tenant, "acc-1")) == 1
     assert await may_switch(building.business, "met-1", supply.wanted.generation, on=True)
     again = await ordered(building, 1, on=True, was=False)
     with pytest.raises(TryAgain, match="safety_unconfirmed"):

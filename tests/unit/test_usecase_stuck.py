@@ -216,7 +216,7 @@ async def test_a_stuck_relay_from_payment_to_light(
         await take_notification(building.business, building.row(building.payment(order)))
         await work_inbox(building.business)
         await chat.sees(user, "its switch has not closed")
-        await chat.sees(clerk, "its meter does not confirm")
+        await chat.sees(clerk, "was told to switch on and does not confirm it")
         assert "Paid, power not back" in await chat.say(clerk, "tickets")
         field.meter(1).faults.clear()
         await chat.sees(user, r"✓ \d\d:\d\d:\d\d Power is on")

@@ -296,6 +296,15 @@ function takeEmergencyCredit(names, how) {
   });
 }
 
+/** Say that appliances are off, so that a supply which waits for it comes back. names: account_id */
+function confirmSafe(names, how) {
+  return send({
+    method: "POST",
+    path: ROOT + `/accounts/${encodeURIComponent(names.account_id)}/safe`,
+    how,
+  });
+}
+
 /** Say that an entry is wrong. names: account_id */
 function disputeEntry(names, body, how) {
   return send({
@@ -558,6 +567,7 @@ module.exports = {
   explainEntry,
   getStatement,
   takeEmergencyCredit,
+  confirmSafe,
   disputeEntry,
   listBills,
   listMembers,
