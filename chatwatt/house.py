@@ -109,6 +109,7 @@ async def open_house(
         senders: dict[str, Sender] = {} if telegram is None else {"telegram": NoticeSender(telegram, papers=papers)}
         account = _wechat(runtime, conversation, wechat)
         if account is not None:
+            conversation.take_files("wechat", account.fetch, pictures_alone=True)
             senders["wechat"] = account.sender(papers)
         senders |= contacts
         senders |= await stack.enter_async_context(open_mini(runtime))

@@ -25,6 +25,7 @@ from sandbox.telegram_checks import (
     check_keyboard,
     check_parameters,
     check_text,
+    is_photograph,
 )
 from sandbox.telegram_files import SentFiles, read_params
 from sandbox.telegram_people import SandboxUser, Screen, Shown
@@ -306,7 +307,7 @@ class TelegramSandbox:
 
     async def _sendPhoto(self, params: dict[str, Any]) -> Any:  # noqa: N802  named as in the Bot API
         photo = params.get("photo")
-        if not isinstance(photo, bytes) or not photo.startswith(b"\x89PNG\r\n\x1a\n"):
+        if not isinstance(photo, bytes) or not is_photograph(photo):
             raise bad_request("IMAGE_PROCESS_FAILED")
         text = check_text(params, "caption", CAPTION_CHARS) if "caption" in params else ""
         return await self._show(params, text, photo=photo)

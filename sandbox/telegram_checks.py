@@ -51,6 +51,13 @@ class BadCallError(Exception):
         self.parameters = parameters
 
 
+def is_photograph(content: bytes) -> bool:
+    """Whether it is a PNG or a whole JPEG; Telegram decodes what it shows."""
+    if content.startswith(b"\xff\xd8\xff"):
+        return content.endswith(b"\xff\xd9")
+    return content.startswith(b"\x89PNG\r\n\x1a\n")
+
+
 def bad_request(words: str) -> BadCallError:
     """The most common refusal."""
     return BadCallError(400, f"Bad Request: {words}")

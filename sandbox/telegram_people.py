@@ -87,6 +87,15 @@ class SandboxUser:
         document = {"file_id": number, "file_unique_id": f"u{number}", "file_name": name, "file_size": len(content)}
         return await self.send({"document": document, **({"caption": caption} if caption else {})}, group=group)
 
+    async def send_photo(self, content: bytes, *, caption: str = "") -> int:
+        """Sends a picture, which comes in two sizes. Returns the update id."""
+        small, large = self._world.files.keep(b"small"), self._world.files.keep(content)
+        sizes = [
+            {"file_id": small, "file_unique_id": f"u{small}", "width": 90, "height": 67, "file_size": 5},
+            {"file_id": large, "file_unique_id": f"u{large}", "width": 1280, "height": 960, "file_size": len(content)},
+        ]
+        return await self.send({"photo": sizes, **({"caption": caption} if caption else {})})
+
     async def send(self, body: dict[str, Any], *, group: int | None = None) -> int:
         """Sends a message with anything in it. Returns the update id."""
         self._mark = self._world.ticks()

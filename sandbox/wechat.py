@@ -141,6 +141,10 @@ class WeChatSandbox:
         self._numbers += 1
         return self._numbers
 
+    def picture_of(self, content: bytes) -> str:
+        """The number of a picture that a person sends."""
+        return self.pictures.sent(content, self.now_s())
+
     def scene_of(self, ticket: str) -> str:
         """What a scanned code says; nothing once it is over."""
         scene, until = self._scenes.get(ticket, ("", 0.0))
@@ -224,8 +228,13 @@ class WeChatSandbox:
     async def _serve(self, request: web.Request) -> web.Response:
         path = request.match_info["path"]
         payload = {} if path == "media/upload" else json.loads(await request.read() or b"{}")
+        picture = b""
         try:
-            answer = {"errcode": 0, "errmsg": "ok", **await self._answer(path, request, payload)}
+            await self._check(path, request)
+            if (request.method, path) == ("GET", "media/get"):
+                picture = self.pictures.look(request.query.get("media_id"), self.now_s())
+            said = {} if picture else await self._answer(path, request, payload)
+            answer = {"errcode": 0, "errmsg": "ok", **said}
         except BadCallError as error:
             answer = {"errcode": error.code, "errmsg": error.words}
         code = int(str(answer["errcode"]))
@@ -234,20 +243,25 @@ class WeChatSandbox:
         async with self.changed:
             self.calls.append((path, code))
             self.changed.notify_all()
+        if picture:
+            return web.Response(body=picture, content_type="image/jpeg")
         # WeChat sends JSON under a text type.
         return web.Response(text=json.dumps(answer), content_type="text/plain")
 
-    async def _answer(self, path: str, request: web.Request, payload: dict[str, Any]) -> dict[str, Any]:
+    async def _check(self, path: str, request: web.Request) -> None:
+        """Whether the call is to fail, and whether its token is good. Raises `BadCallError`."""
         fault = next((each for each in self._faults if each.path == path and each.times > 0), None)
         if fault is not None:
             fault.times -= 1
             if fault.code == 0:
                 await asyncio.Event().wait()
             raise BadCallError(fault.code, "made to fail")
+        if path != "stable_token" and self.now_s() >= self.tokens.good.get(request.query.get("access_token", ""), 0.0):
+            raise BadCallError(40001, "invalid credential, access_token is invalid or not latest")
+
+    async def _answer(self, path: str, request: web.Request, payload: dict[str, Any]) -> dict[str, Any]:
         if path == "stable_token":
             return self._stable_token(payload)
-        if self.now_s() >= self.tokens.good.get(request.query.get("access_token", ""), 0.0):
-            raise BadCallError(40001, "invalid credential, access_token is invalid or not latest")
         if (request.method, path) == ("POST", "media/upload"):
             return await self.pictures.take(request, self.now_s())
         handler = _HANDLERS.get((request.method, path))

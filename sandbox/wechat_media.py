@@ -1,4 +1,4 @@
-"""Temporary pictures in the stand-in for WeChat: taken, counted out after three days, and looked at before."""
+"""Temporary pictures in the stand-in for WeChat, both ways: kept for three days, and looked at before that."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ class Pictures:
         number = secrets.token_urlsafe(48)
         self.kept[number] = (content, now_s + KEPT_S)
         return {"type": "image", "media_id": number, "created_at": now_s}
+
+    def sent(self, content: bytes, now_s: int) -> str:
+        """The number of a picture that a person sends."""
+        number = secrets.token_urlsafe(48)
+        self.kept[number] = (content, now_s + KEPT_S)
+        return number
 
     def look(self, number: object, now_s: int) -> bytes:
         """A picture that is still kept."""

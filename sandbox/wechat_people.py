@@ -43,6 +43,7 @@ class World(Protocol):
 
     def now_s(self) -> int: ...
     def number(self) -> int: ...
+    def picture_of(self, content: bytes) -> str: ...
     def scene_of(self, ticket: str) -> str: ...
     async def deliver(self, openid: str, xml: str) -> None: ...
 
@@ -74,6 +75,13 @@ class Follower:
         await self.world.deliver(
             self.openid, self._xml("text", _tag("Content", words) + f"<MsgId>{message_id}</MsgId>")
         )
+
+    async def send_picture(self, content: bytes) -> None:
+        """Sends a picture; the account gets the number by which it can be fetched."""
+        self.words = Window(self.world.now_s() + WORDS_S, WORDS_MESSAGES)
+        number = self.world.picture_of(content)
+        told = _tag("PicUrl", "http://mmbiz.example/x") + _tag("MediaId", number)
+        await self.world.deliver(self.openid, self._xml("image", f"{told}<MsgId>{self.world.number()}</MsgId>"))
 
     async def follow(self, ticket: str = "") -> None:
         """Follows the account, by scanning a code with a ticket or by finding it."""

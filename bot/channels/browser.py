@@ -36,7 +36,7 @@ FILES: Mapping[str, str] = {
     "skins.css": "text/css",
 }
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-MOST_FILE_BYTES = 4 * 1024 * 1024
+MOST_FILE_BYTES = 6 * 1024 * 1024
 """What is taken of it is the conversation's matter; this only keeps our memory."""
 FILE_WITHIN_S = 30.0
 MOST_LINKS = 8

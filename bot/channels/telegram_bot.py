@@ -9,10 +9,10 @@ from typing import Any
 
 from telegram import BotCommand, BotCommandScopeAllPrivateChats, BotCommandScopeChat
 from telegram.constants import ParseMode
-from telegram.error import NetworkError
+from telegram.error import BadRequest, NetworkError
 from telegram.ext import ExtBot
 
-from bot.channels.telegram_request import AiohttpRequest
+from bot.channels.telegram_request import MAX_ANSWER_BYTES, AiohttpRequest
 
 API = "https://api.telegram.org"
 ALLOWED_UPDATES = ("message", "callback_query")
@@ -64,6 +64,9 @@ class QuietBot(ExtBot[None]):
         path = answer.get("file_path") if isinstance(answer, dict) else None
         if not isinstance(path, str) or not _FILE_PATH.fullmatch(path) or ".." in path:
             raise NetworkError("an answer without a file")
+        size = answer.get("file_size")
+        if isinstance(size, int) and size > MAX_ANSWER_BYTES:
+            raise BadRequest("file is too big")
         return bytes(await self.request.retrieve(f"{self.base_file_url}/{path}"))
 
 

@@ -86,22 +86,23 @@ def _attached(message: Json) -> Attached | None:
         return None
     document, sizes = _part(message, "document"), message.get("photo")
     if document and "animation" not in message:
-        size = document.get("file_size")
-        return Attached(
-            thing=Thing.DOCUMENT,
-            reference=_file_id(document),
-            name=shown_name(document.get("file_name")),
-            size_bytes=size if type(size) is int and size > 0 else 0,
-        )
+        name = shown_name(document.get("file_name"))
+        return Attached(thing=Thing.DOCUMENT, reference=_file_id(document), name=name, size_bytes=_size(document))
     if isinstance(sizes, list) and sizes:
         # The last one is the largest.
-        return Attached(thing=Thing.PHOTO, reference=_file_id(sizes[-1] if isinstance(sizes[-1], dict) else {}))
+        largest = sizes[-1] if isinstance(sizes[-1], dict) else {}
+        return Attached(thing=Thing.PHOTO, reference=_file_id(largest), size_bytes=_size(largest))
     return Attached(thing=next((thing for name, thing in _KNOWN.items() if name in message), Thing.OTHER))
 
 
 def _file_id(file: Json) -> str:
     number = file.get("file_id")
     return number if isinstance(number, str) and len(number) <= MAX_FILE_ID_CHARS and number.isascii() else ""
+
+
+def _size(file: Json) -> int:
+    size = file.get("file_size")
+    return size if type(size) is int and size > 0 else 0
 
 
 def _words(message: Json) -> str | None:

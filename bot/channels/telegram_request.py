@@ -16,8 +16,8 @@ from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
-MAX_ANSWER_BYTES = 4 * 1024 * 1024
-"""A full batch of a hundred long messages stays well below this."""
+MAX_ANSWER_BYTES = 6 * 1024 * 1024
+"""A full batch of a hundred long messages stays well below this, and so does any file that is taken."""
 TOO_MANY_REQUESTS = 429
 LONGEST_PAUSE_S = 3600
 

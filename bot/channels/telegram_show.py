@@ -17,7 +17,7 @@ import segno
 import structlog
 from telegram import InputFile
 from telegram import Message as Sent
-from telegram.error import TelegramError
+from telegram.error import BadRequest, TelegramError
 
 from bot.channels.telegram_bot import QuietBot
 from bot.channels.telegram_presses import Presses
@@ -163,7 +163,9 @@ class Screens:
     async def _extra(self, chat: str, extra: PayQR | Chart | File, *, bulk: bool) -> int:
         """What takes a message of its own: a code or a chart as a photograph, a file as a document."""
         send: Callable[[], Awaitable[Sent]]
-        if isinstance(extra, File):
+        if isinstance(extra, File) and extra.is_picture:
+            send = partial(self._photo_or_file, chat, extra)
+        elif isinstance(extra, File):
             document = InputFile(extra.content(), filename=extra.name)
             send = partial(self._bot.send_document, chat, document, caption=caption(extra) or None)
         elif isinstance(extra, Chart):
@@ -172,6 +174,15 @@ class Screens:
             picture = await asyncio.to_thread(qr_png, extra.uri)
             send = partial(self._bot.send_photo, chat, picture, caption=caption(extra))
         return (await self._paced(chat, send, bulk=bulk)).message_id
+
+    async def _photo_or_file(self, chat: str, file: File) -> Sent:
+        """A picture as a photograph; one of a shape that Telegram takes for no photograph as a file."""
+        content, under = file.content(), caption(file) or None
+        try:
+            return await self._bot.send_photo(chat, InputFile(content, filename=file.name), caption=under)
+        except BadRequest:
+            _log.info("telegram_no_photograph", size_bytes=len(content))
+        return await self._bot.send_document(chat, InputFile(content, filename=file.name), caption=under)
 
     async def _take_away(self, chat: str, ids: set[int]) -> None:
         for message_id in sorted(ids):

@@ -30,7 +30,7 @@ from bot.channels.wechat_xml import Envelope, MalformedError
 from bot.conversations.inbound import Inbound
 from bot.conversations.parts import Part
 from bot.delivery import Papers
-from prepaid.domain.errors import Trouble
+from prepaid.domain.errors import Refused, Trouble
 from prepaid.ports import Sessions, SharedWindows
 
 WEBHOOK_PATH = "/wechat/messages"
@@ -87,6 +87,12 @@ class WeChatChannel:
     def sender(self, papers: Papers | None = None) -> WeChatSender:
         """What the outbox is given."""
         return WeChatSender(self._api, self._allowances, self._receipts, self._templates, self._messages, papers=papers)
+
+    async def fetch(self, reference: str) -> bytes:
+        """A picture that somebody sent; other things cannot be fetched. Raises `Refused` or `TryAgain`."""
+        if not reference:
+            raise Refused("refused.no_files")
+        return await self._api.fetch_picture(reference)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Offers the menu and then waits for `stop`; messages come in by the routes meanwhile."""

@@ -11,9 +11,12 @@ from bot.channels.wechat_http import API, Payload, Upload, WeChatHttp
 from bot.channels.wechat_tokens import Tokens
 from bot.channels.wechat_trouble import TOKEN_CODES, code_of, trouble_of
 from bot.channels.wechat_turns import Claims
-from prepaid.domain.errors import InvariantBroken, TryAgain
+from prepaid.domain.errors import InvariantBroken, Refused, TryAgain
 from prepaid.ports import Sessions
 
+FETCH = "/cgi-bin/media/get"
+FETCH_S = 15.0
+NO_MEDIA = 40007
 UPLOAD = "/cgi-bin/media/upload"
 SEND = "/cgi-bin/message/custom/send"
 TEMPLATE = "/cgi-bin/message/template/send"
@@ -72,16 +75,31 @@ class WeChatApi:
             raise InvariantBroken("a WeChat text is at most 2048 bytes")
         await self._call(SEND, {"touser": openid, "msgtype": "text", "text": {"content": text}})
 
-    async def upload_picture(self, png: bytes) -> str:
+    async def upload_picture(self, content: bytes, *, name: str = "chart.png", media_type: str = "image/png") -> str:
         """The number of a picture that WeChat keeps for three days."""
-        if len(png) > PICTURE_BYTES:
+        if len(content) > PICTURE_BYTES:
             raise InvariantBroken("a WeChat picture is at most 10 MB")
-        upload = Upload(name="chart.png", content_type="image/png", content=png)
+        upload = Upload(name=name, content_type=media_type, content=content)
         answer = await self._call(UPLOAD, upload, repeatable=True, query={"type": "image"})
         number = answer.get("media_id")
         if not isinstance(number, str) or not number:
             raise TryAgain("try_again.channel")
         return number
+
+    async def fetch_picture(self, number: str) -> bytes:
+        """A picture that a person sent within the last three days. Raises `Refused` for what is gone."""
+        token = await self._tokens.current()
+        got = await self._http.fetch(FETCH, query={"access_token": token, "media_id": number}, within_s=FETCH_S)
+        if not isinstance(got, bytes) and code_of(got) in TOKEN_CODES:
+            token = await self._tokens.instead_of(token)
+            got = await self._http.fetch(FETCH, query={"access_token": token, "media_id": number}, within_s=FETCH_S)
+        if isinstance(got, bytes):
+            return got
+        code = code_of(got)
+        if code in {0, NO_MEDIA}:
+            raise Refused("refused.file_gone")
+        trouble_of(code, FETCH)
+        raise TryAgain("try_again.file", code=code)
 
     async def send_picture(self, openid: str, number: str) -> None:
         """A customer-service message with an uploaded picture, within the same window."""

@@ -19,6 +19,7 @@ WHAT_ELSE = "/help"
 """What a message without a word is taken for."""
 _ID = re.compile(r"[A-Za-z0-9_@.-]{1,64}", re.ASCII)
 _SCENE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_MEDIA = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 _QR_PREFIX = "qrscene_"
 _SUBSCRIPTIONS = frozenset({"subscribe_msg_popup_event", "subscribe_msg_change_event"})
@@ -65,9 +66,15 @@ def read(message: Envelope) -> Heard:
         words = WHAT_ELSE
     # Words that were recognised in a voice message are all of it.
     thing = _THINGS.get(kind) if words is None else None
-    attached = None if thing is None else Attached(thing=thing)
+    attached = None if thing is None else Attached(thing=thing, reference=_picture(message, thing))
     inbound = _inbound(user, text=words, attached=attached)
     return Heard(user=user, key=_key(message, user), said=True, inbound=inbound)
+
+
+def _picture(message: Envelope, thing: Thing) -> str:
+    """The number by which a picture can be fetched for three days; nothing else that people send is fetched."""
+    number = message.get("MediaId")
+    return number if thing is Thing.PHOTO and _MEDIA.fullmatch(number) else ""
 
 
 def _event(message: Envelope, user: str) -> Heard:

@@ -14,7 +14,10 @@ from prepaid.domain.errors import Trouble, TryAgain, Unknown
 
 API = "https://api.weixin.qq.com"
 MAX_ANSWER_BYTES = 1024 * 1024
+MAX_MEDIA_BYTES = 6 * 1024 * 1024
+"""More than is taken of any picture, so that too large a one is told by its size and not as trouble."""
 CONNECTIONS = 32
+_WORDS = frozenset({"application/json", "text/plain", "text/json"})
 OK_BELOW = 300
 TOO_MANY = 429
 
@@ -72,6 +75,35 @@ class WeChatHttp:
         # Raised outside the handler, so that the original, which may hold the URL, is not chained to it.
         raise trouble
 
+    async def fetch(self, path: str, *, query: Mapping[str, str], within_s: float) -> dict[str, Any] | bytes:
+        """Bytes, or the answer that there are none. Raises `TryAgain`."""
+        await self.open()
+        trouble: Trouble
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._media(path, query)
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
+            trouble = TryAgain("try_again.file", kind=type(error).__name__)
+        # Raised outside the handler, for the same reason.
+        raise trouble
+
+    async def _media(self, path: str, query: Mapping[str, str]) -> dict[str, Any] | bytes:
+        if self._session is None:
+            raise ValueError("not open")
+        async with self._session.get(
+            f"{self.base_url}{path}",
+            params=query,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            allow_redirects=False,
+            proxy=self._proxy,
+        ) as response:
+            if response.status >= OK_BELOW:
+                raise ValueError("server trouble")
+            if response.content_type in _WORDS:
+                # A film comes as an address and a refusal as a number; a picture comes as itself.
+                return _answer(await _read_bounded(response, MAX_ANSWER_BYTES))
+            return await _read_bounded(response, MAX_MEDIA_BYTES)
+
     async def _exchange(self, path: str, payload: Payload, query: Mapping[str, str]) -> dict[str, Any]:
         if self._session is None:
             raise ValueError("not open")
@@ -91,7 +123,7 @@ class WeChatHttp:
             if response.status >= OK_BELOW:
                 # WeChat says no with 200 and a number, so this is somebody before it: what it says is no answer.
                 raise ValueError("server trouble")
-            return _answer(await _read_bounded(response))
+            return _answer(await _read_bounded(response, MAX_ANSWER_BYTES))
 
 
 def _body(payload: Payload) -> tuple[bytes | aiohttp.FormData | None, dict[str, str]]:
@@ -106,11 +138,11 @@ def _body(payload: Payload) -> tuple[bytes | aiohttp.FormData | None, dict[str, 
     return body, {"Content-Type": "application/json; charset=utf-8"}
 
 
-async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
+async def _read_bounded(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_chunked(65536):
         body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
+        if len(body) > most_bytes:
             raise ValueError("answer too long")
     return bytes(body)
 

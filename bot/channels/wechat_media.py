@@ -45,15 +45,17 @@ class Media:
         words: list[Part] = []
         pictures: list[str] = []
         for part in parts:
-            picture = await self._picture(part) if isinstance(part, Chart) and len(pictures) < MOST_PICTURES else ""
+            picture = await self._picture(part) if _is_drawn(part) and len(pictures) < MOST_PICTURES else ""
             pictures += [picture] * bool(picture)
-            words.append(without_bars(part) if picture else await self._linked(part))
+            words.append(_beside(part) if picture else await self._linked(part))
         return [*(words.replace(_MARK, "") for words in render(words)), *(_MARK + number for number in pictures)]
 
-    async def _picture(self, chart: Chart) -> str:
+    async def _picture(self, part: Part) -> str:
         """The number of the uploaded picture; "" when there is none."""
         try:
-            return await self._api.upload_picture(await self._painter.png(chart))
+            if isinstance(part, File):
+                return await self._api.upload_picture(part.content(), name=part.name, media_type=part.media_type)
+            return await self._api.upload_picture(await self._painter.png(part)) if isinstance(part, Chart) else ""
         except Trouble as trouble:
             _log.warning("wechat_picture_left_out", trouble=trouble.key, code=trouble.params.get("code"))
             return ""
@@ -63,3 +65,12 @@ class Media:
             return part
         link = await self._files.link(part)
         return Text(body=f"{part.caption or part.name}\n{link}") if link else part
+
+
+def _is_drawn(part: Part) -> bool:
+    return isinstance(part, Chart) or (isinstance(part, File) and part.is_picture)
+
+
+def _beside(part: Part) -> Part:
+    """What stays among the words of what goes out as a picture."""
+    return Text(body=part.caption or part.name) if isinstance(part, File) else without_bars(part)

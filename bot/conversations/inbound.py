@@ -84,3 +84,5 @@ class Turn:
     """It was said in a group of the staff; the actor is cut to what that group is bound to."""
     carries_files: bool = False
     """Over this channel people can send us files."""
+    carries_pictures: bool = False
+    """Over this channel people can send us pictures."""

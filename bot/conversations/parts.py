@@ -16,6 +16,7 @@ from prepaid.domain.errors import InvariantBroken
 
 MAX_FILE_BYTES = 1024 * 1024
 """A statement of a month is far below; every channel takes this much."""
+PICTURES = frozenset({"image/jpeg", "image/png"})
 MAX_ACTION_BYTES = 64
 """Telegram, callback_data: 1-64 bytes."""
 
@@ -114,10 +115,17 @@ class File:
         """The bytes."""
         return b64decode(self.data)
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether a channel that takes pictures can show it as one."""
+        return self.media_type in PICTURES
 
-def make_file(name: str, media_type: str, content: bytes, caption: str = "") -> File:
-    """A file part of at most `MAX_FILE_BYTES`; more is a bug of whoever made it."""
-    if len(content) > MAX_FILE_BYTES:
+
+def make_file(
+    name: str, media_type: str, content: bytes, caption: str = "", *, most_bytes: int = MAX_FILE_BYTES
+) -> File:
+    """A file part of at most `most_bytes`; more is a bug of whoever made it."""
+    if len(content) > most_bytes:
         raise InvariantBroken(f"a file part of {len(content)} bytes")
     return File(name=name, media_type=media_type, data=b64encode(content).decode(), caption=caption)
 

@@ -58,10 +58,13 @@ class Conversation:
         self._locks: OrderedDict[str, asyncio.Lock] = OrderedDict()
         self._languages: OrderedDict[str, str] = OrderedDict()
         self._files: dict[str, Fetch] = {}
+        self._pictures_alone: set[str] = set()
 
-    def take_files(self, channel: str, fetch: Fetch) -> None:
-        """From now on people can send files over the channel; `fetch` brings one by its reference."""
+    def take_files(self, channel: str, fetch: Fetch, *, pictures_alone: bool = False) -> None:
+        """From now on people can send files over the channel, or only pictures; `fetch` brings one by its reference."""
         self._files[channel] = fetch
+        if pictures_alone:
+            self._pictures_alone.add(channel)
 
     async def hear(self, inbound: Inbound) -> list[Part]:
         """What to show in answer. Never raises: trouble is put in words, our own bugs are logged with a reference."""
@@ -95,7 +98,8 @@ class Conversation:
             at=self._business.clock.now(),
             providers=tuple(sorted(self._business.providers)),
             public_url=self._public_url,
-            carries_files=inbound.channel in self._files,
+            carries_files=inbound.channel in self._files and inbound.channel not in self._pictures_alone,
+            carries_pictures=inbound.channel in self._files,
         )
         self._remember(key, turn.actor.language)
         reply = handle(turn, session_from_plain(await self._load(key)))

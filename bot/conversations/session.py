@@ -42,6 +42,10 @@ class Session:
         """Opens a question."""
         return replace(self, turns=self.turns + 1, flow=Flow(step=step, number=self.turns + 1, since=at, data=data))
 
+    def asks(self, at: datetime) -> bool:
+        """Whether a question waits for its answer."""
+        return self.flow is not None and not self.flow.expired(at)
+
     def settled(self) -> Session:
         """Closes the open question."""
         return replace(self, flow=None)

@@ -37,7 +37,8 @@ def telegram(parts: Sequence[Part]) -> Look:
 def wechat(parts: Sequence[Part]) -> Look:
     """What an official account sends: the first one as its answer, and charts as pictures."""
     texts = [{"text": text} for text in wechat_text.render([wechat_text.without_bars(part) for part in parts])]
-    return [*texts, *({"photo": chart_uri(part)} for part in parts if isinstance(part, Chart))]
+    drawn = [part for part in parts if isinstance(part, Chart) or (isinstance(part, File) and part.is_picture)]
+    return [*texts, *({"photo": chart_uri(part) if isinstance(part, Chart) else file_uri(part)} for part in drawn)]
 
 
 def qr_uri(uri: str) -> str:
@@ -53,9 +54,16 @@ def _keys(message: telegram_html.Message) -> list[list[Mapping[str, str]]]:
 
 def _extra(part: PayQR | Chart | File) -> Mapping[str, Any]:
     caption = telegram_html.caption(part)
+    if isinstance(part, File) and part.is_picture:
+        return {"photo": file_uri(part), "caption": caption}
     if isinstance(part, File):
-        return {"document": part.name, "caption": caption, "href": f"data:{part.media_type};base64,{part.data}"}
+        return {"document": part.name, "caption": caption, "href": file_uri(part)}
     return {"photo": chart_uri(part) if isinstance(part, Chart) else qr_uri(part.uri), "caption": caption}
+
+
+def file_uri(part: File) -> str:
+    """A file in a data URI."""
+    return f"data:{part.media_type};base64,{part.data}"
 
 
 def chart_uri(chart: Chart) -> str:

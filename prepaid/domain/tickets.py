@@ -7,6 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+MOST_FILES = 5
+"""Pictures and files of one ticket."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketFile:
+    """A picture or a file that a person sent along with a ticket. Its bytes are kept beside the ticket, for a while.
+
+    It has no name of its own: what people call their files is theirs.
+    """
+
+    digest: str
+    """SHA-256 of the bytes: the same picture sent twice is kept once."""
+    media_type: str
+    size_bytes: int
+    sent_by: str
+    sent_at: datetime
+    words: str = ""
+    """What was written under it."""
+
 
 class TicketState(StrEnum):
     """Open until it is answered."""
@@ -34,6 +54,7 @@ class Ticket:
     answered_by: str | None = None
     answered_at: datetime | None = None
     answer: str = ""
+    files: tuple[TicketFile, ...] = ()
 
 
 def ticket_id(account_id: str, entry_idem: str) -> str:
@@ -91,6 +112,7 @@ class MoneyTicket:
     settled_by: str | None = None
     settled_at: datetime | None = None
     words: str = ""
+    files: tuple[TicketFile, ...] = ()
 
 
 def money_ticket_id(kind: MoneyKind, *parts: str) -> str:

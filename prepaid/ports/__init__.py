@@ -27,6 +27,7 @@ from prepaid.ports.office import (
     RefundingProvider,
     RefundPace,
     Refunds,
+    TicketFiles,
     Tickets,
 )
 from prepaid.ports.pace import SharedWindows
@@ -111,6 +112,7 @@ __all__ = [
     "Sites",
     "Store",
     "Supplies",
+    "TicketFiles",
     "Tickets",
     "Waiter",
     "Wakeups",

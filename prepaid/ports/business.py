@@ -12,7 +12,7 @@ from prepaid.ports.leases import Leases
 from prepaid.ports.lists import ListReader
 from prepaid.ports.logins import Logins, Replies
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
-from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, Tickets
+from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, TicketFiles, Tickets
 from prepaid.ports.outages import Outages
 from prepaid.ports.panorama import Panorama
 from prepaid.ports.people import AddressKeeper, AuditTrail, Notices, People, Quotas
@@ -44,6 +44,7 @@ class Store:
     refunds: Refunds
     closings: Closings
     tickets: Tickets
+    ticket_files: TicketFiles
     money_tickets: MoneyTickets
     runs: Runs
     pay_links: PayLinks

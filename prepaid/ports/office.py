@@ -11,7 +11,7 @@ from prepaid.domain.closing import Closing, Step
 from prepaid.domain.orders import Order
 from prepaid.domain.receipts import Receipt
 from prepaid.domain.refunds import Refund, RefundState, RefundStep
-from prepaid.domain.tickets import Ticket, TicketState
+from prepaid.domain.tickets import Ticket, TicketFile, TicketState
 
 
 class Approvals(Protocol):
@@ -116,9 +116,24 @@ class Tickets(Protocol):
         """Ends an open ticket; False when it was answered."""
         ...
 
+    async def attach(self, ticket_id: str, file: TicketFile) -> bool:
+        """Adds a file to an open ticket that has room and does not have it; False otherwise."""
+        ...
+
     async def below(self, scope: str, limit: int) -> Sequence[Ticket]:
         """Open ones about a place or anything in it, oldest first."""
         ...
+
+
+class TicketFiles(Protocol):
+    """The bytes of what people sent along with tickets. The store forgets them by itself at their end."""
+
+    async def keep(self, ticket_id: str, digest: str, content: bytes, until: datetime) -> None:
+        """Keeps them once."""
+        ...
+
+    async def get(self, ticket_id: str, digest: str, now: datetime) -> bytes | None: ...
+    async def drop(self, ticket_id: str, digest: str) -> None: ...
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from prepaid.domain.pay_links import PayLink
 from prepaid.domain.reconcile import Run
-from prepaid.domain.tickets import MoneyTicket
+from prepaid.domain.tickets import MoneyTicket, TicketFile
 
 
 class MoneyTickets(Protocol):
@@ -25,6 +25,10 @@ class MoneyTickets(Protocol):
 
     async def gone(self, ticket_id: str, at: datetime) -> bool:
         """Ends an open ticket whose difference is not there any more."""
+        ...
+
+    async def attach(self, ticket_id: str, file: TicketFile) -> bool:
+        """Adds a file to an open ticket that has room and does not have it; False otherwise."""
         ...
 
     async def of_day(self, provider: str, merchant_id: str, day: str) -> Sequence[MoneyTicket]:

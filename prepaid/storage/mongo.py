@@ -33,6 +33,7 @@ from prepaid.storage.schedule import MongoJobRuns
 from prepaid.storage.sites import MongoSites
 from prepaid.storage.snapshots import MongoSnapshots
 from prepaid.storage.supplies import MongoSupplies
+from prepaid.storage.ticket_files import MongoTicketFiles
 from prepaid.storage.trail import MongoAuditTrail
 
 
@@ -65,6 +66,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         refunds=MongoRefunds(database),
         closings=MongoClosings(database),
         tickets=MongoTickets(database),
+        ticket_files=MongoTicketFiles(database),
         money_tickets=MongoMoneyTickets(database),
         runs=MongoRuns(database),
         pay_links=MongoPayLinks(database),

@@ -10,10 +10,11 @@ from typing import TypeVar
 from prepaid.domain.closing import Closing, Step
 from prepaid.domain.receipts import Receipt
 from prepaid.domain.refunds import OPEN_STEPS, Refund, RefundStep
-from prepaid.domain.tickets import Ticket, TicketState
+from prepaid.domain.tickets import Ticket, TicketFile, TicketState
 from prepaid.storage.bounded import below, kept
 from prepaid.storage.driver import Collection, Database, Document
 from prepaid.storage.mapping import Mapper
+from prepaid.storage.ticket_files import attached
 
 T = TypeVar("T")
 
@@ -167,6 +168,10 @@ class MongoTickets:
         query = {"_id": ticket_id, "state": TicketState.OPEN}
         changes = {"state": state, "answered_by": by, "answered_at": at, "answer": words}
         return (await self._rows.update_one(query, {"$set": changes})).matched_count == 1
+
+    async def attach(self, ticket_id: str, file: TicketFile) -> bool:
+        """One conditional write."""
+        return await attached(self._rows, ticket_id, TicketState.OPEN, file)
 
     async def below(self, scope: str, limit: int) -> Sequence[Ticket]:
         """Open ones of the subtree, oldest first."""

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from prepaid.domain.pay_links import PayLink
 from prepaid.domain.reconcile import Run
-from prepaid.domain.tickets import MoneyState, MoneyTicket
+from prepaid.domain.tickets import MoneyState, MoneyTicket, TicketFile
 from prepaid.storage.bounded import below, kept
 from prepaid.storage.driver import Database
 from prepaid.storage.mapping import Mapper
+from prepaid.storage.ticket_files import attached
 
 DAY_MOST = 10_000
 
@@ -54,6 +55,10 @@ class MongoMoneyTickets:
     async def _end(self, ticket_id: str, changes: dict[str, object]) -> bool:
         query = {"_id": ticket_id, "state": MoneyState.OPEN}
         return (await self._rows.update_one(query, {"$set": changes})).matched_count == 1
+
+    async def attach(self, ticket_id: str, file: TicketFile) -> bool:
+        """One conditional write."""
+        return await attached(self._rows, ticket_id, MoneyState.OPEN, file)
 
     async def of_day(self, provider: str, merchant_id: str, day: str) -> Sequence[MoneyTicket]:
         """In no order."""

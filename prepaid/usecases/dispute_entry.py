@@ -50,12 +50,18 @@ async def dispute_line(business: Business, actor: Actor, account_id: str, seq: i
     return await dispute_entry(business, actor, account.id, entry.idem, why=why)
 
 
-async def answer_dispute(business: Business, actor: Actor, ticket_id: str, *, upheld: bool, words: str) -> Ticket:
-    """Ends the ticket with words for whoever opened it. A correction is an entry of its own."""
+async def show_dispute(business: Business, actor: Actor, ticket_id: str) -> Ticket:
+    """One ticket, for whoever may answer it. A foreign one and a missing one give the same `Refused` (A2)."""
     ticket = await business.store.tickets.get(ticket_id)
     if ticket is None or not may(actor, Action.SETTLE_DISPUTE, Subject(ticket.path, ticket.account_id)):
         await record(business, actor, Action.SETTLE_DISPUTE, ticket_id, refused="refused.not_found")
         raise not_found()
+    return ticket
+
+
+async def answer_dispute(business: Business, actor: Actor, ticket_id: str, *, upheld: bool, words: str) -> Ticket:
+    """Ends the ticket with words for whoever opened it. A correction is an entry of its own."""
+    ticket = await show_dispute(business, actor, ticket_id)
     if not 0 < len(words.strip()) <= MAX_WORDS:
         raise Refused("refused.reason_needed")
     if ticket.opened_by == actor.id:

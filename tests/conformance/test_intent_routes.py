@@ -9,6 +9,7 @@ from miniprogram_api.routes import ROUTES
 
 IN_TALK = "about the talk itself: a program has pages, menus and buttons of its own"
 ASIDE: Mapping[str, str] = {
+    "photo": "what people send into a talk is looked at in a talk",
     "help": IN_TALK,
     "start": IN_TALK,
     "cancel": IN_TALK,

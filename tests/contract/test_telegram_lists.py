@@ -54,7 +54,7 @@ async def test_a_list_from_whom_it_does_not_concern_is_not_even_fetched(house: H
     await bind(house)
     viewer, stranger = await _staff(house, 22, Role.VIEWER), await _staff(house, 23, scope="acme/other")
     await house.tenant.send_file("a.csv", ACCOUNTS.encode())
-    await house.tenant.wait_message(lambda m: "cannot read files" in m.text, WAIT_S)
+    await house.tenant.wait_message(lambda m: "you have none" in m.text, WAIT_S)
     await viewer.send_file("a.csv", ACCOUNTS.encode())
     await viewer.wait_message(lambda m: "find" in m.text or "not" in m.text, WAIT_S)
     assert house.sandbox.files.fetched == []

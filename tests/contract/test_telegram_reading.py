@@ -243,7 +243,8 @@ def _thing(said: Message) -> Attached | None:
         name = document.file_name or ""
         return Attached(thing=Thing.DOCUMENT, reference=document.file_id, name=name, size_bytes=document.file_size or 0)
     if said.photo:
-        return Attached(thing=Thing.PHOTO, reference=said.photo[-1].file_id)
+        largest = said.photo[-1]
+        return Attached(thing=Thing.PHOTO, reference=largest.file_id, size_bytes=largest.file_size or 0)
     if said.voice or said.audio:
         return Attached(thing=Thing.VOICE)
     if said.location or said.venue:

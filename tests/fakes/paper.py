@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from prepaid.domain.access import Actor, Role
 from prepaid.domain.notices import Notice, NoticeKind, NoticeState
 from prepaid.domain.outages import Outage, Telling
 from prepaid.domain.receipts import Receipt
 from prepaid.domain.tariffs import Utility
-from prepaid.domain.tickets import MoneyKind, money_ticket_id
+from prepaid.domain.tickets import MoneyKind, MoneyTicket, TicketFile, money_ticket_id
 from prepaid.usecases.cash_topup import cash_topup
 from prepaid.usecases.claim_payment import claim_payment
 from prepaid.usecases.dead_letters import letter_id
@@ -22,12 +23,14 @@ NO_PAPER = {
     "receipt": "R-404",
     "ticket_id": "mt_404",
     "dispute_id": "tk_404",
+    "power_id": "mt_404",
     "letter_id": "0404040404040404",
     "outage_id": "w_404",
     "clerk_id": "p_404",
 }
 """Numbers of what is not there."""
 LOST = "1234567890"
+JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 
 
 async def letter(building: Building, account_id: str, name: str, site_id: str = SITE) -> str:
@@ -65,6 +68,30 @@ def _outage(clerk: Actor, account_id: str) -> Outage:
     )
 
 
+def _power(clerk: Actor, account_id: str, now: datetime) -> MoneyTicket:
+    """A payment that brought no power to the very flat."""
+    return MoneyTicket(
+        id=money_ticket_id(MoneyKind.POWER, account_id),
+        kind=MoneyKind.POWER,
+        provider="testpay",
+        why="stuck.relay",
+        opened_at=now,
+        opened_by=clerk.id,
+        path=f"acme/maple/b1/10{account_id[4:]}",
+        site_id=SITE,
+        account_id=account_id,
+    )
+
+
+async def pictured(building: Building, ticket_id: str, content: bytes = JPEG) -> None:
+    """A picture on a dispute, as it lies in the store."""
+    store, now = building.business.store, building.clock.now()
+    digest = sha256(content).hexdigest()
+    file = TicketFile(digest=digest, media_type="image/jpeg", size_bytes=len(content), sent_by="somebody", sent_at=now)
+    await store.ticket_files.keep(ticket_id, digest, content, now + timedelta(days=1))
+    assert await store.tickets.attach(ticket_id, file)
+
+
 async def paper(building: Building, account_id: str) -> dict[str, str]:
     """An approval that waits, a receipt, a money ticket and a dispute, all by somebody who is not tried."""
     clerk, business = (
@@ -76,11 +103,14 @@ async def paper(building: Building, account_id: str) -> dict[str, str]:
     assert isinstance(receipt, Receipt)
     await claim_payment(business, clerk, account_id, LOST)
     dispute = await dispute_line(business, clerk, account_id, 1, why="test")
+    await pictured(building, dispute.id)
+    power = await business.store.money_tickets.add(_power(clerk, account_id, business.clock.now()))
     return {
         "approval_id": approval.id,
         "receipt": receipt.number,
         "ticket_id": money_ticket_id(MoneyKind.CLAIM, account_id, LOST),
         "dispute_id": dispute.id,
+        "power_id": power.id,
         "outage_id": (await business.store.outages.begin(_outage(clerk, account_id))).id,
         "letter_id": await letter(building, account_id, "paper"),
         "clerk_id": clerk.id,

@@ -107,6 +107,7 @@ class RehearsedChat:
             providers=self.providers,
             public_url=self.public_url,
             carries_files=True,
+            carries_pictures=True,
         )
         reply = handle(turn, self.sessions.get(inbound.user, Session()))
         parts, session, queue = list(reply.parts), reply.session, list(reply.effects)

@@ -274,7 +274,7 @@ async def test_a_file_is_heard_as_one_and_can_be_fetched(page: Page) -> None:
         assert answer.status == 204
     mine = (await until(socket, "message", **{"from": "me"}))["message"]
     assert mine["parts"][0]["body"] == "a.csv"
-    assert "cannot read files" in json.dumps((await until(socket, "message", **{"from": "bot"}))["message"])
+    assert "you have none" in json.dumps((await until(socket, "message", **{"from": "bot"}))["message"])
     assert await page.channel.fetch(mine["inbound"]["attached"]["reference"]) == b"x,y"
     for _ in range(KEPT_FILES):
         await page.client.post(url, params={"user": "ben", "name": "b.csv"}, data=b"z")

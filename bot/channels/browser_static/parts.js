@@ -161,9 +161,20 @@ function list(part, on) {
 }
 
 function file(part) {
+  if (part.media_type === "image/jpeg" || part.media_type === "image/png") return picture(part);
   const node = el("a", "file", part.caption ? `${part.caption} · ${part.name}` : part.name);
   node.download = part.name;
   node.href = `data:${part.media_type};base64,${part.data}`;
+  return node;
+}
+
+function picture(part) {
+  const node = el("figure", "picture");
+  const image = el("img");
+  image.src = `data:${part.media_type};base64,${part.data}`;
+  image.alt = part.caption || part.name;
+  node.append(image);
+  if (part.caption) node.append(el("figcaption", "", part.caption));
   return node;
 }
 

@@ -9,15 +9,16 @@ from bot.conversations import desk
 from bot.conversations.effects import Effect
 from bot.conversations.form import REASON, Data, Form, Question
 from bot.conversations.inbound import Turn
-from bot.conversations.parts import Item, Tone
+from bot.conversations.parts import Item, KeyValueTable, Part, Row, Tone
 from bot.conversations.reply import Reply, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
+from bot.conversations.topics.ticket_files import counted, listed
 from bot.conversations.vocabulary import Audience, Intent
 from bot.texts import text
 from prepaid.domain.errors import Refused
 from prepaid.domain.tickets import Ticket, TicketState
-from prepaid.usecases.dispute_entry import answer_dispute, open_disputes
+from prepaid.usecases.dispute_entry import answer_dispute, open_disputes, show_dispute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,13 @@ class ListDisputes(Effect):
     """Open ones."""
 
     page: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowDispute(Effect):
+    """One of them, with what came along."""
+
+    ticket_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +45,9 @@ class AnswerDispute(Effect):
 
 
 def _begin(turn: Turn, session: Session, argument: str) -> Reply:
+    del turn
     if argument.startswith("tk_"):
-        return FORM.ask(turn, session, {"ticket_id": argument})
+        return Reply(session=session, effects=(ShowDispute(ticket_id=argument),))
     return Reply(session=session, effects=(ListDisputes(page=desk.page_of(argument)),))
 
 
@@ -81,12 +90,31 @@ def _listed(effect: ListDisputes, value: Sequence[Ticket], turn: Turn, session: 
         Item(
             label=ticket.path.rsplit("/", 1)[-1],
             value=text(language, "figure.delta", delta_micro=ticket.amount_micro),
-            detail=text(language, "disputes.said", at=ticket.opened_at, words=ticket.why),
+            detail=counted(language, ticket, text(language, "disputes.said", at=ticket.opened_at, words=ticket.why)),
             action=desk.action("disputes", ticket.id),
         )
         for ticket in value
     ]
     return Reply(session=session, parts=(desk.paged(language, "disputes.title", items, effect.page, "disputes"),))
+
+
+def _shown(effect: ShowDispute, value: Ticket, turn: Turn, session: Session) -> Reply:
+    """What is said to be wrong and what was sent along; while it is open, the question what is right."""
+    language = turn.actor.language
+    figures = {
+        "row.amount": text(language, "figure.delta", delta_micro=value.amount_micro),
+        "row.why": value.why,
+        "row.opened": text(language, "figure.when", at=value.opened_at),
+        "row.answer": value.answer,
+    }
+    rows = tuple(Row(label=text(language, key), value=figure) for key, figure in figures.items() if figure)
+    title = text(language, "disputes.one", room=value.path.rsplit("/", 1)[-1])
+    note = text(language, "ticket.number", ticket_id=value.id)
+    parts: tuple[Part, ...] = (KeyValueTable(title=title, rows=rows, note=note), *listed(language, value))
+    if value.state is not TicketState.OPEN:
+        return Reply(session=session, parts=parts)
+    asked = FORM.ask(turn, session, {"ticket_id": effect.ticket_id})
+    return Reply(session=asked.session, parts=(*parts, *asked.parts))
 
 
 def _answered(effect: AnswerDispute, value: Ticket, turn: Turn, session: Session) -> Reply:
@@ -109,7 +137,8 @@ TOPIC = Topic(
     picked={FORM.step: FORM.picked},
     performers={
         ListDisputes: lambda _, on: open_disputes(on.business, on.actor),
+        ShowDispute: lambda e, on: show_dispute(on.business, on.actor, e.ticket_id),
         AnswerDispute: lambda e, on: answer_dispute(on.business, on.actor, e.ticket_id, upheld=e.upheld, words=e.words),
     },
-    presenters={ListDisputes: _listed, AnswerDispute: _answered},
+    presenters={ListDisputes: _listed, ShowDispute: _shown, AnswerDispute: _answered},
 )

@@ -11,6 +11,7 @@ from bot.conversations.parts import Tone
 from bot.conversations.reply import Reply, say
 from bot.conversations.session import Flow, Session
 from bot.conversations.topic import Topic
+from bot.conversations.topics.ticket_files import invitation
 from bot.conversations.vocabulary import Ask, Audience, Intent, Wants
 from prepaid.usecases.claim_payment import Claim, claim_payment
 
@@ -52,7 +53,8 @@ def _heard(turn: Turn, session: Session, flow: Flow, words: str, ask: Ask | None
 def _answered(effect: ClaimPayment, value: Claim, turn: Turn, session: Session) -> Reply:
     tone = Tone.WARNING if value is Claim.PASSED_ON else Tone.GOOD
     shows = (ShowBalance(account_id=effect.account_id),) if value is not Claim.PASSED_ON else ()
-    return Reply(session=session.settled(), parts=(say(turn.actor.language, value, tone),), effects=shows)
+    more = invitation(turn) if value is Claim.PASSED_ON and effect.account_id in turn.actor.accounts else ()
+    return Reply(session=session.settled(), parts=(say(turn.actor.language, value, tone), *more), effects=shows)
 
 
 TOPIC = Topic(

@@ -15,6 +15,7 @@ from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
 from bot.conversations.topics.lost_payment import ClaimPayment
+from bot.conversations.topics.ticket_files import counted, listed
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.texts import has, text
 from prepaid.domain.accounts import Account
@@ -106,7 +107,7 @@ def _listed(effect: ListTickets, value: Sequence[MoneyTicket], turn: Turn, sessi
         Item(
             label=text(language, f"ticket.{each.kind}"),
             value=_amount(language, each.theirs_fen if each.theirs_fen is not None else each.ours_fen),
-            detail=_why(language, each.why),
+            detail=counted(language, each, _why(language, each.why)),
             action=desk.action("tickets", each.id),
         )
         for each in value
@@ -139,7 +140,7 @@ def _table(language: str, ticket: MoneyTicket) -> KeyValueTable:
 
 def _shown(effect: ShowTicket, value: MoneyTicket, turn: Turn, session: Session) -> Reply:
     language = turn.actor.language
-    parts: list[Part] = [_table(language, value)]
+    parts: list[Part] = [_table(language, value), *listed(language, value)]
     if value.state is MoneyState.OPEN:
         settle = press(language, "button.settle", desk.action("settle", effect.ticket_id), Look.PRIMARY)
         parts.append(choose(text(language, "ticket.next"), language, settle))

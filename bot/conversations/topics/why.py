@@ -15,6 +15,7 @@ from bot.conversations.parts import Item, KeyValueTable, List, Part, Row, Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
+from bot.conversations.topics.ticket_files import invitation
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.conversations.wording import band_words
 from bot.texts import text
@@ -205,7 +206,8 @@ def _ask_why(effect: AskWhatIsWrong, value: Explanation, turn: Turn, session: Se
 
 def _disputed(effect: DisputeEntry, value: Ticket, turn: Turn, session: Session) -> Reply:
     del effect
-    return Reply(session=session, parts=(say(turn.actor.language, "dispute.opened", Tone.GOOD, ticket_id=value.id),))
+    opened = say(turn.actor.language, "dispute.opened", Tone.GOOD, ticket_id=value.id)
+    return Reply(session=session, parts=(opened, *invitation(turn)))
 
 
 TOPIC = Topic(

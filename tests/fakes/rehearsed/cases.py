@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.conversations.topics.arrears import ShowArrears
 from bot.conversations.topics.audit import SearchAudit
-from bot.conversations.topics.disputes import AnswerDispute, ListDisputes
+from bot.conversations.topics.disputes import AnswerDispute, ListDisputes, ShowDispute
 from bot.conversations.topics.held import DecideHeld, ListHeld, ShowHeld
 from bot.conversations.topics.lost_payment import ClaimPayment
 from bot.conversations.topics.safety import HoldWeather, TagSupply
@@ -24,6 +24,7 @@ from prepaid.domain.tariffs import FlatTariff
 from prepaid.domain.tickets import MoneyKind, MoneyState, MoneyTicket, Ticket
 from prepaid.ports import AuditRecord
 from prepaid.usecases.arrears import Debt
+from tests.fakes.rehearsed.ticket_files import photo
 from tests.fakes.rights import COUNTS, EVERYBODY, OPERATES, STAFF, TENANT, free, right
 
 TICKET = "mt_00112233445566778899"
@@ -187,6 +188,7 @@ ANSWERS = {
     ShowHeld: lambda stage, _, e: _case(stage, e.meter_id),
     DecideHeld: _decide,
     ListDisputes: lambda stage, _, __: (_dispute(stage, DISPUTE),),
+    ShowDispute: lambda stage, _, e: replace(_dispute(stage, e.ticket_id), files=(photo(stage, "早上的读数"),)),
     AnswerDispute: lambda stage, _, e: _dispute(stage, e.ticket_id),
     ShowArrears: _debts,
     SearchAudit: _trail,
@@ -247,6 +249,7 @@ RIGHTS = (
     right("held", lambda on: ShowHeld(meter_id=on.meter_id), OPERATES),
     right("held", lambda on: DecideHeld(meter_id=on.meter_id, decision="reset", why="x"), OPERATES),
     free("disputes", lambda _: ListDisputes(), EVERYBODY),
+    replace(right("disputes", lambda on: ShowDispute(ticket_id=on.dispute_id), COUNTS), office=True),
     replace(
         right("disputes", lambda on: AnswerDispute(ticket_id=on.dispute_id, upheld=True, words="x"), COUNTS),
         office=True,
