@@ -64,6 +64,13 @@ LINKS: Final[Mapping[str, Mapping[str, Takes]]] = {
             "body.scope": "$response.body#/staff/0/scope",
         }
     },
+    "listGroups": {
+        "revokeRole": {
+            "person_id": "$response.body#/groups/0/person_id",
+            "body.role": "$response.body#/groups/0/role",
+            "body.scope": "$response.body#/groups/0/scope",
+        }
+    },
     "listMailOuts": {"stopMailOut": {"mail_out_id": "$response.body#/mail_outs/0/mail_out_id"}},
     "orderMailOut": {"stopMailOut": {"mail_out_id": "$response.body#/mail_out_id"}},
     "listMeters": {"getLosses": {"meter_id": "$response.body#/meters/0/meter_id"}},

@@ -25,12 +25,27 @@ class HolderOut(Shown):
     person_id: str
     role: str
     scope: str
+    is_group: bool
 
 
 class HoldersOut(Shown):
     """Roles on places within reach, by place."""
 
     staff: list[HolderOut]
+
+
+class GroupOut(Shown):
+    """A group chat of the staff. It is told what the staff of the place is told; `revokeRole` lets it go."""
+
+    person_id: str = Field(description="The group among the holders of roles")
+    role: RoleName
+    scope: Scope
+
+
+class GroupsOut(Shown):
+    """Group chats that are bound to places within reach, by place."""
+
+    groups: list[GroupOut]
 
 
 class InviteWish(Given):
@@ -120,7 +135,13 @@ class MailOutsOut(Shown):
 
 def holder_out(holder: Holder) -> HolderOut:
     """One role."""
-    return HolderOut(person_id=holder.person_id, role=holder.grant.role, scope=holder.grant.scope)
+    grant = holder.grant
+    return HolderOut(person_id=holder.person_id, role=grant.role, scope=grant.scope, is_group=holder.is_group)
+
+
+def group_out(holder: Holder) -> GroupOut:
+    """One group."""
+    return GroupOut(person_id=holder.person_id, role=holder.grant.role.value, scope=holder.grant.scope)
 
 
 def audience_out(audience: Audience, said: dict[str, str]) -> AudienceOut:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from miniprogram_api.models.common import Account, Cursor, Given, Micro, Next, Shown
+from miniprogram_api.models.common import Account, Cursor, Given, Micro, Next, Shown, instant_cursor
 from prepaid.domain.approvals import Approval
 from prepaid.ports import AuditRecord
 from prepaid.usecases.inspect_places import AccountFacts, MeterFacts
@@ -167,6 +168,13 @@ class DeclineWish(Given):
     why: str = Field(min_length=1, max_length=200, examples=["not this month"])
 
 
+class TrailWish(Given):
+    """A page of records."""
+
+    limit: int = Field(default=50, ge=1, le=100)
+    cursor: Cursor
+
+
 class AuditWish(Given):
     """A place, and a page of its records."""
 
@@ -190,16 +198,10 @@ class RecordOut(Shown):
 
 
 class AuditPage(Shown):
-    """Records about a place and all in it, newest first."""
+    """Records about a place and all in it, or about an account, newest first."""
 
     records: list[RecordOut]
     next: Next
-
-
-class AuditOut(Shown):
-    """The newest records about a place and all in it, newest first."""
-
-    records: list[RecordOut]
 
 
 def site_of(view: SiteView) -> SiteOut:
@@ -276,3 +278,10 @@ def approval_out(approval: Approval) -> ApprovalOut:
 def record_out(record: AuditRecord) -> RecordOut:
     """One record."""
     return RecordOut.model_validate(record, from_attributes=True)
+
+
+def audit_page(found: Sequence[AuditRecord], limit: int, until: datetime | None, skip: int) -> AuditPage:
+    """A page of the trail, which began at the instant `until` behind `skip` records of it."""
+    more = len(found) == limit
+    following = instant_cursor([each.at for each in found], until, skip) if more else None
+    return AuditPage(records=[record_out(each) for each in found], next=following)

@@ -7,6 +7,7 @@ from miniprogram_api.models.estate import CodeOut
 from miniprogram_api.models.people import (
     AudienceOut,
     BroadcastWish,
+    GroupsOut,
     GroupWish,
     HoldersOut,
     InviteWish,
@@ -17,6 +18,7 @@ from miniprogram_api.models.people import (
     ToldOut,
     WordsWish,
     audience_out,
+    group_out,
     holder_out,
     mail_out_out,
 )
@@ -28,12 +30,16 @@ from prepaid.usecases.admin_groups import issue_group_code
 from prepaid.usecases.broadcast import Audience, broadcast, preview_broadcast
 from prepaid.usecases.grant_role import revoke_role
 from prepaid.usecases.invite_staff import invite_staff
-from prepaid.usecases.list_staff import list_staff
+from prepaid.usecases.list_staff import list_groups, list_staff
 from prepaid.usecases.mail_outs import my_mail_outs, order_mail_out, stop_mail_out
 
 
 async def _staff(ask: Ask) -> HoldersOut:
     return HoldersOut(staff=[holder_out(each) for each in await list_staff(ask.business, ask.actor)])
+
+
+async def _groups(ask: Ask) -> GroupsOut:
+    return GroupsOut(groups=[group_out(each) for each in await list_groups(ask.business, ask.actor)])
 
 
 async def _invite(ask: Ask) -> CodeOut:
@@ -88,6 +94,9 @@ async def _stop(ask: Ask) -> None:
 
 ROUTES = (
     staff_read("staff", "listStaff", "Who holds which role, groups among them", _staff, HoldersOut),
+    staff_read(
+        "groups", "listGroups", "Group chats that are told what the staff of a place is told", _groups, GroupsOut
+    ),
     staff_write(
         "staff/invitations",
         "inviteStaff",

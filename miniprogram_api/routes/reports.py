@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from miniprogram_api.contract import Ask, Blob, Route
+from miniprogram_api.models.common import from_instant_cursor
 from miniprogram_api.models.reports import (
     ExportWish,
     FinanceOut,
@@ -21,7 +22,7 @@ from miniprogram_api.models.reports import (
     reconciliation_out,
     usage_out,
 )
-from miniprogram_api.models.staff import AuditOut, record_out
+from miniprogram_api.models.staff import AuditPage, TrailWish, audit_page
 from prepaid.domain.errors import not_found
 from prepaid.usecases.finance_report import finance_report
 from prepaid.usecases.recent_runs import recent_runs
@@ -79,9 +80,12 @@ async def _reconciliations(ask: Ask) -> ReconciliationsOut:
     return ReconciliationsOut(reconciliations=[reconciliation_out(run, shares) for run, shares in found])
 
 
-async def _audit(ask: Ask) -> AuditOut:
-    found = await search_audit(ask.business, ask.actor, ask.path["account_id"])
-    return AuditOut(records=[record_out(each) for each in found])
+async def _audit(ask: Ask) -> AuditPage:
+    wish = ask.query(TrailWish)
+    until, skip = from_instant_cursor(wish.cursor)
+    account_id = ask.path["account_id"]
+    found = await search_audit(ask.business, ask.actor, account_id, limit=wish.limit, until=until, skip=skip)
+    return audit_page(found, wish.limit, until, skip)
 
 
 def report_route(
@@ -162,6 +166,7 @@ ROUTES = (
         "searchAudit",
         "Who did what to an account, and what was refused",
         _audit,
-        AuditOut,
+        AuditPage,
+        query=TrailWish,
     ),
 )

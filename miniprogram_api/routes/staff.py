@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from miniprogram_api.contract import Ask, Route
-from miniprogram_api.models.common import from_cursor, from_instant_cursor, instant_cursor, to_cursor
+from miniprogram_api.models.common import from_cursor, from_instant_cursor, to_cursor
 from miniprogram_api.models.staff import (
     AccountFactsPage,
     ApprovalOut,
@@ -21,8 +21,8 @@ from miniprogram_api.models.staff import (
     SupplyWish,
     account_facts,
     approval_out,
+    audit_page,
     meter_out,
-    record_out,
     site_of,
 )
 from miniprogram_api.models.tenant import SuppliesOut
@@ -122,9 +122,7 @@ async def _audit(ask: Ask) -> AuditPage:
     wish = ask.query(AuditWish)
     until, skip = from_instant_cursor(wish.cursor)
     found = await audit_in_reach(ask.business, ask.actor, wish.path, limit=wish.limit, until=until, skip=skip)
-    more = len(found) == wish.limit
-    following = instant_cursor([each.at for each in found], until, skip) if more else None
-    return AuditPage(records=[record_out(each) for each in found], next=following)
+    return audit_page(found, wish.limit, until, skip)
 
 
 ROUTES = (

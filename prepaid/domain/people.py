@@ -47,6 +47,11 @@ class Person:
     addresses: tuple[Address, ...] = ()
     preferences: Preferences = field(default_factory=Preferences)
 
+    @property
+    def is_group(self) -> bool:
+        """Whether this is a group chat, which is kept as somebody who may only look. Channels number them below 0."""
+        return any(address.user.startswith("-") for address in self.addresses)
+
     def actor(self) -> Actor:
         """The person as the one authorisation rule sees them."""
         return Actor(id=self.id, accounts=frozenset(self.accounts), grants=self.grants, language=self.language)

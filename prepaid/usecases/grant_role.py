@@ -6,7 +6,7 @@ from prepaid.domain.access import Action, Actor, Grant, Role, covers, may_appoin
 from prepaid.domain.errors import Refused, not_found
 from prepaid.domain.people import Person
 from prepaid.domain.places import check_path
-from prepaid.ports import Business
+from prepaid.ports import TOPIC_GROUPS, Business
 from prepaid.usecases.authorize import intent, record
 
 
@@ -28,7 +28,10 @@ async def revoke_role(business: Business, actor: Actor, person_id: str, role: Ro
         raise Refused("refused.last_owner")
     async with intent(business, actor, "revoke_role", scope, reason=why, before=f"{person_id}:{role}"):
         await business.store.people.revoke(person_id, grant)
-    return await _person(business, person_id)
+    person = await _person(business, person_id)
+    if person.is_group:
+        await business.wakeups.wake(TOPIC_GROUPS)
+    return person
 
 
 async def _check(business: Business, actor: Actor, person_id: str, grant: Grant) -> Grant:

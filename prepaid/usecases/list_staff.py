@@ -1,4 +1,4 @@
-"""Who holds which role, for whoever may give and take roles there (A2)."""
+"""Who holds which role, group chats of the staff among them, for whoever may give and take roles there (A2)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from prepaid.usecases.authorize import scopes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """One role of one person."""
+    """One role of one person, or of a group chat."""
 
     person_id: str
     grant: Grant
+    is_group: bool = False
 
 
 async def list_staff(business: Business, actor: Actor) -> tuple[Holder, ...]:
@@ -29,10 +30,15 @@ async def list_staff(business: Business, actor: Actor) -> tuple[Holder, ...]:
         accounts = await business.store.sites.accounts_below(scope)
         places |= {account.path.rsplit("/", 1)[0] for account in accounts}
     found = {
-        Holder(person_id=person.id, grant=grant)
+        Holder(person_id=person.id, grant=grant, is_group=person.is_group)
         for place in sorted(places)
         for person in await business.store.people.staff_over(place)
         for grant in person.grants
         if any(covers(scope, grant.scope) for scope in reach)
     }
     return tuple(sorted(found, key=lambda each: (each.grant.scope, each.grant.role, each.person_id)))
+
+
+async def list_groups(business: Business, actor: Actor) -> tuple[Holder, ...]:
+    """The group chats that are bound to places inside the actor's reach, by place. Raises as `list_staff` does."""
+    return tuple(each for each in await list_staff(business, actor) if each.is_group)

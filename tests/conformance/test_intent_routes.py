@@ -86,7 +86,7 @@ ROUTES_OF: Mapping[str, str] = {
     "load": "getLoad",
     "why": "listEntries explainEntry",
     "dispute": "disputeEntry",
-    "group": "issueGroupCode",
+    "group": "issueGroupCode listGroups",
     "broadcast": "previewBroadcast broadcast",
     "outage": "previewOutage planOutage",
     "outages": "listOutages",

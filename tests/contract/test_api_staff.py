@@ -10,6 +10,7 @@ from prepaid.domain.errors import Unknown
 from prepaid.domain.field_requests import Answer, FieldKind, FieldRequest
 from prepaid.domain.supply import Reported
 from prepaid.storage.driver import Database
+from prepaid.usecases.bind_chat import unbind_chat
 from prepaid.usecases.carry_out import resume_approvals
 from prepaid.usecases.record_switch import record_switch
 from prepaid.usecases.start_topup import start_topup
@@ -177,6 +178,12 @@ async def test_what_grows_for_ever_is_read_page_by_page(database: Database, cloc
         said = [each["reason"] for each in trail if each["reason"]]
         assert sorted(said) == [f"works {number}" for number in range(7)]
         assert (await asked(house, token, "GET audit?path=acme&cursor=bm9uZQ")).status == 422
+        await unbind_chat(house.parts.business, tenant, "acc-1")  # Is written about the number, not the place.
+        whole = (await asked(house, token, "GET accounts/acc-1/audit?limit=100")).body
+        assert {each["subject"] for each in whole["records"]} >= {"acme/maple/b1/101", "acc-1"}
+        assert await pages(house, token, "/admin/accounts/acc-1/audit?", "records") == whole["records"]
+        assert (whole["next"], len(whole["records"]) > len(trail)) == (None, True)
+        assert (await asked(house, token, "GET accounts/acc-1/audit?cursor=bm9uZQ")).status == 422
         opened = [
             (await start_topup(house.parts.business, tenant, "acc-1", 5_000 + 100 * each, provider="testpay")).id
             for each in range(4)

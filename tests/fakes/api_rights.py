@@ -159,6 +159,7 @@ MANAGING = {
         "previewTariff",
         "proposeTariff",
         "listStaff",
+        "listGroups",
         "inviteStaff",
         "revokeRole",
         "issueGroupCode",
@@ -172,7 +173,10 @@ MAY: Mapping[str, set[str]] = {
     "operator": ANYONES | STAFFS | OPERATING,
     "finance": ANYONES | STAFFS | COUNTING,
     "manager": ANYONES | STAFFS | OPERATING | COUNTING | MANAGING,
-    "other landlord": ANYONES | LISTS | BOUND | {"listReconciliations", "listStaff", "importRows", "importCsv"},
+    "other landlord": ANYONES
+    | LISTS
+    | BOUND
+    | {"listReconciliations", "listStaff", "listGroups", "importRows", "importCsv"},
 }
 """What each role reaches on own things. On foreign and missing ones: nothing."""
 CHANGES_ROLES = ("beginMoveOut", "removeMember", "unbind", "logOut", "logOutEverywhere")

@@ -105,7 +105,7 @@ def _listed(effect: ListStaff, value: Sequence[Holder], turn: Turn, session: Ses
     items = [
         Item(
             label=holder.person_id,
-            value=text(language, f"role.{holder.grant.role}"),
+            value=text(language, "role.group" if holder.is_group else f"role.{holder.grant.role}"),
             detail=holder.grant.scope,
             action=desk.action("revoke", holder.person_id),
         )

@@ -81,6 +81,7 @@ def _staff(stage: Any, user: str, effect: ListStaff) -> tuple[Holder, ...]:
     return (
         Holder(person_id="p3", grant=Grant(Role.OPERATOR, "acme")),
         Holder(person_id="p8", grant=Grant(Role.VIEWER, "acme/maple")),
+        Holder(person_id="p9", grant=Grant(Role.VIEWER, "acme/maple"), is_group=True),
     )
 
 
