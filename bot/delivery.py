@@ -111,7 +111,7 @@ def notice_parts(
 
 def sentence(notice: Notice, language: str) -> str:
     """What a notice says, in words alone."""
-    return text(language, _key(notice), **{**_NOT_SAID, **notice.params, **_named(notice)})
+    return text(language, _key(notice), **{**_NOT_SAID, **notice.params, **_named(notice, language)})
 
 
 class NoticeSender:
@@ -147,10 +147,13 @@ class NoticeSender:
         return times
 
 
-def _named(notice: Notice) -> Mapping[str, str]:
-    """The provider as people call it."""
-    key = f"pay.provider.{notice.params.get('provider')}"
-    return {"provider": key} if has(key) else {}
+def _named(notice: Notice, language: str) -> Mapping[str, str]:
+    """The provider, and what a certificate belongs to, as people call it."""
+    key, name = f"pay.provider.{notice.params.get('provider')}", str(notice.params.get("name"))
+    found = {"provider": key} if has(key) else {}
+    if notice.kind is NoticeKind.CERTIFICATE_ENDS and has(name):
+        found["name"] = text(language, name)
+    return found
 
 
 def _key(notice: Notice) -> str:
@@ -162,6 +165,8 @@ def _key(notice: Notice) -> str:
         return _days_key(notice)
     if notice.kind is NoticeKind.ACCOUNT_CLOSED:
         return _closed_key(notice)
+    if notice.kind is NoticeKind.CERTIFICATE_ENDS and notice.params.get("state"):
+        return f"notice.certificate_ends.{notice.params['state']}"
     if notice.kind in _OUTAGES:
         return words_key(notice.kind, str(notice.params.get("utility")))
     if notice.kind is NoticeKind.TARIFF_CHANGES:

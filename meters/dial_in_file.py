@@ -94,11 +94,20 @@ class _File(BaseModel):
 
 def load_listeners(path: Path, *, host: str, now: Callable[[], datetime]) -> tuple[Listener, ...]:
     """The listeners in a file; `host` is where those listen that name none. Raises `Refused`."""
+    return tuple(_listener(each, host, now) for each in _read(path).listeners)
+
+
+def tls_files(path: Path) -> tuple[tuple[int, TlsFiles], ...]:
+    """The ports of a file that speak TLS, each with its certificate files, which are not opened. Raises `Refused`."""
+    return tuple((each.port, TlsFiles(**each.tls.model_dump())) for each in _read(path).listeners if each.tls)
+
+
+def _read(path: Path) -> _File:
     try:
         text = path.read_text(encoding="utf-8")
         if len(text) > MOST_BYTES:
             raise Refused("refused.dial_in_file", why="size")
-        read = _File.model_validate(yaml.safe_load(text))
+        return _File.model_validate(yaml.safe_load(text))
     except (OSError, UnicodeDecodeError) as absent:
         raise Refused("refused.dial_in_file", why=path.name) from absent
     except yaml.YAMLError as wrong:
@@ -106,7 +115,6 @@ def load_listeners(path: Path, *, host: str, now: Callable[[], datetime]) -> tup
         raise Refused("refused.dial_in_file", why=f"line {mark.line + 1}" if mark else "YAML") from wrong
     except ValidationError as wrong:
         raise Refused("refused.dial_in_file", why=_places(wrong)) from wrong
-    return tuple(_listener(each, host, now) for each in read.listeners)
 
 
 def _places(wrong: ValidationError) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -110,6 +110,10 @@ class WeChatPay:
             return None
         await self._keeper.refresh()
         return EVERY_S
+
+    async def keys_end_at(self) -> datetime | None:
+        """When the last platform certificate that is known ends; None with a public key alone. Raises `Trouble`."""
+        return await self._keeper.last_end() if self._config.downloads else None
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -19,7 +19,7 @@ from payments.providers.wechat_pay_crypto import PlatformCertificate, Verifier, 
 from payments.providers.wechat_pay_link import Answer, WeChatPayLink
 from payments.providers.wechat_pay_notification import NAME, open_resource
 from payments.strict_json import inner, parse_object, text
-from prepaid.domain.errors import Refused, TryAgain, Unknown
+from prepaid.domain.errors import Refused, Trouble, TryAgain, Unknown
 from prepaid.ports import Clock
 
 log = structlog.get_logger()
@@ -62,6 +62,7 @@ class CertificateKeeper:
         self._verifier = verifier
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
+        self._ends_at: datetime | None = None
 
     async def ready(self) -> None:
         """Before a request of ours: sees to it that its answer can be believed. Raises `TryAgain`, `Refused`."""
@@ -74,6 +75,18 @@ class CertificateKeeper:
                 except Unknown as unknown:
                     # Nothing of the caller's was sent yet.
                     raise TryAgain("try_again.provider", **unknown.params) from None
+
+    async def last_end(self) -> datetime | None:
+        """When the last of them ends, by a fresh download. Where none can be had, by the newest that could.
+
+        Whoever asks may be a process that downloads for nothing else. Raises `Trouble` where none was ever had.
+        """
+        try:
+            await self.refresh()
+        except Trouble:
+            if self._ends_at is None:
+                raise
+        return self._ends_at
 
     async def refresh(self) -> None:
         """Downloads them now. Raises `TryAgain`, `Unknown`, or `Refused` where the merchant has none."""
@@ -97,12 +110,14 @@ class CertificateKeeper:
         if answer.code in NO_CERTIFICATES and self._config.key_mode is KeyMode.SWITCHING:
             log.info("platform_certificates_gone", provider=NAME)
             self._verifier.trust({})
+            self._ends_at = None
             return
         raise Refused("refused.provider", provider=NAME, code=answer.code)
 
     def _warn(self, found: Mapping[str, PlatformCertificate]) -> None:
         """Warns when even the last of them ends soon: WeChat Pay shows the next one long before."""
         ends_at = max((each.ends_at for each in found.values()), default=self._clock.now())
+        self._ends_at = ends_at
         CERTIFICATE_ENDS.labels(NAME).set(ends_at.timestamp())
         log.info("platform_certificates", provider=NAME, count=len(found), ends_at=ends_at.isoformat())
         if ends_at - self._clock.now() < WARN_BEFORE:

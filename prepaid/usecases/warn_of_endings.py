@@ -6,42 +6,66 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from prepaid.domain.access import Role
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
-from prepaid.usecases.tell import Crossing, tell_persons
+from prepaid.usecases.tell import Crossing, Params, tell_persons
 
-MARKS_D = (1, 3, 7, 14, 30)
-"""Days before the end."""
+log = structlog.get_logger()
+
+MARKS_D = (0, 1, 3, 7, 14, 30)
+"""Days before the end; 0 is the end itself."""
+RENEWED_MARKS_D = (0, 1, 3, 7)
+"""For what renews itself: until then the newer one is still to be expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """Something that stops working by itself. `name` is the setting that it came from."""
+    """Something that stops working by itself. `name` is the setting that it came from, or a text key of it.
+
+    `ends_at` is None for what cannot be read. `renews`: newer ones should come by themselves.
+    """
 
     name: str
-    ends_at: datetime
+    ends_at: datetime | None
+    renews: bool = False
 
 
 async def warn_of_endings(business: Business, endings: Sequence[Ending]) -> int:
-    """Returns how many messages are new. An owner of several sites is told once."""
+    """Returns how many messages are new. An owner of several sites is told once; what cannot be read, once a week."""
     now, new, told = business.clock.now(), 0, set[str]()
+    due = [(ending, key) for ending in endings if (key := _key(ending, now)) is not None]
+    for ending, key in due:
+        log.warning("credential_ends", name=ending.name, mark=key)
     sites = sorted(await business.store.sites.sites(), key=lambda site: site.id)
     for site in sites:
         people = await business.store.people.staff_over(site.path)
         owners = [each.id for each in people if any(grant.role is Role.OWNER for grant in each.grants)]
         fresh = [person_id for person_id in owners if person_id not in told]
         told.update(fresh)
-        for ending in endings:
-            mark = mark_of(ending.ends_at, now)
-            if mark is None:
-                continue
-            crossing = Crossing(NoticeKind.CERTIFICATE_ENDS, f"{ending.name}:{ending.ends_at.date()}:{mark}")
-            params = {"name": ending.name, "ends_at": ending.ends_at.isoformat()}
-            new += await tell_persons(business, site, fresh, crossing, params)
+        for ending, key in due:
+            crossing = Crossing(NoticeKind.CERTIFICATE_ENDS, f"{ending.name}:{key}")
+            new += await tell_persons(business, site, fresh, crossing, _params(ending, now))
     return new
 
 
-def mark_of(ends_at: datetime, now: datetime) -> int | None:
+def mark_of(ends_at: datetime, now: datetime, marks_d: Sequence[int] = MARKS_D) -> int | None:
     """The lowest mark that was passed; None while the end is far."""
-    return next((mark for mark in MARKS_D if ends_at - now <= timedelta(days=mark)), None)
+    return next((mark for mark in marks_d if ends_at - now <= timedelta(days=mark)), None)
+
+
+def _key(ending: Ending, now: datetime) -> str | None:
+    """What makes this telling one."""
+    if ending.ends_at is None:
+        return f"unreadable:{now:%G-W%V}"
+    mark = mark_of(ending.ends_at, now, RENEWED_MARKS_D if ending.renews else MARKS_D)
+    return None if mark is None else f"{ending.ends_at.date()}:{mark}"
+
+
+def _params(ending: Ending, now: datetime) -> Params:
+    if ending.ends_at is None:
+        return {"name": ending.name, "ends_at": None, "state": "unreadable"}
+    state = "ended" if ending.ends_at <= now else "renews" if ending.renews else ""
+    return {"name": ending.name, "ends_at": ending.ends_at.isoformat(), "state": state}

@@ -103,6 +103,21 @@ async def test_several_certificates_are_believed_at_once(tmp_path: Path) -> None
         assert len({row.headers["Wechatpay-Serial"] for row in rig.inbox.rows.values()}) == 2
 
 
+async def test_the_end_of_the_last_certificate_is_known_to_whoever_asks(tmp_path: Path) -> None:
+    """Y7: a process that downloads for nothing else knows it, and the last that was known while no download works."""
+    async with _rig(tmp_path, KeyMode.CERTIFICATES) as rig:
+        rig.sandbox.faults.replace({"answer_status": 500, "answer_times": 1})
+        with pytest.raises((TryAgain, Unknown)):
+            await rig.provider.keys_end_at()
+        first = await rig.provider.keys_end_at()
+        assert first is not None
+        assert first > rig.clock.now()
+        rig.sandbox.faults.replace({"answer_status": 500, "answer_times": 1})
+        assert await rig.provider.keys_end_at() == first
+    async with _rig(tmp_path, KeyMode.PUBLIC_KEY) as rig:
+        assert await rig.provider.keys_end_at() is None
+
+
 async def test_a_certificate_that_we_never_saw_is_not_believed(tmp_path: Path) -> None:
     """A4, M9: before the next turn a new certificate's answers are in doubt, not taken on trust."""
     async with _rig(tmp_path, KeyMode.CERTIFICATES) as rig:

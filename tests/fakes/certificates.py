@@ -25,11 +25,11 @@ class Authority:
         certificate = self._certificate(self._name, self._key.public_key(), authority=True)
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, name: str) -> TlsFiles:
-        """A certificate for `name` at 127.0.0.1, its key, and this authority to trust."""
+    def sign(self, name: str, *, days: int = 1) -> TlsFiles:
+        """A certificate for `name` at 127.0.0.1 that ends in so many days, its key, and this authority to trust."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate_file, key_file = self._folder / f"{name}.crt", self._folder / f"{name}.key"
-        certificate = self._certificate(_subject(name), key.public_key(), authority=False)
+        certificate = self._certificate(_subject(name), key.public_key(), authority=False, days=days)
         certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         key_file.write_bytes(
             key.private_bytes(
@@ -38,7 +38,9 @@ class Authority:
         )
         return TlsFiles(ca_file=str(self.ca_file), certificate_file=str(certificate_file), key_file=str(key_file))
 
-    def _certificate(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool) -> x509.Certificate:
+    def _certificate(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool, days: int = 1
+    ) -> x509.Certificate:
         now = datetime.now(UTC)
         address = x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
         return (
@@ -47,8 +49,8 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_before(now - timedelta(days=400))
+            .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([address]), critical=False)
             .sign(self._key, hashes.SHA256())
