@@ -10,6 +10,7 @@ from bot.conversations.reply import say
 from bot.conversations.wording import column_words
 from bot.texts import text
 from bot.texts.figures import money, moved
+from prepaid.domain.beside import change_percent
 from prepaid.domain.finance import Finance
 from prepaid.usecases.compare_site import SiteTotal, UseReport
 from prepaid.usecases.place_losses import Allocation
@@ -21,7 +22,6 @@ MOST_ITEMS = 12
 MOST_ROOMS = 40
 """Of a main meter's rooms in a chat; the file has them all."""
 MICRO = 1_000_000
-PERCENT = 100
 _SHAPES = {Length.DAY: "%H", Length.WEEK: "%m-%d", Length.MONTH: "%m-%d", Length.YEAR: "%m"}
 
 
@@ -44,7 +44,7 @@ def use_chart(language: str, report: UseReport) -> Chart:
     return Chart(
         title=_title(language, report),
         points=points,
-        summary=text(language, "report.row.total") + " " + _compared(language, report.energy_wh, report.before_wh),
+        summary=text(language, "report.row.total") + " " + compared(language, report.energy_wh, report.before_wh),
         unit=text(language, "usage.unit"),
         before_name=text(language, behind) if any(bar.before_wh for bar in report.bars) else "",
     )
@@ -60,9 +60,9 @@ def _use_rows(language: str, report: UseReport) -> tuple[Row, ...]:
 
     rows = [row("total", text(language, "figure.energy", energy_wh=report.energy_wh))]
     if report.before_wh is not None and report.span.length is not Length.YEAR:
-        rows.append(row("before", _beside(language, report.energy_wh, report.before_wh)))
+        rows.append(row("before", earlier(language, report.energy_wh, report.before_wh)))
     if report.year_ago_wh is not None:
-        rows.append(row("year_ago", _beside(language, report.energy_wh, report.year_ago_wh)))
+        rows.append(row("year_ago", earlier(language, report.energy_wh, report.year_ago_wh)))
     if report.water_l:
         rows.append(row("water", text(language, "figure.water", figure_l=report.water_l)))
     use = report.use
@@ -235,14 +235,14 @@ def _listing(language: str, report: UseReport, kind: str, items: tuple[Item, ...
 def sites_parts(language: str, found: Sequence[SiteTotal], span: str) -> tuple[Part, ...]:
     """The sites side by side."""
     points = tuple(_energy_point(each.name, each.energy_wh, each.before_wh) for each in found[:MOST_BARS])
-    total, earlier = (sum(getattr(each, name) for each in found) for name in ("energy_wh", "before_wh"))
+    total, before = (sum(getattr(each, name) for each in found) for name in ("energy_wh", "before_wh"))
     known = all(each.before_wh for each in found)
     chart = Chart(
         title=f"{text(language, 'report.kind.sites')} · {span}",
         points=points,
-        summary=text(language, "report.row.total") + " " + _compared(language, total, earlier if known else None),
+        summary=text(language, "report.row.total") + " " + compared(language, total, before if known else None),
         unit=text(language, "usage.unit"),
-        before_name=text(language, "report.before_name") if earlier else "",
+        before_name=text(language, "report.before_name") if before else "",
     )
     return (chart,)
 
@@ -252,20 +252,24 @@ def _title(language: str, report: UseReport) -> str:
     return text(language, "report.title", name=report.name, kind=kind, span=report.span.name)
 
 
-def _compared(language: str, energy_wh: int, before_wh: int | None) -> str:
+def compared(language: str, energy_wh: int, before_wh: int | None) -> str:
     """The figure, and by how much more it is than the one before."""
     if not before_wh:
         return text(language, "figure.energy", energy_wh=energy_wh)
-    percent = f"{(energy_wh - before_wh) * PERCENT // before_wh:+d}"
-    return text(language, "report.compared", figure_wh=energy_wh, percent=percent)
+    change = change_percent(energy_wh, before_wh)
+    if change is None:
+        return text(language, "report.compared_little", figure_wh=energy_wh)
+    return text(language, "report.compared", figure_wh=energy_wh, percent=f"{change:+d}")
 
 
-def _beside(language: str, energy_wh: int, before_wh: int) -> str:
+def earlier(language: str, energy_wh: int, before_wh: int) -> str:
     """An earlier figure, and by how much more today's is."""
     if not before_wh:
         return text(language, "figure.energy", energy_wh=before_wh)
-    percent = f"{(energy_wh - before_wh) * PERCENT // before_wh:+d}"
-    return text(language, "report.beside", figure_wh=before_wh, percent=percent)
+    change = change_percent(energy_wh, before_wh)
+    if change is None:
+        return text(language, "report.beside_little", figure_wh=before_wh)
+    return text(language, "report.beside", figure_wh=before_wh, percent=f"{change:+d}")
 
 
 def _energy_point(label: str, value: int, before: int = 0) -> Point:

@@ -16,6 +16,7 @@ from bot.conversations.session import Session
 from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.texts import text
+from prepaid.domain.beside import change_percent
 from prepaid.domain.tariffs import Utility
 from prepaid.usecases.compare_usage import ComparedUsage, Period, compare_usage
 
@@ -82,21 +83,24 @@ def usage_chart(language: str, value: ComparedUsage) -> Chart:
     return Chart(
         title=text(language, f"usage.title.{value.period}", label=value.label),
         points=points,
-        summary=_summary(language, value),
+        summary=compared_use(language, value.utility, value.total_wh, value.before_wh, value.total_micro),
         unit=text(language, "usage.unit_water" if water else "usage.unit"),
         line_name=text(language, "usage.cost"),
         before_name=text(language, f"usage.before.{value.period}") if value.before_wh else "",
     )
 
 
-def _summary(language: str, value: ComparedUsage) -> str:
-    total, before, cost = value.total_wh, value.before_wh, value.total_micro
+def compared_use(language: str, utility: str, total: int, before: int, total_micro: int) -> str:
+    """What was used and spent, and by how much that is more than before; Wh or litres."""
     if not before:
-        return use_total(language, value.utility, total, cost)
-    percent = f"{(total - before) * 100 // before:+d}"
-    if value.utility is Utility.WATER:
-        return text(language, "usage.compared_water", total_l=total, before_l=before, total_micro=cost, percent=percent)
-    return text(language, "usage.compared", total_wh=total, before_wh=before, total_micro=cost, percent=percent)
+        return use_total(language, utility, total, total_micro)
+    change = change_percent(total, before)
+    key = "usage.compared" if change is not None else "usage.compared_little"
+    percent = "" if change is None else f"{change:+d}"
+    if utility == Utility.WATER:
+        figures = {"total_l": total, "before_l": before}
+        return text(language, f"{key}_water", total_micro=total_micro, percent=percent, **figures)
+    return text(language, key, total_wh=total, before_wh=before, total_micro=total_micro, percent=percent)
 
 
 def use_total(language: str, utility: str, total: int, total_micro: int) -> str:
