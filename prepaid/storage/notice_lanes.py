@@ -29,7 +29,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 LATE = timedelta(seconds=5)
 """A row is there so long after the instant that it is due from, at most; what comes later still, a full look finds."""
 NARROW, WIDE = timedelta(milliseconds=20), timedelta(minutes=1)
-AHEAD = 100
+AHEAD = 300
 """About so many rows are read at once."""
 READ_MOST = 20_000
 FULL_LOOK_S = 60.0
