@@ -1,7 +1,7 @@
 """The conversation itself: `handle` takes a turn and a session and gives a reply. Pure: no await, no clock, no I/O.
 
-An open question hears the message first; then the intents; then "did you mean". Money and supply move only after a
-confirmation whose button carries the question's own number.
+An open question hears the message first; then the intents; then what a longer sentence gives away; then "did you
+mean". Money and supply move only after a confirmation whose button carries the question's own number.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.conversations import attachments, flows, groups, openings
+from bot.conversations.guesses import ASKED_FIRST, guessed
 from bot.conversations.inbound import Turn
 from bot.conversations.intents import intent_of_command, nearest, normal, read, read_action
 from bot.conversations.parts import Tone
@@ -81,7 +82,7 @@ def _typed(turn: Turn, session: Session) -> Reply:
     if action is not None:
         return _pressed(turn, session, action)
     if ask is None:
-        return openings.maybe_code(turn, session, heard) or _not_understood(turn, session, heard)
+        return openings.maybe_code(turn, session, heard) or _guessed(turn, session, heard)
     return _asked(turn, session.settled(), ask)
 
 
@@ -92,6 +93,19 @@ def _asked(turn: Turn, session: Session, ask: Ask) -> Reply:
     if ask.intent.audience is Audience.TENANT and not turn.actor.accounts:
         return Reply(session=session, parts=openings.how_to_bind(turn))
     return openings.opening(ask.intent.name)(turn, session, ask.argument)
+
+
+def _guessed(turn: Turn, session: Session, heard: str) -> Reply:
+    """What a sentence is about, if it gives away one thing; a choice where it gives away a few."""
+    language, actor = turn.actor.language, turn.actor
+    asks = guessed(heard, tenant=bool(actor.accounts), staff=actor.is_staff)
+    if not asks:
+        return _not_understood(turn, session, heard)
+    if len(asks) == 1 and asks[0].intent.name not in ASKED_FIRST:
+        return _asked(turn, session.settled(), asks[0])
+    meant = [press(language, f"intent.{each.intent.name}", each.intent.name) for each in asks]
+    question = choose(text(language, "which_is_meant"), language, *meant, press(language, "button.help", "help"))
+    return Reply(session=session, parts=(question,))
 
 
 def _not_understood(turn: Turn, session: Session, heard: str) -> Reply:

@@ -10,7 +10,7 @@ from bot.conversations import openings, pay_by
 from bot.conversations.amounts import looks_like_amount
 from bot.conversations.effects import BindChat, FindAccount, HoldSupply, StartTopUp, SwitchSupply, UnbindChat
 from bot.conversations.inbound import Turn
-from bot.conversations.intents import is_no, is_yes, normal
+from bot.conversations.intents import is_no, is_yes, leaves, normal
 from bot.conversations.parts import Look, Part, Tone
 from bot.conversations.reply import Reply, choose, confirm, press, say
 from bot.conversations.session import Flow, Session
@@ -79,6 +79,8 @@ def heard(turn: Turn, session: Session, words: str, ask: Ask | None) -> Reply | 
         return None
     if flow.step.startswith("confirm."):
         return _confirm_heard(turn, session, flow, words, ask)
+    if flow.step in _STEPS and leaves(words):
+        return _cancelled(turn, session)
     return _steps()[flow.step](turn, session, flow, words, ask)
 
 

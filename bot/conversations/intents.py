@@ -21,6 +21,12 @@ _MY = r"(?:帮我|请|我要|我想|给我)?"
 _BASIC: tuple[Intent, ...] = (
     Intent(
         name="balance",
+        hints=(
+            r"余额|还(?:能|可以|够)[用撑]|能(?:用|撑)(?:几天|多久)|剩(?:下|余)?(?:多少)?[钱电]",
+            r"[停断没]了?电|跳闸|灯(?:不亮|灭|都?黑)|黑灯",
+            r"how (?:long|many days) .*(?:last|left)|run out|balance|(?:days|credit|money) (?:\w+ )?left",
+            r"\b(?:power|electricity|lights?) .*\b(?:out|off|gone|back)\b|in the dark",
+        ),
         audience=Audience.TENANT,
         commands=("balance", "余额", "电费"),
         phrases=(
@@ -41,6 +47,10 @@ _BASIC: tuple[Intent, ...] = (
     ),
     Intent(
         name="recharge",
+        hints=(
+            r"充(?![电满])|缴费|[交付](?:电|水)?费",
+            r"top[ -]?up|recharge|add (?:some )?(?:money|credit)|how (?:can|do) i pay",
+        ),
         audience=Audience.TENANT,
         commands=("recharge", "topup", "pay", "充值", "缴费", "交电费", "充电费"),
         phrases=(
@@ -52,6 +62,10 @@ _BASIC: tuple[Intent, ...] = (
     ),
     Intent(
         name="history",
+        hints=(
+            r"(?:上次|最近|以前|之前|什么时候).{0,8}[充交付缴]|[充交付缴]过",
+            r"(?:when|what|did|have) .*(?:i|we) .*\b(?:pay|paid|top)|last (?:payment|top[ -]?up)|transactions",
+        ),
         audience=Audience.TENANT,
         commands=("history", "记录", "明细"),
         phrases=(
@@ -61,6 +75,10 @@ _BASIC: tuple[Intent, ...] = (
     ),
     Intent(
         name="accounts",
+        hints=(
+            r"(?:其他|其它|别的|另一个|另外)(?:的)?(?:房间|账户)",
+            r"(?:other|another) (?:room|account|flat|apartment)",
+        ),
         audience=Audience.TENANT,
         commands=("accounts", "switch", "账户", "切换", "我的房间"),
         phrases=(
@@ -85,12 +103,20 @@ _BASIC: tuple[Intent, ...] = (
     ),
     Intent(
         name="unbind",
+        hints=(
+            r"解绑|解除绑定|取消绑定",
+            r"unbind|(?:remove|disconnect) .*(?:room|account)",
+        ),
         audience=Audience.TENANT,
         commands=("unbind", "解绑", "解除绑定"),
         phrases=(r"(?:解绑|解除绑定|取消绑定)(?:房间|账户|电表)?", r"unbind(?: (?:my )?(?:room|account))?"),
     ),
     Intent(
         name="overview",
+        hints=(
+            r"总览|概览|所有房间|全部房间",
+            r"overview|all (?:the )?rooms|how is (?:everything|the building)",
+        ),
         audience=Audience.STAFF,
         commands=("overview", "总览", "概览"),
         phrases=(r"(?:全部|所有)?(?:总览|概览|一览|房间情况)", r"(?:show )?(?:the )?overview"),
@@ -154,6 +180,8 @@ _BASIC: tuple[Intent, ...] = (
         phrases=(
             r"(?:切换|更换|设置)?语言\s*(?P<arg>中文|英文|汉语|英语|english|chinese)?",
             r"(?P<arg>中文|英文|english|chinese)",
+            r"(?:请)?(?:说|讲|用|换成?|切换[到成]?|改[成为]?)(?P<arg>中文|英文|汉语|英语)(?:吧)?",
+            r"(?:please )?(?:speak|talk|use|in|switch to)(?: in)? (?P<arg>english|chinese)(?: please)?",
             r"(?:change |switch )?language(?: (?:to )?(?P<arg>english|chinese|中文|zh|en))?",
         ),
         wants=Wants.LANGUAGE,
@@ -184,7 +212,14 @@ _BASIC: tuple[Intent, ...] = (
     ),
 )
 _YES = re.compile(r"(?:是的?|好的?|确认|确定|对|可以|行|同意|agree|yes|y|ok|okay|confirm|sure)")
-_NO = re.compile(r"(?:不|不是|不要|否|别|no|n|nope)")
+_NO = re.compile(
+    r"(?:不(?:是|要|用|行|对|[充付交缴搬退断改加发借])?了?吧?|否|别|no|n|nope|no,? thanks|no,? thank you|not now|don't)"
+)
+_LETTERS_OF_A_NAME = frozenset({"n"})
+_KINDS = re.compile(
+    r"(?:an? |the |my |new )*(?:meter|room|flat|account|payment|supply|power|lock|receipt)s?"
+    r"|一?个?(?:房间|房子|账户|电表|水表)"
+)
 _SPACES = re.compile(r"\s+")
 _TAIL = "。.!！?？,，;；~…、 "
 _SUGGEST_CHARS = 24
@@ -254,7 +289,7 @@ def read(text: str) -> Ask | None:
     number = match.lastgroup[1:]
     phrase, intent = _phrases()[int(number)]
     argument = match[f"a{number}"] if "(?P<arg>" in phrase else ""
-    return Ask(intent=intent, argument=(argument or "").strip())
+    return Ask(intent=intent, argument=_named((argument or "").strip()))
 
 
 def read_action(action: str) -> Ask | None:
@@ -272,6 +307,11 @@ def is_yes(text: str) -> bool:
 def is_no(text: str) -> bool:
     """Whether a message plainly declines."""
     return _NO.fullmatch(normal(text)) is not None
+
+
+def leaves(text: str) -> bool:
+    """Whether it declines a question that wants words, a name among them."""
+    return is_no(text) and normal(text) not in _LETTERS_OF_A_NAME
 
 
 def offered(*, tenant: bool, staff: bool) -> tuple[Intent, ...]:
@@ -302,4 +342,9 @@ def _command(plain: str) -> Ask | None:
     """Reads "recharge 100" and, as group chats write it, "recharge@our_bot 100"."""
     word, _, argument = plain.partition(" ")
     intent = _by_command().get(word.split("@")[0])
-    return None if intent is None else Ask(intent=intent, argument=argument.strip())
+    return None if intent is None else Ask(intent=intent, argument=_named(argument.strip()))
+
+
+def _named(argument: str) -> str:
+    """Nothing where a command is followed by a kind of thing instead of the thing: "replace a meter"."""
+    return "" if _KINDS.fullmatch(argument) else argument

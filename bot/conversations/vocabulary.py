@@ -33,13 +33,15 @@ class Wants(StrEnum):
 class Intent:
     """One thing to ask for. `commands` are the words after a slash, alone or before an argument; the first is the name.
 
-    `phrases` are anchored patterns over normalised text; a group `arg` holds the argument.
+    `phrases` are anchored patterns over normalised text; a group `arg` holds the argument. `hints` give it away within
+    a sentence that no phrase knows.
     """
 
     name: str
     audience: Audience
     commands: tuple[str, ...]
     phrases: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
     wants: Wants = Wants.NOTHING
     in_help: bool = True
 

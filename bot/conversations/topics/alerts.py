@@ -206,6 +206,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="alerts",
+            hints=(
+                r"(?:提醒|通知|告诉)(?:一下|一声|我)",
+                r"(?:remind|warn|notify|alert|tell) me\b",
+            ),
             audience=Audience.TENANT,
             commands=("alerts", "提醒", "预警"),
             phrases=(
@@ -218,6 +222,10 @@ TOPIC = Topic(
         ),
         Intent(
             name="quiet",
+            hints=(
+                r"打扰|(?:别|不要|不想)(?:再)?(?:给我)?(?:吵|发消息|发通知|收消息|响)",
+                r"disturb|quiet hours|(?:stop|no) (?:messages|messaging|notifications)",
+            ),
             audience=Audience.TENANT,
             commands=("quiet", "免打扰"),
             phrases=(

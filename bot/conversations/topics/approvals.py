@@ -197,6 +197,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="approvals",
+            hints=(
+                r"审批|待复核",
+                r"\bapprovals?\b|to approve",
+            ),
             audience=Audience.STAFF,
             commands=("approvals", "approve", "审批", "待审批", "复核"),
             phrases=(

@@ -55,6 +55,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="arrears",
+            hints=(
+                r"欠(?:费|款|钱|了|多少)",
+                r"\b(?:owes?|owing|arrears|debts?|in debt)\b",
+            ),
             audience=Audience.STAFF,
             commands=("arrears", "欠费"),
             phrases=(

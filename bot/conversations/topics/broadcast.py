@@ -132,6 +132,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="broadcast",
+            hints=(
+                r"(?:通知|告诉)(?:大家|所有|全部|全体|住户)",
+                r"(?:tell|message|notify) (?:all|everyone|everybody)|announce(?:ment)?",
+            ),
             audience=For.STAFF,
             commands=("broadcast", "群发", "通知住户"),
             phrases=(

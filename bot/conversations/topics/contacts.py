@@ -193,6 +193,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="contacts",
+            hints=(
+                r"联系方式|手机号|电话号码|换.{0,2}(?:手机|电话|号码)",
+                r"(?:phone|mobile) number|sms|e-?mail address",
+            ),
             audience=Audience.ANYONE,
             commands=("contacts", "contact", "联系方式", "通知方式"),
             phrases=(

@@ -139,6 +139,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="down",
+            hints=(
+                r"离线|掉线|断线|失联",
+                r"\b(?:offline|unreachable|silent)\b|(?:gateways?|meters?) .*\b(?:down|dead)\b",
+            ),
             audience=Audience.STAFF,
             commands=("down", "离线"),
             phrases=(

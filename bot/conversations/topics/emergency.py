@@ -49,6 +49,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="emergency",
+            hints=(
+                r"应急|紧急(?!停)|预支|[赊借]|没钱",
+                r"emergency|can(?:'t|not| not) (?:pay|afford)|borrow|advance",
+            ),
             audience=Audience.TENANT,
             commands=("emergency", "应急", "应急用电", "预支"),
             phrases=(

@@ -93,6 +93,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="family",
+            hints=(
+                r"(?:有谁|有哪些人|都?谁|哪些人).{0,6}(?:房间|账户|看到|看见|在用|绑定)|家里.{0,3}(?:谁|哪些人)|家人|成员",
+                r"who .*\b(?:see|use|has)\b.*(?:room|account|this)|family|members",
+            ),
             audience=Audience.TENANT,
             commands=("family", "家人", "成员"),
             phrases=(
@@ -103,6 +107,10 @@ TOPIC = Topic(
         ),
         Intent(
             name="share",
+            hints=(
+                r"[加添请](?:个|一个|一位|我)?(?:的)?(?:家人|室友|老婆|老公|爱人|爸|妈|父母|朋友|儿子|女儿)(?!.*[充付交缴])",
+                r"(?:add|invite) (?:my|a|an|another|one more)\b",
+            ),
             audience=Audience.TENANT,
             commands=("share", "邀请家人", "添加家人"),
             phrases=(

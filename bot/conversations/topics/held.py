@@ -138,6 +138,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="held",
+            hints=(
+                r"(?:存疑|可疑|异常)的?(?:读数|抄表)",
+                r"(?:quarantin\w*|doubtful|held|suspicious) readings?",
+            ),
             audience=Audience.STAFF,
             commands=("held", "存疑读数", "可疑读数"),
             phrases=(

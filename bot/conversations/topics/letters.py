@@ -138,6 +138,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="letters",
+            hints=(
+                r"没?(?:未)?送达|发不出去|发送失败",
+                r"undelivered|(?:failed|bounced) (?:messages|notices)",
+            ),
             audience=Audience.STAFF,
             commands=("letters", "undelivered", "未送达", "死信"),
             phrases=(

@@ -71,6 +71,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="load",
+            hints=(
+                r"(?:夜里|夜间|晚上|半夜|待机|睡觉|出门|没人).{0,8}(?:[用耗费]电|[用耗])",
+                r"standby|(?:at|over|every|during the) night|while i (?:sleep|am away)",
+            ),
             audience=Audience.TENANT,
             commands=("load", "baseload", "待机用电", "夜间用电"),
             phrases=(

@@ -61,6 +61,11 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="claim",
+            hints=(
+                r"[充付交转缴].{0,12}(?:没|未|不见|不)(?:有|能)?(?:到|来|收|进|显示|加上)",
+                r"\b(?:paid|payment|topped|top[ -]?up|money)\b.*(?:n't|not|never|nothing|missing|lost|where)",
+                r"where(?:'s| is) my (?:money|payment|top)",
+            ),
             audience=Audience.TENANT,
             commands=("claim", "未到账"),
             phrases=(

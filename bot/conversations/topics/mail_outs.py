@@ -179,6 +179,10 @@ TOPIC = Topic(
         ),
         Intent(
             name="mailouts",
+            hints=(
+                r"(?:退订|取消订阅|我的订阅)",
+                r"unsubscribe|subscriptions?",
+            ),
             audience=Audience.ANYONE,
             commands=("mailouts", "subscriptions", "unsubscribe", "我的订阅", "订阅", "退订"),
             phrases=(r"(?:show |list )?(?:my )?subscriptions", r"(?:查看|看看|取消|管理)?(?:我的)?订阅(?:列表)?"),

@@ -130,6 +130,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="orders",
+            hints=(
+                r"订单",
+                r"\borders?\b|(?:pending|open|unpaid) payments?",
+            ),
             audience=Audience.TENANT,
             commands=("orders", "订单"),
             phrases=(

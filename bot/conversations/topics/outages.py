@@ -239,6 +239,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="outage",
+            hints=(
+                r"(?:计划|安排|发布).{0,3}停[水电]",
+                r"(?:plan|schedule) .*(?:outage|shutdown)",
+            ),
             audience=For.STAFF,
             commands=("outage", "计划停电", "计划停水", "停电通知", "停水通知"),
             phrases=(
@@ -249,6 +253,11 @@ TOPIC = Topic(
         ),
         Intent(
             name="outages",
+            hints=(
+                r"(?:什么时候|几点|多久|何时|今天|明天|后天|周末).{0,6}(?:[来停]|恢复)[水电]|停[水电](?:计划|通知)|检修",
+                r"outage|(?:planned|maintenance) (?:work|cut|stop)",
+                r"when .*(?:power|electricity|water) .*(?:back|return|off)",
+            ),
             audience=For.ANYONE,
             commands=("outages", "停电计划", "停水计划"),
             phrases=(

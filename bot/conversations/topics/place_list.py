@@ -126,6 +126,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="import",
+            hints=(
+                r"导入|上传",
+                r"\bimport\b|upload|spreadsheet",
+            ),
             audience=Audience.STAFF,
             commands=("import", "导入", "批量导入"),
             phrases=(

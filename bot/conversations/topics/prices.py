@@ -48,6 +48,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="prices",
+            hints=(
+                r"[电水]价|多少钱(?:一|1)(?:度|吨|方)|(?:峰|谷|阶梯).{0,3}(?:价|时段)",
+                r"\b(?:prices?|tariffs?|rates?)\b|per kwh|kwh cost|peak hours",
+            ),
             audience=Audience.TENANT,
             commands=("prices", "电价", "水价", "价目", "电价表"),
             phrases=(

@@ -44,7 +44,10 @@ TOPIC = Topic(
             name="read",
             audience=Audience.STAFF,
             commands=("read", "读表", "抄表"),
-            phrases=(r"(?:立即|马上)?(?:读表|抄表)\s*(?P<arg>[^\s].{0,40})", r"read(?: now)? (?P<arg>.{1,40})"),
+            phrases=(
+                r"(?:立即|马上)?(?:读表|抄表)\s*(?P<arg>[^\s].{0,40})",
+                r"read(?: now)? (?P<arg>.{1,40}?)(?: now)?",
+            ),
             wants=Wants.ROOM,
         ),
     ),

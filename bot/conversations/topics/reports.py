@@ -163,6 +163,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="report",
+            hints=(
+                r"报表|报告",
+                r"\breports?\b|\bexports?\b",
+            ),
             audience=Audience.STAFF,
             commands=("report", "reports", "报表", "报告"),
             phrases=(

@@ -135,6 +135,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="staff",
+            hints=(
+                r"谁.{0,4}(?:权限|管理)|角色|管理员名单",
+                r"\broles?\b|who (?:may|is allowed)",
+            ),
             audience=Audience.STAFF,
             commands=("staff", "人员", "角色"),
             phrases=(r"(?:查看|看)?(?:管理)?人员(?:列表|名单)?", r"(?:show |list )?(?:the )?(?:staff|roles)"),

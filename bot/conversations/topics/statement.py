@@ -211,6 +211,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="statement",
+            hints=(
+                r"账单|对账单|电费单",
+                r"\b(?:bills?|statements?|invoice)\b",
+            ),
             audience=Audience.TENANT,
             commands=("statement", "bill", "bills", "账单", "月账单", "对账单"),
             phrases=(

@@ -189,6 +189,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="tariff",
+            hints=(
+                r"[改调换].{0,4}[电水]?价",
+                r"(?:change|raise|lower|new|set) .*\b(?:prices?|tariffs?)\b",
+            ),
             audience=Audience.STAFF,
             commands=("tariff", "改电价", "电价调整", "改水价", "价目版本"),
             phrases=(r"(?:修改|调整|变更)(?:电价|水价|价目)", r"change (?:the )?(?:tariff|price)s?"),

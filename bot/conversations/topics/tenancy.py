@@ -132,12 +132,20 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="open",
+            hints=(
+                r"新(?:租|住)[户客]|开户|入住",
+                r"new (?:tenant|account)|open .*account|moved in",
+            ),
             audience=Audience.STAFF,
             commands=("open", "开户"),
             phrases=(r"(?:新)?开户", r"(?:办理)?入住", r"open (?:an |a new )?account"),
         ),
         Intent(
             name="moveout",
+            hints=(
+                r"销户|退租|退房",
+                r"(?:close|end) .*\b(?:account|tenancy)\b|moved out|check ?out",
+            ),
             audience=Audience.STAFF,
             commands=("moveout", "办理退租"),
             phrases=(

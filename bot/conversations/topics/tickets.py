@@ -185,11 +185,15 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="tickets",
+            hints=(
+                r"工单|异常单|差错单",
+                r"\btickets?\b|lost payments?|\bclaims\b",
+            ),
             audience=Audience.STAFF,
             commands=("tickets", "工单", "资金工单"),
             phrases=(
                 r"(?:查看|看)?(?:付款|支付|资金|对账)?(?:工单|异常单|差错)(?:列表)?",
-                r"(?:show |open )?(?:payment |money )?tickets",
+                r"(?:show |open )?(?:payment |money |gateway )?tickets(?: of (?:the )?gateways?)?",
             ),
         ),
         Intent(name="settle", audience=Audience.STAFF, commands=("settle", "结单"), in_help=False),

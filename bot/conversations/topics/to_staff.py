@@ -161,6 +161,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="human",
+            hints=(
+                r"人工|客服|物业|房东|管理员|报修|坏了|漏[电水]|投诉|有没有人|谁能帮",
+                r"\b(?:human|landlord|staff|manager|someone|complain\w*|broken|repair)\b|help me|talk to",
+            ),
             audience=Audience.TENANT,
             commands=("human", "人工", "人工客服"),
             phrases=(
@@ -171,6 +175,11 @@ TOPIC = Topic(
         ),
         Intent(
             name="protectme",
+            hints=(
+                r"(?:老人|病人|婴儿|孕妇|小孩|孩子|宝宝|呼吸机|残疾|透析).{0,12}[停断保电]|(?:别|不要|不能|不可以)[停断]我?们?家?的?[电水]",
+                r"\b(?:ill|sick|baby|patient|oxygen|ventilator|disabled|pregnant|dialysis)\b",
+                r"(?:do not|don't|never|must not) (?:cut|switch|turn)",
+            ),
             audience=Audience.TENANT,
             commands=("protectme", "申请保电"),
             phrases=(
@@ -182,6 +191,11 @@ TOPIC = Topic(
         ),
         Intent(
             name="leave",
+            hints=(
+                r"搬[走家出]|退[租房]|不租了",
+                r"mov(?:e|ing) (?:out|away)|leav(?:e|ing) (?:the |my |this )?(?:flat|room|apartment|house)",
+                r"end (?:of )?(?:my |the )?(?:lease|tenancy|contract)",
+            ),
             audience=Audience.TENANT,
             commands=("leave", "退租", "搬走"),
             phrases=(

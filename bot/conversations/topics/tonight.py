@@ -113,6 +113,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="tonight",
+            hints=(
+                r"今[晚夜天].{0,6}[停断]|[停断][电水]?名单",
+                r"\b(?:cut|off)\b.*\btonight|tonight.*\b(?:cut|off)\b|(?:cut|cut-off) list",
+            ),
             audience=Audience.STAFF,
             commands=("tonight", "今晚", "今晚断电"),
             phrases=(

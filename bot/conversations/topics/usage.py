@@ -119,6 +119,10 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="usage",
+            hints=(
+                r"(?:用|耗|花)(?:了|掉|的)?(?:多少|几|的)?度?[电水](?!价|费)|用[电水]量?|耗[电水]|(?:和|跟|比|与)(?:上个?|去|前)(?:周|月|年|个?星期)",
+                r"\b(?:usage|consumption|consume\w*|kwh)\b|how much .*\b(?:use|used|using)\b|compared? (?:with|to)",
+            ),
             audience=Audience.TENANT,
             commands=("usage", "用电量", "用电"),
             phrases=(

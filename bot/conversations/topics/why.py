@@ -214,6 +214,11 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="why",
+            hints=(
+                r"(?:为什么|为啥|怎么|咋).{0,8}(?:扣|少了?|贵|多|快|没了)|[扣花](?:得|了)?(?:太|这么|那么)(?:多|快)|太贵",
+                r"(?:why|so|too) .*(?:expensive|fast|much|charged|high|less|lower|drop\w*|gone)",
+                r"where did .*(?:money|credit) go|charged",
+            ),
             audience=Audience.TENANT,
             commands=("why", "为什么扣费", "扣费"),
             phrases=(
@@ -233,6 +238,10 @@ TOPIC = Topic(
         ),
         Intent(
             name="dispute",
+            hints=(
+                r"(?:账单|扣费|账|收费|读数|电表).{0,6}(?:不对|错|有问题|不准)",
+                r"(?:bill|charge|line|reading|meter|statement)\b.*\b(?:wrong|mistake|incorrect|error|off)|overcharged",
+            ),
             audience=Audience.TENANT,
             commands=("dispute", "异议", "申诉"),
             phrases=(
