@@ -112,7 +112,7 @@ TOPIC = Topic(
             name="payforme",
             hints=(
                 r"(?:别人|他人|朋友|家人|爸妈?|妈妈?|公司|单位|儿子|女儿|老公|老婆|房东).{0,3}(?:帮|替|给|为)?我?[们]?[充付交缴]",
-                r"(?:someone|else|friend|mother|father|parents?|mum|dad|company|employer) (?:to |can |will )?(?:pay|top)",
+                r"(?:someone|else|friend|mother|father|parents?|mum|company|employer) (?:to |can |will )?(?:pay|top)",
             ),
             audience=Audience.TENANT,
             commands=("payforme", "代付", "请人代付"),
