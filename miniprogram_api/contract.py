@@ -30,6 +30,8 @@ class Ask:
     given_body: BaseModel | None
     language: str
     address: str
+    file: bytes = b""
+    """What was sent, where the route takes a file as its body."""
 
     @property
     def business(self) -> Business:
@@ -84,6 +86,8 @@ class Route:
     """Kinds of file that it answers with, instead of a model."""
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    takes: str = ""
+    """The kind of file that is its body, as it is and in no envelope; what else is said stands in the query."""
     is_open: bool = False
     """Needs no token: a login, or a link that is its own key."""
     keeps_reply: bool = True

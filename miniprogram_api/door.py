@@ -97,6 +97,8 @@ class Door:
         caller = None if route.is_open else await self._caller(request)
         if caller is not None:
             await self._take(f"api:by:{caller.actor.id}", PER_PERSON)
+        if route.takes:
+            reading.check_type(request, route.takes)
         raw = b"" if route.is_read else await self._body(route, request)
         ask = Ask(
             parts=self._parts,
@@ -106,6 +108,7 @@ class Door:
             given_body=reading.body_of(request, route.body, raw) if route.body else None,
             language=self.language(request),
             address=address,
+            file=raw if route.takes else b"",
         )
         if route.is_read or not route.keeps_reply or replies.HEADER not in request.headers:
             found = await self._answer(route, ask)
@@ -118,7 +121,9 @@ class Door:
     async def _once(self, route: Route, request: web.Request, ask: Ask, raw: bytes) -> web.Response:
         """Under an idempotency key: done once, and answered alike each time (M15)."""
         owner = ask.caller.actor.id if ask.caller else f"{route.name}:{request.path}"
-        wish = "\n".join((route.method, request.path, raw.decode("utf-8", "replace")))
+        # Of a file every byte counts, and not only those that are text; what is to become of it stands in the query.
+        what = (request.path_qs, hashlib.sha256(raw).hexdigest()) if route.takes else (request.path, _text(raw))
+        wish = "\n".join((route.method, *what))
         key = request.headers[replies.HEADER]
         async with replies.kept(ask.business, owner, key, wish, for_ever=route.money) as reply:
             if not reply.found:
@@ -194,6 +199,10 @@ def _written(status: int, body: str) -> web.Response:
     if not body:
         return web.Response(status=status, headers=headers)
     return web.Response(status=status, body=body.encode(), content_type="application/json", headers=headers)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 def _request_id(request: web.Request) -> str:

@@ -37,7 +37,7 @@ _WHAT: Final[Mapping[int, str]] = {
     409: "Something else came first",
     410: "The link has ended or was used",
     413: "The body is too large",
-    415: "The body is no JSON",
+    415: "The body is not of the kind that is taken here",
     422: "Understood, and not possible",
     429: "Too many requests",
     500: "Our mistake",
@@ -97,6 +97,9 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.body:
         schema = {"$ref": _REFS.format(model=route.body.__name__)}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if route.takes:
+        # In 3.1 a file that is the body itself has no schema: its kind says it all.
+        operation["requestBody"] = {"required": True, "content": {route.takes: {}}}
     if route.is_open:
         operation["security"] = []
     return operation

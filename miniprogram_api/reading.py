@@ -37,6 +37,12 @@ async def read_body(request: web.Request, *, read_s_max: float = READ_S_MAX, byt
     return bytes(body)
 
 
+def check_type(request: web.Request, media_type: str) -> None:
+    """A file says what it is. Raises `Bad`."""
+    if request.content_type != media_type:
+        raise Bad("refused.request_type")
+
+
 def body_of(request: web.Request, model: type[BaseModel], raw: bytes) -> BaseModel:
     """The body as its model. Raises `Bad`."""
     if request.content_type not in TYPES:

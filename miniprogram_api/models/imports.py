@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -57,11 +57,19 @@ class CsvWish(Given):
     skip_bad: bool = False
 
 
+class FileWish(Given):
+    """What is to become of a file that is the body. `dry_run` writes nothing; `skip_bad` takes the good rows."""
+
+    dry_run: Literal["true", "false"] = Field(examples=["true"])
+    skip_bad: Literal["true", "false"] = "false"
+
+
 class BadRowOut(Shown):
-    """A row that cannot be taken. Lines of a CSV file count from its heading as 1, rows of a request from 1."""
+    """A row that cannot be taken. Lines of a file count as it shows them, from 1; rows of a request from 1."""
 
     table: str = Field(description="accounts or meters")
     line: int
+    column: str = Field(description="The column by its English heading")
     key: str
     words: str
 

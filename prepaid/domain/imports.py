@@ -38,6 +38,19 @@ class MeterRow:
     register_wraps_wh: int | None = None
 
 
+_COLUMNS = {
+    "refused.import_no_site": "site",
+    "refused.import_account_elsewhere": "place",
+    "refused.import_account_closed": "account",
+    "refused.import_no_account": "account",
+    "refused.import_no_gateway": "gateway",
+    "refused.import_no_profile": "profile",
+    "refused.import_other_serial": "serial",
+    "refused.import_place_taken": "unit",
+}
+"""What is wrong where a row alone makes sense; what is not named here is wrong about what the row is for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow:
     """A row that cannot be taken, and why, as a text key."""
@@ -46,6 +59,12 @@ class BadRow:
     line: int
     key: str
     params: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def column(self) -> str:
+        """The column whose value is wrong, by its English heading."""
+        named = self.params.get("column") or _COLUMNS.get(self.key) or self.file.removesuffix("s")
+        return str(named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

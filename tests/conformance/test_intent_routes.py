@@ -103,7 +103,7 @@ ROUTES_OF: Mapping[str, str] = {
     "staff": "listStaff",
     "invite": "inviteStaff",
     "revoke": "revokeRole",
-    "import": "importRows importCsv",
+    "import": "importRows importCsv importXlsx",
     "report": "getFinanceReport getUsageReport getUseReport getLosses getSiteLosses getShare compareSites "
     "exportFinance exportUsage exportUse exportSiteLosses exportShare exportSites",
 }

@@ -156,7 +156,7 @@ async def denied(house: ApiHouse, tokens: Mapping[str, str], targets: Mapping[st
             found = {}
             for kind, target in targets.items():
                 answer = await house.call(
-                    route.method, target.url(route.path, route.name), token=token, body=target.body(route.name)
+                    route.method, target.url(route.path, route.name), token=token, **target.sent(route.name)
                 )
                 found[kind] = (answer.status, {**answer.body, "instance": ""})
                 if judged(answer.status, answer.body["key"]) != "no":
@@ -180,7 +180,7 @@ async def allowed(house: ApiHouse, tokens: Mapping[str, str], mine: Things) -> l
             if "letter_id" in route.path:  # Whoever mends one ends it.
                 mine = replace(mine, letter_id=await letter(house.building, mine.account_id, route.name + role))
             answer = await house.call(
-                route.method, mine.url(route.path, route.name), token=token, body=mine.body(route.name)
+                route.method, mine.url(route.path, route.name), token=token, **mine.sent(route.name)
             )
             key = answer.body["key"] if isinstance(answer.body, dict) and "key" in answer.body else ""
             wanted = "log in" if not token else "in" if route.name in MAY[role] | FOR_ALL else "no"

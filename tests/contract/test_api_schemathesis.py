@@ -37,6 +37,10 @@ LEAST_REACHED = 5
 """Operations that a walk of this length reaches by links, at the least; what it reaches differs with the answers."""
 READING = frozenset(route.name for route in ROUTES if route.body or route.query)
 """These can be asked badly."""
+schemathesis.openapi.media_type(
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    st.one_of(st.binary(max_size=200), st.sampled_from([b"account,site,place\na-9,maple,b9/1\n", b"PK\x03\x04"])),
+)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3_600 if EXAMPLES > 10 else 240)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -102,7 +103,7 @@ class ApiHouse:
         given = {"Accept-Language": "en", **(headers or {})}
         if token:
             given["Authorization"] = f"Bearer {token}"
-        how: dict[str, Any] = {"data": raw} if raw is not None else {} if body is None else {"json": body}
+        how: dict[str, Any] = {"data": io.BytesIO(raw)} if raw is not None else {} if body is None else {"json": body}
         async with self.session.request(method, f"{self.url}{ROOT}{path}", headers=given, **how) as answer:
             text = await answer.read()
             is_json = "json" in answer.headers.get("Content-Type", "")

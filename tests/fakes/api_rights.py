@@ -67,7 +67,12 @@ BODIES: Mapping[str, Any] = {
     "askBulkCut": {"account_ids": ["{account_id}"], "reason": "a leak"},
 }
 """What a route is asked with; names in braces stand for the things that are tried."""
+FILES: Mapping[str, tuple[str, bytes]] = {
+    "importXlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b"account,site,place\n"),
+}
+"""What a route is asked with that takes a file: its kind, and its bytes, which are read by what they are."""
 QUERIES: Mapping[str, str] = {
+    "importXlsx": "?dry_run=true",
     "listAudit": "?path={path}",
     "getLosses": "?month=2026-03",
     "getShare": "?span=2026-03",
@@ -149,7 +154,16 @@ OPERATING = {
     "confirmSafe",
     *("getApproval", "approve", "decline", "sendLetterAgain", "dropLetter"),
     *("issueBindCode", "openAccount", "assignMeter", "replaceMeter", "getHeldReading", "decideHeldReading"),
-    *("commission", "scanGateway", "setSetting", "previewBroadcast", "broadcast", "importRows", "importCsv"),
+    *(
+        "commission",
+        "scanGateway",
+        "setSetting",
+        "previewBroadcast",
+        "broadcast",
+        "importRows",
+        "importCsv",
+        "importXlsx",
+    ),
     *("previewOutage", "planOutage", "callOffOutage"),
 }
 MANAGING = {
@@ -176,7 +190,7 @@ MAY: Mapping[str, set[str]] = {
     "other landlord": ANYONES
     | LISTS
     | BOUND
-    | {"listReconciliations", "listStaff", "listGroups", "importRows", "importCsv"},
+    | {"listReconciliations", "listStaff", "listGroups", "importRows", "importCsv", "importXlsx"},
 }
 """What each role reaches on own things. On foreign and missing ones: nothing."""
 CHANGES_ROLES = ("beginMoveOut", "removeMember", "unbind", "logOut", "logOutEverywhere")
@@ -210,6 +224,13 @@ class Things:
     def body(self, name: str) -> Any:
         """What the route is asked with, about these."""
         return json.loads(self.named(json.dumps(BODIES.get(name))))
+
+    def sent(self, name: str) -> dict[str, Any]:
+        """The same as arguments of a call: a file with its kind, or JSON."""
+        if name not in FILES:
+            return {"body": self.body(name)}
+        kind, raw = FILES[name]
+        return {"raw": raw, "headers": {"Content-Type": kind}}
 
     def named(self, words: str) -> str:
         """The words with the names of these for those in braces."""
