@@ -8,7 +8,7 @@ from typing import Protocol
 
 from prepaid.domain.pay_links import PayLink
 from prepaid.domain.reconcile import Run
-from prepaid.domain.tickets import MoneyTicket, TicketFile
+from prepaid.domain.tickets import MoneyKind, MoneyTicket, TicketFile
 
 
 class MoneyTickets(Protocol):
@@ -35,8 +35,8 @@ class MoneyTickets(Protocol):
         """All that a day's bill gave rise to."""
         ...
 
-    async def below(self, scope: str, limit: int) -> Sequence[MoneyTicket]:
-        """Open ones about a place or anything in it, oldest first; those of no place for the scope ""."""
+    async def below(self, scope: str, limit: int, *, kind: MoneyKind | None = None) -> Sequence[MoneyTicket]:
+        """Open ones, of one kind or of all, about a place or anything in it, oldest first; "" is no place."""
         ...
 
 

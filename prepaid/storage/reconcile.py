@@ -7,9 +7,9 @@ from datetime import datetime
 
 from prepaid.domain.pay_links import PayLink
 from prepaid.domain.reconcile import Run
-from prepaid.domain.tickets import MoneyState, MoneyTicket, TicketFile
+from prepaid.domain.tickets import MoneyKind, MoneyState, MoneyTicket, TicketFile
 from prepaid.storage.bounded import below, kept
-from prepaid.storage.driver import Database
+from prepaid.storage.driver import Database, Document
 from prepaid.storage.mapping import Mapper
 from prepaid.storage.ticket_files import attached
 
@@ -65,12 +65,13 @@ class MongoMoneyTickets:
         query = {"provider": provider, "day": day, "merchant_id": merchant_id}
         return [_TICKETS.from_doc(row) for row in await self._rows.find_list(query, limit=DAY_MOST)]
 
-    async def below(self, scope: str, limit: int) -> Sequence[MoneyTicket]:
+    async def below(self, scope: str, limit: int, *, kind: MoneyKind | None = None) -> Sequence[MoneyTicket]:
         """Open ones of the subtree, oldest first."""
+        query: Document = {"state": MoneyState.OPEN} if kind is None else {"state": MoneyState.OPEN, "kind": kind}
         if scope:
-            rows = await below(self._rows, scope, {"state": MoneyState.OPEN}, limit=limit, by="opened_at")
+            rows = await below(self._rows, scope, query, limit=limit, by="opened_at")
         else:
-            rows = await self._rows.find_list({"state": MoneyState.OPEN, "path": ""}, limit=limit)
+            rows = await self._rows.find_list({**query, "path": ""}, limit=limit)
         return [_TICKETS.from_doc(row) for row in rows]
 
 

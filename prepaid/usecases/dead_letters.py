@@ -31,9 +31,31 @@ class DeadLetter:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterView:
+    """One notice and the channels of its person, by their names alone: where they lead is nobody's business here."""
+
+    letter: DeadLetter
+    channels: tuple[str, ...]
+    messages_left: int | None = None
+    """How many WeChat subscription messages the person has still agreed to; None for who was never asked."""
+
+
 async def dead_letters(business: Business, actor: Actor, *, limit: int = 50) -> tuple[DeadLetter, ...]:
     """The newest within the actor's reach (A2). Raises "refused.not_found" for whoever holds no role."""
     return tuple(_letter(row) for row, _ in (await _rows(business, actor))[: min(limit, MOST)])
+
+
+async def one_letter(business: Business, actor: Actor, wanted: str) -> LetterView:
+    """One of them, and how its person can be reached at all. A foreign one and none give the same `Refused` (A2)."""
+    rows = await _rows(business, actor)
+    row = next((row for row, _ in rows if letter_id(row.id) == wanted), None)
+    if row is None:
+        raise not_found()
+    person = await business.store.people.get(row.person_id)
+    channels = dict.fromkeys(address.channel for address in person.addresses) if person is not None else {}
+    left = await business.store.quotas.of_person(row.person_id)
+    return LetterView(letter=_letter(row), channels=tuple(channels), messages_left=sum(left.values()) if left else None)
 
 
 async def send_again(business: Business, actor: Actor, letter_id: str) -> DeadLetter:

@@ -17,10 +17,16 @@ MOST = 200
 
 
 async def open_money_tickets(business: Business, actor: Actor) -> tuple[MoneyTicket, ...]:
-    """Open tickets in the actor's reach and those of the merchant itself, oldest first (A2)."""
+    """Open tickets in the actor's reach and those of the merchant itself, oldest first (A2).
+
+    A payment after which the power stayed away is also for whoever switches supplies there: they go and look.
+    """
+    rows = business.store.money_tickets
     reach = scopes(actor, Action.SETTLE_DISPUTE)
     places = (*reach, "") if reach else ()
-    found = {each.id: each for scope in places for each in await business.store.money_tickets.below(scope, MOST)}
+    found = {each.id: each for scope in places for each in await rows.below(scope, MOST)}
+    for scope in scopes(actor, Action.SWITCH_SUPPLY):
+        found |= {each.id: each for each in await rows.below(scope, MOST, kind=MoneyKind.POWER)}
     return tuple(sorted(found.values(), key=lambda each: (each.opened_at, each.id)))
 
 
@@ -89,5 +95,7 @@ def payment_ticket_id(provider: str, merchant_id: str, txn_id: str) -> str:
 def _within_reach(actor: Actor, ticket: MoneyTicket) -> bool:
     """What belongs to a merchant and to no site is anybody's who settles disputes somewhere."""
     if ticket.path:
-        return may(actor, Action.SETTLE_DISPUTE, Subject(ticket.path, ticket.account_id))
+        subject = Subject(ticket.path, ticket.account_id)
+        power = ticket.kind is MoneyKind.POWER and may(actor, Action.SWITCH_SUPPLY, subject)
+        return power or may(actor, Action.SETTLE_DISPUTE, subject)
     return actor.system or bool(scopes(actor, Action.SETTLE_DISPUTE))

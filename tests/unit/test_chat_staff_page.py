@@ -18,6 +18,9 @@ IN_WORDS = {
     "undo": "whoever may do the thing itself",
     "letters": "anybody on the staff; mending: operator, manager, owner",
     "revoke": "manager, owner",
+    "tickets": "finance, manager, owner; power that stayed away: operator too",
+    "settle": "finance, manager, owner; power that stayed away: operator too",
+    "photo": "whoever sees the dispute or ticket",
     "report": "anybody on the staff; finance and ranking: finance, manager, owner",
     "mailout": "anybody on the staff; finance and ranking: finance, manager, owner",
 }

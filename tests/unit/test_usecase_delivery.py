@@ -17,7 +17,7 @@ from prepaid.domain.people import Address, Person
 from prepaid.domain.preferences import Alerts, Preferences, Quiet
 from prepaid.storage.driver import Database
 from prepaid.usecases import deliver_notices as delivery
-from prepaid.usecases.dead_letters import dead_letters, drop_letter, send_again
+from prepaid.usecases.dead_letters import dead_letters, drop_letter, one_letter, send_again
 from prepaid.usecases.deliver_notices import deliver_notices
 from prepaid.usecases.set_preferences import set_alerts, set_preferences, show_preferences
 from prepaid.usecases.tell import Crossing, tell_account
@@ -112,6 +112,15 @@ async def test_a_ladder_ends_after_bounded_tries_and_shows_its_reason(building: 
     assert await dead_letters(building.business, stranger) == ()
     part = await building.operator(scope=f"{building.site.path}/b1")
     assert [each.id for each in await dead_letters(building.business, part)] == [letter.id]
+    quotas = building.business.store.quotas
+    view = await one_letter(building.business, operator, letter.id)
+    assert (view.letter, view.channels, view.messages_left) == (letter, ("chat", "sms", "push"), None)
+    await quotas.add(letter.person_id, "low", 9)
+    assert (await one_letter(building.business, operator, letter.id)).messages_left == 1
+    assert await quotas.take(letter.person_id, "low")
+    assert (await one_letter(building.business, operator, letter.id)).messages_left == 0
+    with pytest.raises(Refused, match="not_found"):
+        await one_letter(building.business, stranger, letter.id)
     with pytest.raises(Refused, match=r"refused\.not_found"):
         await send_again(building.business, stranger, letter.id)
     await send_again(building.business, operator, letter.id)

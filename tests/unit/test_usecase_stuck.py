@@ -29,8 +29,9 @@ from prepaid.domain.supply import Hold, HoldKind, Reported, Wanted
 from prepaid.domain.tickets import MoneyKind, MoneyState
 from prepaid.storage.driver import Database
 from prepaid.storage.wakeups import LocalWakeups
+from prepaid.usecases.claim_payment import claim_payment
 from prepaid.usecases.deliver_notices import deliver_notices
-from prepaid.usecases.money_tickets import open_money_tickets, settle_ticket
+from prepaid.usecases.money_tickets import open_money_tickets, settle_ticket, show_money_ticket
 from prepaid.usecases.record_switch import record_switch
 from prepaid.usecases.stuck_payment import BACK_WITHIN, power_ticket_id, review_restores
 from prepaid.usecases.switch_supply import switch_supply
@@ -95,6 +96,34 @@ async def test_a_late_restore_is_escalated_once_and_its_end_is_told(database: Da
     gone = await building.business.store.money_tickets.get(power_ticket_id(order.id, "met-1"))
     assert gone is not None
     assert gone.state is MoneyState.GONE
+
+
+async def test_who_goes_and_looks_sees_the_ticket_of_the_power_and_no_other(
+    database: Database, clock: ManualClock
+) -> None:
+    """A2, S1: an operator of the place sees and ends it, and no other money; a viewer and another site's do not."""
+    building = await build(database, clock)
+    tenant = await _dark(building)
+    await building.paid(tenant, 1, 5_000)
+    clock.advance(seconds=BACK_WITHIN.total_seconds() + 1)
+    await review_restores(building.business)
+    await claim_payment(building.business, tenant, "acc-1", "4200001234202611238888")
+    finance, operator = await building.operator(role=Role.FINANCE), await building.operator()
+    by_kind = {each.kind: each for each in await open_money_tickets(building.business, finance)}
+    power, claim = by_kind[MoneyKind.POWER], by_kind[MoneyKind.CLAIM]
+    assert await open_money_tickets(building.business, operator) == (power,)
+    assert await show_money_ticket(building.business, operator, power.id) == power
+    room = await building.operator(scope=power.path)
+    assert await open_money_tickets(building.business, room) == (power,)
+    for other in (await building.operator(role=Role.VIEWER), await building.operator(scope="acme/oak")):
+        assert await open_money_tickets(building.business, other) == ()
+        with pytest.raises(Refused, match=r"not_found"):
+            await show_money_ticket(building.business, other, power.id)
+    with pytest.raises(Refused, match=r"not_found"):
+        await show_money_ticket(building.business, operator, claim.id)
+    settled = await settle_ticket(building.business, operator, power.id, words="the relay was replaced")
+    assert (settled.settled_by, settled.state) == (operator.id, MoneyState.SETTLED)
+    assert [each.id for each in await open_money_tickets(building.business, finance)] == [claim.id]
 
 
 async def test_the_staffs_words_reach_whoever_paid(database: Database, clock: ManualClock) -> None:

@@ -14,12 +14,10 @@ from bot.conversations.parts import Item, KeyValueTable, Look, Row, Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
+from bot.conversations.topics.contacts import channel_name
 from bot.conversations.vocabulary import Audience, Intent
 from bot.texts import has, text
-from prepaid.domain.access import Actor
-from prepaid.domain.errors import not_found
-from prepaid.ports import Business
-from prepaid.usecases.dead_letters import DeadLetter, dead_letters, drop_letter, send_again
+from prepaid.usecases.dead_letters import DeadLetter, LetterView, dead_letters, drop_letter, one_letter, send_again
 
 MOST = 200
 
@@ -100,17 +98,23 @@ def _listed(effect: ListLetters, value: Sequence[DeadLetter], turn: Turn, sessio
     return Reply(session=session, parts=(desk.paged(language, "letters.title", items, effect.page, "letters"),))
 
 
-def _shown(effect: ShowLetter, value: DeadLetter, turn: Turn, session: Session) -> Reply:
-    language = turn.actor.language
+def _shown(effect: ShowLetter, value: LetterView, turn: Turn, session: Session) -> Reply:
+    language, letter = turn.actor.language, value.letter
+    channels = text(language, "figure.separator").join(channel_name(language, each) for each in value.channels)
     figures = {
-        "letters.what": _what(language, value),
-        "letters.written": _when(language, value, value.at),
-        "letters.ended": _when(language, value, value.ended_at),
-        "letters.attempts": str(value.attempts),
-        "letters.reason": _why(language, value),
+        "letters.what": _what(language, letter),
+        "letters.written": _when(language, letter, letter.at),
+        "letters.ended": _when(language, letter, letter.ended_at),
+        "letters.attempts": str(letter.attempts),
+        "letters.reason": _why(language, letter),
+        "letters.channels": channels or text(language, "letters.no_channels"),
+        "alerts.messages_left": "" if value.messages_left is None else str(value.messages_left),
     }
-    rows = tuple(Row(label=text(language, key), value=figure) for key, figure in figures.items())
-    table = KeyValueTable(title=text(language, "letters.one", label=value.label), rows=rows, tone=Tone.WARNING)
+    rows = tuple(Row(label=text(language, key), value=figure) for key, figure in figures.items() if figure)
+    # The person agrees to each such message in the mini-program: nobody here can do it for them.
+    note = text(language, "letters.used_up") if value.messages_left == 0 else ""
+    title = text(language, "letters.one", label=letter.label)
+    table = KeyValueTable(title=title, rows=rows, note=note, tone=Tone.WARNING)
     again = press(language, "letters.again", desk.action("letters", "again", effect.letter_id), Look.PRIMARY)
     drop = press(language, "letters.drop", desk.action("letters", "drop", effect.letter_id))
     return Reply(session=session, parts=(table, choose(text(language, "letters.next"), language, again, drop)))
@@ -124,14 +128,6 @@ def _sent(effect: SendAgain, value: DeadLetter, turn: Turn, session: Session) ->
 def _dropped(effect: DropLetter, value: DeadLetter, turn: Turn, session: Session) -> Reply:
     words = say(turn.actor.language, "letters.dropped", Tone.GOOD, label=value.label, why=effect.why)
     return Reply(session=session, parts=(words,))
-
-
-async def _one(business: Business, actor: Actor, letter_id: str) -> DeadLetter:
-    found = (each for each in await dead_letters(business, actor, limit=MOST) if each.id == letter_id)
-    letter = next(found, None)
-    if letter is None:
-        raise not_found()
-    return letter
 
 
 TOPIC = Topic(
@@ -154,7 +150,7 @@ TOPIC = Topic(
     steps={DROP.step: DROP.heard},
     performers={
         ListLetters: lambda _, on: dead_letters(on.business, on.actor, limit=MOST),
-        ShowLetter: lambda e, on: _one(on.business, on.actor, e.letter_id),
+        ShowLetter: lambda e, on: one_letter(on.business, on.actor, e.letter_id),
         SendAgain: lambda e, on: send_again(on.business, on.actor, e.letter_id),
         DropLetter: lambda e, on: drop_letter(on.business, on.actor, e.letter_id, why=e.why),
     },

@@ -242,6 +242,7 @@ SCRIPTS = {
 RIGHTS = (
     free("tickets", lambda _: ListTickets(), EVERYBODY),
     replace(right("tickets", lambda on: ShowTicket(ticket_id=on.ticket_id), COUNTS), office=True),
+    replace(right("tickets", lambda on: ShowTicket(ticket_id=on.power_id), COUNTS | OPERATES), office=True),
     replace(right("settle", lambda on: SettleTicket(ticket_id=on.ticket_id, words="x"), COUNTS), office=True),
     free("reconcile", lambda _: ShowRuns(), COUNTS),
     right("trace", lambda on: ClaimPayment(account_id=on.account_id, number="1234567890"), COUNTS | TENANT),

@@ -9,7 +9,7 @@ from typing import Any
 from bot.conversations.topics.letters import DropLetter, ListLetters, SendAgain, ShowLetter
 from prepaid.domain.errors import Refused
 from prepaid.domain.notices import NoticeKind
-from prepaid.usecases.dead_letters import DeadLetter
+from prepaid.usecases.dead_letters import DeadLetter, LetterView
 from tests.fakes.rights import OPERATES, STAFF, free, right
 
 
@@ -39,7 +39,9 @@ ANSWERS = {
         _letter(stage),
         replace(_letter(stage), id="fedcba9876543210", kind=NoticeKind.CUT_DONE, label="102"),
     ),
-    ShowLetter: lambda stage, _, __: _letter(stage),
+    ShowLetter: lambda stage, _, __: LetterView(
+        letter=_letter(stage), channels=("wechat_mini", "telegram"), messages_left=0
+    ),
     SendAgain: _again,
     DropLetter: lambda stage, _, __: _letter(stage),
 }
