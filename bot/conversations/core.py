@@ -11,7 +11,7 @@ from dataclasses import replace
 from bot.conversations import attachments, flows, groups, openings
 from bot.conversations.guesses import ASKED_FIRST, guessed
 from bot.conversations.inbound import Turn
-from bot.conversations.intents import intent_of_command, nearest, normal, read, read_action
+from bot.conversations.intents import intent_of_command, leaves, nearest, normal, read, read_action
 from bot.conversations.parts import Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
@@ -81,6 +81,8 @@ def _typed(turn: Turn, session: Session) -> Reply:
     action = _label_said(session, heard) if ask is None else None
     if action is not None:
         return _pressed(turn, session, action)
+    if ask is None and leaves(heard):
+        ask = read("cancel")
     if ask is None:
         return openings.maybe_code(turn, session, heard) or _guessed(turn, session, heard)
     return _asked(turn, session.settled(), ask)

@@ -9,6 +9,7 @@ from functools import cache
 from bot.conversations import openings, pay_by
 from bot.conversations.amounts import looks_like_amount
 from bot.conversations.effects import BindChat, FindAccount, HoldSupply, StartTopUp, SwitchSupply, UnbindChat
+from bot.conversations.guesses import about_something_else
 from bot.conversations.inbound import Turn
 from bot.conversations.intents import is_no, is_yes, leaves, normal
 from bot.conversations.parts import Look, Part, Tone
@@ -102,7 +103,7 @@ def _confirm_heard(turn: Turn, session: Session, flow: Flow, words: str, ask: As
 
 
 def _amount_heard(turn: Turn, session: Session, flow: Flow, words: str, ask: Ask | None) -> Reply | None:
-    if ask is not None and not looks_like_amount(words):
+    if not looks_like_amount(words) and (ask is not None or about_something_else(words)):
         return None
     return openings.with_amount(turn, session, str(flow.data["account_id"]), words)
 

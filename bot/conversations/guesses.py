@@ -37,6 +37,12 @@ def guessed(text: str, *, tenant: bool, staff: bool) -> Sequence[Ask]:
     return tuple(Ask(intent=intent, argument=plain if intent.name in _LISTENS else "") for intent in meant.values())
 
 
+def about_something_else(text: str) -> bool:
+    """Whether a tenant who was asked for an amount says a sentence of another kind."""
+    meant = guessed(text, tenant=True, staff=False)
+    return bool(meant) and all(each.intent.name != "recharge" for each in meant)
+
+
 _LISTENS = frozenset({"usage"})
 """Finds its period in a whole sentence."""
 _Find = tuple[int, int, Intent]

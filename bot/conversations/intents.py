@@ -48,7 +48,7 @@ _BASIC: tuple[Intent, ...] = (
     Intent(
         name="recharge",
         hints=(
-            r"充(?![电满])|缴费|[交付](?:电|水)?费",
+            r"(?<!不)充(?![电满])|缴费|[交付](?:电|水)?费",
             r"top[ -]?up|recharge|add (?:some )?(?:money|credit)|how (?:can|do) i pay",
         ),
         audience=Audience.TENANT,

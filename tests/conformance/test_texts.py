@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from bot.conversations.intents import intents
 from bot.texts import has, keys, language_for, placeholders, text, trouble_text
 from bot.texts.figures import duration, energy, instant, money, moved, price
 from meters.parts import AlarmKind
+from prepaid.domain.access import Action
 from prepaid.domain.errors import InvariantBroken, Refused, TryAgain, Unknown
 from prepaid.domain.ledger import Kind
 from prepaid.domain.notices import NoticeKind
@@ -49,6 +51,24 @@ def test_every_declared_thing_has_its_texts() -> None:
     wanted |= {f"letter.{kind}" for kind in NoticeKind}
     wanted |= {f"notice.{kind}" for kind in NoticeKind} - {"notice.payment_thread", "notice.switch_stuck"}
     assert not {key for key in wanted if not has(key)}
+
+
+def actions_on_record() -> set[str]:
+    """What lines of the audit trail may be about: every action, and every name that is put on record instead of one."""
+    found = {str(action) for action in Action}
+    for path in (ROOT / "prepaid").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("record", "intent"):
+                action = call.args[2]
+                found |= {action.value} if isinstance(action, ast.Constant) else set()
+    return found
+
+
+def test_every_line_of_the_trail_has_words() -> None:
+    """A3: who reads what was done reads it in their language."""
+    actions = actions_on_record()
+    assert {"read_settings", "bind_group"} < actions
+    assert not {action for action in actions if not has(f"act.{action}")}
 
 
 def test_catalogues_hold_the_same_keys() -> None:

@@ -170,6 +170,22 @@ async def test_a_bare_no_leaves_a_question(no: str) -> None:
     assert f"原因：{no}" not in heard
 
 
+async def test_another_sentence_leaves_the_question_for_an_amount() -> None:
+    """Who asks something else in between gets its answer, and what looks like an amount is one."""
+    chat = RehearsedChat()
+    await chat.say("ben", "top up")
+    assert "Price: ¥0.5283" in render(await chat.say("ben", "how long will my money last"))
+    await chat.say("ben", "top up")
+    assert "cannot read" in render(await chat.say("ben", "fifty-ish"))
+    assert "¥50.00" in render(await chat.say("ben", "50"))
+
+
+@pytest.mark.parametrize("no", ["不充了", "nope"])
+async def test_a_no_to_nothing_starts_nothing(no: str) -> None:
+    """With no question open there is nothing to leave."""
+    assert "nothing to cancel" in render(await RehearsedChat().say("ben", no))
+
+
 def test_a_room_may_be_called_n() -> None:
     """A letter alone may be a room's name."""
     assert not leaves("N")
