@@ -2,6 +2,7 @@
 
 A script is a text file: `> words` says something, `! label` presses the newest button with that label, `< words` waits
 until a new message holds those words, `#` and empty lines are for the reader. The first line that fails ends it.
+`@path` in the place of words sends a file. Lines from a pipe are said one after the other, each answered first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ from bot.rendering.plain import render
 WAIT_S = 15.0
 """How long a script waits for the words that it expects."""
 CONNECT_S = 10.0
+QUIET_S = 0.5
+"""A piped line has its whole answer when nothing more came for so long."""
 PENDING = 500
 """Messages that may wait to be read by a script."""
 SERVER_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -41,6 +44,8 @@ class Talk:
     """One open conversation: what arrives is printed and queued, numbers press the last menu."""
 
     socket: aiohttp.ClientWebSocketResponse
+    post: Callable[[str, bytes], Awaitable[bool]]
+    """Sends a file of that name; False when it is not taken."""
     heard: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(PENDING))
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     actions: dict[str, str] = field(default_factory=dict)
@@ -54,13 +59,26 @@ class Talk:
         self._queue(None)
 
     async def say(self, words: str) -> None:
-        """Sends words, or presses the button whose number was typed."""
+        """Sends words or a file ("@path"), or presses the button whose number was typed."""
+        if words.startswith("@"):
+            await self._attach(Path(words[1:].strip()))
+            return
         place = int(words) if words.isdecimal() and len(words) <= 2 else 0  # noqa: PLR2004 - a menu of 99 at most
         if 1 <= place <= len(self.menu):
             label, action = self.menu[place - 1]
             await self._send({"press": action, "label": label})
             return
         await self._send({"say": words})
+
+    async def _attach(self, path: Path) -> None:
+        """What cannot be read or sent is said here; the conversation goes on."""
+        try:
+            content = await asyncio.to_thread(path.read_bytes)
+        except OSError as trouble:
+            print(f"{path}: {trouble.strerror}\n", file=sys.stderr)  # noqa: T201
+            return
+        if not await self.post(path.name, content):
+            print(f"{path}: not taken\n", file=sys.stderr)  # noqa: T201
 
     async def press(self, label: str) -> bool:
         """Presses the newest button with that label; False when none was shown."""
@@ -105,7 +123,7 @@ async def chat(url: str, user: str, *, script: Path | None = None) -> int:
         async with _talk(url, user) as talk:
             if script is not None:
                 return await play(talk, await asyncio.to_thread(script.read_text, encoding="utf-8"))
-            await _by_hand(talk)
+            await (_by_hand(talk) if sys.stdin.isatty() else _piped(talk))
             return 0
     except (aiohttp.ClientError, Lost, TimeoutError) as trouble:
         print(f"chatwatt: {url}: {trouble or type(trouble).__name__}", file=sys.stderr)  # noqa: T201
@@ -173,6 +191,29 @@ async def _by_hand(talk: Talk) -> None:
     raise Lost("the connection was closed")
 
 
+async def _piped(talk: Talk) -> None:
+    """Says each line and waits for its answer, as far as one comes."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        if not line.strip():
+            continue
+        print(f"› {line.strip()}\n")  # noqa: T201
+        await talk.say(line.strip())
+        wait_s = WAIT_S
+        while await _hears(talk, wait_s):
+            wait_s = QUIET_S
+
+
+async def _hears(talk: Talk, wait_s: float) -> bool:
+    """Whether another message comes in time. Raises `Lost` when the server goes away."""
+    try:
+        async with asyncio.timeout(wait_s):
+            if await talk.heard.get() is None:
+                raise Lost("the connection was closed")
+    except TimeoutError:
+        return False
+    return True
+
+
 @asynccontextmanager
 async def _talk(url: str, user: str) -> AsyncIterator[Talk]:
     timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_S)
@@ -182,7 +223,13 @@ async def _talk(url: str, user: str) -> AsyncIterator[Talk]:
             f"{url.rstrip('/')}/chat/ws", params={"user": user}, heartbeat=20.0, max_msg_size=SERVER_MESSAGE_BYTES
         ) as socket,
     ):
-        talk = Talk(socket)
+
+        async def post(name: str, content: bytes) -> bool:
+            query = {"user": user, "name": name}
+            async with session.post(f"{url.rstrip('/')}/chat/file", params=query, data=content) as answer:
+                return answer.ok
+
+        talk = Talk(socket, post)
         listening = asyncio.create_task(talk.listen())
         try:
             async with asyncio.timeout(CONNECT_S):

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,31 @@ async def test_the_terminal_plays_a_transcript(
     path = tmp_path / "talk.chat"
     await asyncio.to_thread(path.write_text, script, encoding="utf-8")
     assert await chat(page.url, "ben", script=path) == code
+
+
+async def test_the_terminal_takes_lines_from_a_pipe(
+    page: Page, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """FEATURES O3: each line has its answer before the next is said, and the end of the pipe is a good end."""
+    monkeypatch.setattr(terminal, "QUIET_S", 0.05)
+    monkeypatch.setattr("sys.stdin", StringIO("balance\n\nhelp\n"))
+    assert await chat(page.url, "ben") == 0
+    heard = capsys.readouterr().out
+    assert heard.index("› balance") < heard.index("-¥1.24") < heard.index("› help")
+
+
+async def test_the_terminal_sends_a_file(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """T5: a photo goes the way of the page's; one that is not there is said, and the talk goes on."""
+    monkeypatch.setattr(terminal, "WAIT_S", 2.0)
+    photo = tmp_path / "meter.png"
+    await asyncio.to_thread(photo.write_bytes, b"\x89PNG\r\n\x1a\n")
+    script = tmp_path / "talk.chat"
+    lines = f"> @{tmp_path / 'gone.png'}\n> @{photo}\n< Photos and files\n> balance\n< -¥1.24\n"
+    await asyncio.to_thread(script.write_text, lines, encoding="utf-8")
+    assert await chat(page.url, "ben", script=script) == 0
+    assert "gone.png: No such file" in capsys.readouterr().err
 
 
 async def test_the_terminal_says_when_nobody_is_there(tmp_path: Path, unused_tcp_port: int) -> None:
