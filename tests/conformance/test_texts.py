@@ -60,7 +60,7 @@ def actions_on_record() -> set[str]:
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("record", "intent"):
                 action = call.args[2]
-                found |= {action.value} if isinstance(action, ast.Constant) else set()
+                found |= {str(action.value)} if isinstance(action, ast.Constant) else set()
     return found
 
 
