@@ -22,6 +22,10 @@ MAX_DIGITS = 2
 """A menu never has more than 99 entries."""
 
 
+LEFT_ALOUD = ("form.", "ask.", "reason", "claim.", "contacts.", "scan.", "attach.")
+"""Questions that lead to something being done: whoever turns to something else is told that it was not."""
+
+
 def handle(turn: Turn, session: Session) -> Reply:
     """What to show and do about one message or press."""
     if not turn.inbound.private:
@@ -74,7 +78,7 @@ def _typed(turn: Turn, session: Session) -> Reply:
         reply = flows.heard(turn, session, heard, ask)
         if reply is not None:
             return reply
-        if ask is not None and flow.step.startswith("form."):
+        if ask is not None and flow.step.startswith(LEFT_ALOUD):
             left = say(turn.actor.language, "flow.left")
             reply = _asked(turn, session.settled(), ask)
             return replace(reply, parts=(left, *reply.parts))

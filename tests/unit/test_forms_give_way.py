@@ -82,3 +82,58 @@ async def test_a_button_may_be_typed() -> None:
     await chat.say("admin", "取消")
     unknown = await chat.say("admin", "枫丹")
     assert "没听懂" in str(unknown[0])
+
+
+LEFT = "先不填了，什么也没有改。"
+WRITTEN = {
+    "ask.help": ("anna", ("人工",)),
+    "ask.protection": ("anna", ("申请保电",)),
+    "reason": ("admin", ("断电 101",)),
+    "claim.number": ("anna", ("未到账",)),
+    "contacts.address": ("anna", ("/contacts sms",)),
+    "contacts.code": ("anna", ("/contacts code",)),
+    "scan.gateway": ("admin", ("扫描",)),
+    "attach.which": ("both", ("[photo]",)),
+}
+"""Questions that are no form and lead to something being done: who is asked, and how it begins."""
+
+
+@pytest.mark.parametrize("step", WRITTEN)
+@pytest.mark.parametrize("typed", ["/help", "帮助"])
+async def test_who_leaves_a_question_by_a_command_is_told_too(step: str, typed: str) -> None:
+    """T4: the question is over, nothing was done, and what was asked instead is answered."""
+    user, begun = WRITTEN[step]
+    chat = RehearsedChat()
+    for words in begun:
+        await chat.say(user, words)
+    flow = chat.sessions[user].flow
+    assert flow is not None
+    assert flow.step == step
+    called = len(chat.calls)
+    parts = await chat.say(user, typed)
+    if step == "reason" and typed == "帮助":
+        # Any words are a reason, so one that is a command's too is asked about with the rest.
+        assert getattr(parts[0], "body", "") != LEFT
+        return
+    assert getattr(parts[0], "body", "") == LEFT
+    assert len(parts) > 1
+    assert chat.sessions[user].flow is None
+    assert len(chat.calls) == called
+
+
+@pytest.mark.parametrize("typed", ["余额不对，请看一下", "停电了", "my balance is wrong, help"])
+async def test_words_for_the_staff_stay_words(typed: str) -> None:
+    """T4: only a command's word alone leaves; a sentence that an intent would take is what the staff is told."""
+    chat = RehearsedChat()
+    await chat.say("anna", "人工")
+    await chat.say("anna", typed)
+    assert getattr(chat.calls[-1], "words", "") == typed
+
+
+async def test_a_menu_that_asks_nothing_is_left_without_a_word() -> None:
+    """T4: what only shows and could be changed is left in silence, as before."""
+    chat = RehearsedChat()
+    for words in ("提醒", "免打扰"):
+        await chat.say("anna", words)
+        assert chat.sessions["anna"].flow is not None
+        assert LEFT not in str(await chat.say("anna", "余额"))

@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.conversations import flows
 from bot.conversations.effects import Effect, ListAccounts
 from bot.conversations.inbound import Turn
+from bot.conversations.intents import is_command
 from bot.conversations.openings import account_action, account_of, for_account
 from bot.conversations.parts import KeyValueTable, Look, Row, Tone
 from bot.conversations.perform import Situation
@@ -82,8 +83,9 @@ def _protection(turn: Turn, session: Session, argument: str) -> Reply:
 
 
 def _heard(turn: Turn, session: Session, flow: Flow, words: str, ask: Ask | None) -> Reply | None:
-    """Whatever is written is for the staff, even where it looks like a command without a slash."""
-    del ask
+    """Whatever is written is for the staff, even where it reads like something else; a command's word alone is not."""
+    if ask is not None and is_command(words):
+        return None
     said = words.strip()
     if not said:
         return Reply(session=session, parts=(say(turn.actor.language, "reason.needed", Tone.WARNING),))
