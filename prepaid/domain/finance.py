@@ -48,7 +48,7 @@ class AccountFinance:
     by_day_micro: Counter[int] = field(default_factory=Counter)
     """How the balance changed on each day of the span, by its place."""
     owes_since: datetime | None = None
-    """When the balance went below zero, if that was in this month and has lasted."""
+    """When the balance went below zero, if that has lasted; None for what began more than `OLDER` before the span."""
 
     @property
     def electricity_wh(self) -> int:
@@ -61,7 +61,7 @@ class AccountFinance:
             raise InvariantBroken(f"report of account {self.account_id} does not tie")
 
     def age(self, until: datetime) -> Age | None:
-        """How old the debt is at the end of the month, or None without one."""
+        """How old the debt is at the end of the month, or at an instant in it; None without one."""
         if self.closing_micro >= 0:
             return None
         if self.owes_since is None:
@@ -85,6 +85,8 @@ class Finance:
     accounts: tuple[AccountFinance, ...]
     days: tuple[date, ...] = ()
     """The local days that have begun."""
+    as_of: datetime | None = None
+    """When debts are as old as they are said to be, in a month that still runs; by default its end."""
 
     @property
     def opening_micro(self) -> int:
@@ -126,7 +128,7 @@ class Finance:
         """(accounts, debt in micro-yuan) by how long they have owed it."""
         found: dict[Age, tuple[int, int]] = dict.fromkeys(Age, (0, 0))
         for each in self.accounts:
-            age = each.age(self.until)
+            age = each.age(self.as_of or self.until)
             if age is not None:
                 count, debt = found[age]
                 found[age] = (count + 1, debt - each.closing_micro)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from prepaid.domain.access import Action, Actor, Subject, may
 from prepaid.domain.accounts import Account, Site
 from prepaid.domain.errors import InvariantBroken, not_found
-from prepaid.domain.finance import WATER, AccountFinance, Finance, columns_of
+from prepaid.domain.finance import OLDER, WATER, AccountFinance, Finance, columns_of
 from prepaid.domain.ledger import Kind, customer
 from prepaid.domain.tariffs import Utility
 from prepaid.ports import Business, LedgerSpan
@@ -37,6 +37,7 @@ async def finance_report(business: Business, actor: Actor, site_id: str, month: 
     book = Book(business, since, until, await utilities(business, site.path), midnights(site, since, until))
     zone = ZoneInfo(site.calendar.time_zone)
     rows = [row async for row in at_once(accounts, book.account)]
+    now = business.clock.now()
     return Finance(
         site_id=site.id,
         name=site.name,
@@ -45,7 +46,8 @@ async def finance_report(business: Business, actor: Actor, site_id: str, month: 
         since=since,
         until=until,
         accounts=tuple(rows),
-        days=tuple(at.astimezone(zone).date() for at in book.days if at <= business.clock.now()),
+        days=tuple(at.astimezone(zone).date() for at in book.days if at <= now),
+        as_of=min(until, now),
     )
 
 
@@ -101,9 +103,19 @@ class Book:
         _move(row, span, customer(account.id))
         for at, delta in zip(span.ats, span.deltas_micro, strict=True):
             row.by_day_micro[max(0, bisect_right(self.days, at) - 1)] += delta
+        if row.closing_micro < 0 and row.owes_since is None:
+            row.owes_since = await self._owed_before(account)
         await self.energy(row, span)
         row.check()
         return row
+
+    async def _owed_before(self, account: Account) -> datetime | None:
+        """Since when a debt lasts that was there when the span began; None where that is longer ago than ages tell."""
+        begins = min(self.since, self.business.clock.now())  # Of a month to come there is nothing but what is now.
+        span = await self.business.store.ledger.between(account.id, begins - OLDER, self.since)
+        befores = (after - delta for after, delta in zip(span.balances_micro, span.deltas_micro, strict=True))
+        falls = zip(span.ats, befores, span.balances_micro, strict=True)
+        return max((at for at, before, after in falls if after < 0 <= before), default=None)
 
     async def span(self, account: Account) -> LedgerSpan:
         """The entries in the order of the chain, without a gap."""
@@ -122,7 +134,10 @@ class Book:
         """Nothing moved: what there was before is what there is after."""
         chain = await self._chain(account)
         balance = await chain.balance_after(await chain.first_from(self.since) - 1)
-        return AccountFinance(account_id=account.id, label=account.label, opening_micro=balance, closing_micro=balance)
+        row = AccountFinance(account_id=account.id, label=account.label, opening_micro=balance, closing_micro=balance)
+        if balance < 0:
+            row.owes_since = await self._owed_before(account)
+        return row
 
     async def energy(self, row: AccountFinance, span: LedgerSpan) -> None:
         """Adds what the span bills, by band."""
