@@ -222,7 +222,7 @@ class Town:
         await close_account(self.building.business, self.manager, f"acc-{unit}", reason="x")
 
 
-async def found_town(database: Database, stage: Stage) -> Town:
+async def found_town(database: Database, stage: Stage = STAGES[0]) -> Town:
     """Two flats, a tap and a main meter."""
     building = await build(database, ManualClock())
     building.clock.set(stage.begin)

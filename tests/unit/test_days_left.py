@@ -170,7 +170,7 @@ async def test_the_balance_and_the_notice_say_how_long_it_lasts(building: Buildi
     assert view.hint.last_day == off[-1]
     (row,) = [each for each in await store.notices.of_account("acc-1", 9) if each.kind is NoticeKind.LOW_DAYS]
     assert row.params["amount_micro"] == view.hint.amount_micro
-    for language, words in (("zh", "可以用过假期"), ("en", "to get through the days off")):
+    for language, words in (("zh", "就能用到假期结束"), ("en", "gets you through the holiday")):
         assert words in sentence(row, language)
     clock.advance(days=5)
     assert (await show_balance(building.business, actor, "acc-1")).days_left is None, "nobody foresaw for days"
