@@ -6,7 +6,8 @@ is not told on Friday that its credit ends on Sunday. The interval is as wide as
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import isqrt
@@ -33,6 +34,20 @@ EIGHT_OF_TEN = 1282
 """Standard deviations to each side that hold eight of ten cases, in permille."""
 YUAN = 1_000_000
 DAY_S = 86_400
+MONTH_D = 31
+
+FeeOn = Callable[[date], int]
+"""What falls due when a local day begins, in micro-yuan, whatever is used."""
+
+
+def no_fee(_day: date) -> int:
+    """For whoever pays for use alone."""
+    return 0
+
+
+def all_of_it(amount_micro: int) -> int:
+    """For whoever has a top-up added to their credit whole."""
+    return amount_micro
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +118,21 @@ def pattern_of(spent: Mapping[date, int], until: date, calendar: SiteCalendar) -
     return Pattern(day_micro=expected, spread_permille=_spread(values, kinds, expected), days=span)
 
 
-def days_left(pattern: Pattern, credit_micro: int, calendar: SiteCalendar, now: datetime) -> DaysLeft | None:
-    """How long credit lasts from `now` on; None for an account that uses nothing."""
-    if not any(pattern.day_micro):
+def days_left(
+    pattern: Pattern, credit_micro: int, calendar: SiteCalendar, now: datetime, *, fee_on: FeeOn = no_fee
+) -> DaysLeft | None:
+    """How long credit lasts from `now` on; None for an account that spends nothing.
+
+    Fees of the running day are taken to be paid.
+    """
+    if not any(pattern.day_micro) and not _fees(fee_on, calendar.local(now).date(), MONTH_D):
         return None
-    ends_at = _ends(pattern, credit_micro, calendar, now, PERMILLE)
+    account = _Account(pattern, credit_micro, calendar, fee_on)
+    ends_at = _ends(account, now, PERMILLE)
     length = MOST_DAYS if ends_at is None else (ends_at - now).days
     off = off_permille(pattern, max(1, length))
-    soon = _ends(pattern, credit_micro, calendar, now, PERMILLE + off)
-    late = _ends(pattern, credit_micro, calendar, now, max(PERMILLE // 4, PERMILLE - off))
+    soon = _ends(account, now, PERMILLE + off)
+    late = _ends(account, now, max(PERMILLE // 4, PERMILLE - off))
     least, most = (MOST_DAYS if end is None else (end - now).days for end in (soon, late))
     return DaysLeft(days=length, least=least, most=most, ends_at=ends_at)
 
@@ -122,19 +143,45 @@ def off_permille(pattern: Pattern, days: int) -> int:
     return isqrt(variance) * EIGHT_OF_TEN // PERMILLE
 
 
-def top_up_hint(pattern: Pattern, credit_micro: int, calendar: SiteCalendar, now: datetime) -> TopUpHint | None:
-    """What to top up, in whole yuan, so that credit lasts through the coming holiday in nine of ten cases."""
-    off = _days_off(calendar, calendar.local(now).date())
+def top_up_hint(
+    pattern: Pattern,
+    credit_micro: int,
+    calendar: SiteCalendar,
+    now: datetime,
+    *,
+    fee_on: FeeOn = no_fee,
+    kept: Callable[[int], int] = all_of_it,
+) -> TopUpHint | None:
+    """What to top up, in whole yuan, so that credit lasts through the coming holiday in nine of ten cases.
+
+    `kept` says what of a top-up of so many micro-yuan is added to credit: arrears may take a share, and emergency
+    credit ends with it. It must grow with the top-up, without a bound.
+    """
+    today = calendar.local(now).date()
+    off = _days_off(calendar, today)
     if off is None:
         return None
     first_day, last_day = off
+    days = (last_day - today).days
     needed = _needed(pattern, calendar, now, last_day)
-    days = (last_day - calendar.local(now).date()).days + 1
-    needed += needed * off_permille(pattern, days) // PERMILLE
-    missing = needed - max(0, credit_micro) if credit_micro > 0 else needed - credit_micro
+    needed += needed * off_permille(pattern, days + 1) // PERMILLE
+    missing = needed + _fees(fee_on, today, days) - credit_micro
     if missing <= 0:
         return None
-    return TopUpHint(amount_micro=-(-missing // YUAN) * YUAN, first_day=first_day, last_day=last_day)
+    return TopUpHint(amount_micro=_least(kept, missing) * YUAN, first_day=first_day, last_day=last_day)
+
+
+def _least(kept: Callable[[int], int], missing_micro: int) -> int:
+    """The fewest whole yuan of which so much is kept."""
+    most = 1
+    while kept(most * YUAN) < missing_micro:
+        most *= 2
+    return bisect_left(range(most), missing_micro, key=lambda yuan: kept(yuan * YUAN))
+
+
+def _fees(fee_on: FeeOn, today: date, days: int) -> int:
+    """Those of so many days after today."""
+    return sum(fee_on(today + timedelta(days=day)) for day in range(1, days + 1))
 
 
 def passed_days(levels: Sequence[int], left: DaysLeft) -> int | None:
@@ -143,22 +190,30 @@ def passed_days(levels: Sequence[int], left: DaysLeft) -> int | None:
     return min(passed) if passed else None
 
 
-def _ends(
-    pattern: Pattern, credit_micro: int, calendar: SiteCalendar, now: datetime, at_permille: int
-) -> datetime | None:
-    """When so much is spent, with every day at `at_permille` of what is expected."""
-    left, at = credit_micro * PERMILLE, now
-    if left <= 0:
-        return now
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What is spent, and of how much."""
+
+    pattern: Pattern
+    credit_micro: int
+    calendar: SiteCalendar
+    fee_on: FeeOn
+
+
+def _ends(account: _Account, now: datetime, at_permille: int) -> datetime | None:
+    """When credit is spent, with every day's use at `at_permille` of what is expected; fees are what they are."""
+    left, at, calendar = account.credit_micro * PERMILLE, now, account.calendar
     for _ in range(MOST_DAYS + 1):
+        if left <= 0:
+            return at
         day = calendar.local(at).date()
         midnight = calendar.midnight(day + timedelta(days=1))
-        whole_micro = pattern.on(day, calendar) * at_permille
+        whole_micro = account.pattern.on(day, calendar) * at_permille
         seconds = int((midnight - at).total_seconds())
         cost = whole_micro * seconds // DAY_S
         if cost >= left and cost > 0:
             return at + timedelta(seconds=left * seconds // cost)
-        left, at = left - cost, midnight
+        left, at = left - cost - account.fee_on(day + timedelta(days=1)) * PERMILLE, midnight
     return None
 
 

@@ -49,15 +49,33 @@ def due_fees(site: Site, account: Account, utilities: Iterable[Utility], now: da
     `utilities` are those of which the account has a meter: nobody pays the standing charge of water without water. A
     fee of the site's rules with the id of one in the price list is that one.
     """
-    due: dict[str, list[DueFee]] = {}
-    held = sorted(set(utilities))
-    for period, first in _periods(site, account, now):
-        listed = [fee for utility in held for fee in _listed(site, account, utility, period, first)]
+    payer = _Payer(site, account, tuple(sorted(set(utilities))))
+    found = {period: payer.fees(period, first, now) for period, first in _periods(site, account, now)}
+    return {period: fees for period, fees in found.items() if fees}
+
+
+def fees_of_day(site: Site, account: Account, utilities: Iterable[Utility], day: date) -> int:
+    """Micro-yuan that fall due when a local day begins, by what is known now: its own, and its month's on the first."""
+    begins = site.calendar.midnight(day)
+    periods = [day.isoformat(), *([f"{day:%Y-%m}"] if day.day == 1 else [])]
+    payer = _Payer(site, account, tuple(sorted(set(utilities))))
+    return sum(fee.amount_micro for period in periods for fee in payer.fees(period, day, begins))
+
+
+@dataclass(frozen=True, slots=True)
+class _Payer:
+    """Who pays: an account of a site that has a meter of these utilities."""
+
+    site: Site
+    account: Account
+    utilities: tuple[Utility, ...]
+
+    def fees(self, period: str, first: date, now: datetime) -> list[DueFee]:
+        """Of a day, or of a month; `first` is the local day with which it begins."""
+        site, account = self.site, self.account
+        listed = [fee for utility in self.utilities for fee in _listed(site, account, utility, period, first)]
         known = {fee.id for fee in listed}
-        fees = [*listed, *(fee for fee in _ruled(site, account, period, now) if fee.id not in known)]
-        if fees:
-            due[period] = fees
-    return due
+        return [*listed, *(fee for fee in _ruled(site, account, period, now) if fee.id not in known)]
 
 
 def _periods(site: Site, account: Account, now: datetime) -> Iterator[tuple[str, date]]:
