@@ -1,13 +1,15 @@
 """When: "明天 9:00-12:30", "11月28日晚上10点到后天早上6点", "tomorrow 9am to noon", "2026-11-28 22:00 - 6:00".
 
-A day alone, a clock alone or a year that is left out mean what is next to come. An end without a day that is not later
-than the beginning belongs to the day after.
+A clock alone means what is next to come, and a year that is left out the one in which the day is nearest: on the 23rd
+of November the 20th is over, and January is to come. An end without a day that is not later than the beginning belongs
+to the day after.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -147,10 +149,20 @@ def _day(point: _Point, today: date, heard: str) -> date:
         number = int(found["day2"] or found["day3"])
         if found["year3"]:
             return date(int(found["year3"]), month, number)
-        this = date(today.year, month, number)
-        return this if this >= today else date(today.year + 1, month, number)
     except ValueError:
         raise _unreadable(heard) from None
+    return _nearest(today, month, number, heard)
+
+
+def _nearest(today: date, month: int, number: int, heard: str) -> date:
+    """A day whose year is left out, in the year in which it is nearest. A leap day is where there is one."""
+    found = []
+    for year in (today.year - 1, today.year, today.year + 1):
+        with suppress(ValueError):
+            found.append(date(year, month, number))
+    if not found:
+        raise _unreadable(heard)
+    return min(found, key=lambda day: abs(day - today))
 
 
 def _instant(day: date, clock: time, zone: ZoneInfo) -> datetime:

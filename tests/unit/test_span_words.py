@@ -49,6 +49,39 @@ def test_what_people_say_is_read(said: str, since: str, until: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "since"),
+    [
+        ("11月20日9点到12点", "2026-11-20 09:00"),
+        ("20 Nov 9am to noon", "2026-11-20 09:00"),
+        ("11/22 9:00-11:00", "2026-11-22 09:00"),
+        ("11月23日9点到20点", "2026-11-23 09:00"),
+        ("6月1日9点到12点", "2026-06-01 09:00"),
+        ("5月1日9点到12点", "2027-05-01 09:00"),
+        ("1月3日9点到12点", "2027-01-03 09:00"),
+        ("2026年1月3日9点到12点", "2026-01-03 09:00"),
+        ("12月31日22点到1月1日6点", "2026-12-31 22:00"),
+    ],
+)
+def test_a_day_without_a_year_is_the_nearest_one(said: str, since: str) -> None:
+    """T4: a day that was last week is over, not next year's; months that are nearer behind than before are over too."""
+    begins, ends = read_span(said, NOW, "Asia/Shanghai")
+    assert f"{begins.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d %H:%M}" == since
+    assert begins < ends
+
+
+def test_in_january_december_is_over() -> None:
+    """The nearest is behind."""
+    begins, _ = read_span("12月31日9点到12点", datetime(2027, 1, 2, 4, tzinfo=UTC), "Asia/Shanghai")
+    assert f"{begins:%Y-%m-%d}" == "2026-12-31"
+
+
+def test_a_leap_day_is_where_there_is_one() -> None:
+    """In the winter before one it is the next."""
+    begins, _ = read_span("29 Feb 9am to noon", datetime(2027, 12, 1, tzinfo=UTC), "Asia/Shanghai")
+    assert f"{begins:%Y-%m-%d}" == "2028-02-29"
+
+
+@pytest.mark.parametrize(
     "said",
     ["", "abc", "明天", "明天 9:00", "9", "明天25:00-26:00", "2月30日9点到10点", "9:00-11:00 and more", "9:75-10:00"],
 )
