@@ -31,6 +31,9 @@ from prepaid.usecases.compare_site import SiteTotal, UseReport
 from prepaid.usecases.place_losses import Allocation
 from prepaid.usecases.usage_report import Losses, UsageReport
 
+LATER_S = 2.0
+"""How long what goes on behind a 202 has to end, when the program does."""
+
 
 class CatalogueWords:
     """Implements `miniprogram_api.parts.Words`."""
@@ -124,7 +127,7 @@ async def open_api(
         raise Refused("refused.mini_half")
     codes = WeChatCodes(settings.mini_appid, secret, settings.mini_api)
     async with codes:
-        yield Parts(
+        parts = Parts(
             business=business,
             words=CatalogueWords(),
             limiter=SharedLimiter(runtime.limiter),
@@ -141,3 +144,7 @@ async def open_api(
             tables=SheetTables(),
             stopping=stop,
         )
+        try:
+            yield parts
+        finally:
+            await parts.later.close(within_s=LATER_S)

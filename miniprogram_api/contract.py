@@ -84,6 +84,8 @@ class Route:
     answers: type[BaseModel] | None = None
     media_types: tuple[str, ...] = ()
     """Kinds of file that it answers with, instead of a model."""
+    later: type[BaseModel] | None = None
+    """What it answers instead, with 202, when the work takes longer; its `url` is where to look."""
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     takes: str = ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +28,7 @@ from prepaid.usecases.log_in import LoggedIn, who_is
 log = structlog.get_logger()
 
 WORK_S_MAX: Final = 20.0
+LATER: Final = 202
 PER_PERSON: Final = 300
 PER_ADDRESS: Final = 600
 OPEN_PER_ADDRESS: Final = 60
@@ -128,7 +130,7 @@ class Door:
         async with replies.kept(ask.business, owner, key, wish, for_ever=route.money) as reply:
             if not reply.found:
                 found = await self._answer(route, ask)
-                reply.status, reply.body = route.status, "" if found is None else found.model_dump_json()
+                reply.status, reply.body = _status(route, found), "" if found is None else found.model_dump_json()
             return _written(reply.status, reply.body)
 
     async def _answer(self, route: Route, ask: Ask) -> BaseModel | None:
@@ -179,8 +181,9 @@ def etag_of(found: BaseModel, volatile: frozenset[str]) -> str:
 def _response(route: Route, request: web.Request, found: BaseModel | None) -> web.Response:
     if isinstance(found, Blob):
         return _sent(found)
-    if found is None or not route.is_read:
-        return _written(route.status, "" if found is None else found.model_dump_json())
+    status = _status(route, found)
+    if found is None or not route.is_read or status == LATER:
+        return _written(status, "" if found is None else found.model_dump_json())
     headers = {"Cache-Control": "private, no-cache", "ETag": etag_of(found, route.volatile)}
     if headers["ETag"] in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
         return web.Response(status=304, headers=headers)
@@ -194,8 +197,14 @@ def _sent(found: Blob) -> web.Response:
     return web.Response(body=found.content, content_type=found.media_type, headers=headers)
 
 
+def _status(route: Route, found: BaseModel | None) -> int:
+    return LATER if route.later is not None and isinstance(found, route.later) else route.status
+
+
 def _written(status: int, body: str) -> web.Response:
     headers = {"Cache-Control": "no-store"}
+    if status == LATER:
+        headers["Location"] = json.loads(body)["url"]
     if not body:
         return web.Response(status=status, headers=headers)
     return web.Response(status=status, body=body.encode(), content_type="application/json", headers=headers)

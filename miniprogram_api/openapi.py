@@ -81,6 +81,7 @@ def _schemas(routes: Sequence[Route]) -> dict[str, Any]:
     models: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [(problems.Problem, "serialization")]
     models += [(route.body, "validation") for route in routes if route.body]
     models += [(route.answers, "serialization") for route in routes if route.answers]
+    models += [(route.later, "serialization") for route in routes if route.later]
     _, found = models_json_schema(list(dict.fromkeys(models)), ref_template=_REFS)
     schemas: dict[str, Any] = found["$defs"]
     return schemas
@@ -146,6 +147,8 @@ def _headers(route: Route) -> list[dict[str, Any]]:
 
 def _responses(route: Route) -> dict[str, Any]:
     responses: dict[str, Any] = {str(route.status): _answer(route)}
+    if route.later:
+        responses["202"] = _later(route.later)
     if route.is_read and not route.media_types:
         responses["304"] = {"description": "Nothing new since that entity tag"}
     problem = {"schema": {"$ref": _REFS.format(model="Problem")}}
@@ -167,6 +170,12 @@ def _answer(route: Route) -> dict[str, Any]:
     if route.is_read:
         found["headers"] = {"ETag": {"description": "Entity tag", "schema": {"type": "string"}}}
     return found
+
+
+def _later(model: type[BaseModel]) -> dict[str, Any]:
+    where = {"description": "Where the answer will be", "schema": {"type": "string", "format": "uri-reference"}}
+    content = {"application/json": {"schema": {"$ref": _REFS.format(model=model.__name__)}}}
+    return {"description": "Under way; look there for the answer", "headers": {"Location": where}, "content": content}
 
 
 def _statuses(route: Route) -> list[int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from miniprogram_api.later import Later
 from prepaid.domain.errors import Trouble
 from prepaid.domain.finance import Finance
 from prepaid.domain.notices import Notice
@@ -146,5 +147,7 @@ class Parts:
     """None: pages have no charts."""
     tables: Tables | None = None
     """None: pages have nothing to save."""
+    later: Later = field(default_factory=Later)
+    """What goes on after it was answered that it does; closed after the server."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the program ends: whoever waits for news is answered at once."""

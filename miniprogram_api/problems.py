@@ -31,6 +31,7 @@ _BY_KEY: Final[Mapping[str, int]] = {
     "refused.request_slow": 408,
     "refused.request_large": 413,
     "refused.request_type": 415,
+    "refused.our_mistake": 500,
     "refused.request_rate": 429,
     "refused.too_many_tries": 429,
     "refused.contact_tries": 429,
@@ -93,6 +94,28 @@ def status_of(trouble: Trouble) -> int:
     return _BY_KEY.get(trouble.key, 422)
 
 
+def problem_of(
+    words: Words,
+    language: str,
+    trouble: Trouble,
+    instance: str,
+    *,
+    status: int | None = None,
+    errors: Sequence[FieldProblem] = (),
+) -> Problem:
+    """A trouble in words, with what it is about."""
+    code = status or status_of(trouble)
+    return Problem(
+        type=f"urn:chatwatt:problem:{trouble.key}",
+        title=_TITLES[code],
+        status=code,
+        detail=words.trouble(language, trouble),
+        instance=instance,
+        key=trouble.key,
+        errors=list(errors) or None,
+    )
+
+
 def respond(
     words: Words,
     language: str,
@@ -104,15 +127,7 @@ def respond(
 ) -> web.Response:
     """The response; `Retry-After` where asking again makes sense."""
     code = status or status_of(trouble)
-    problem = Problem(
-        type=f"urn:chatwatt:problem:{trouble.key}",
-        title=_TITLES[code],
-        status=code,
-        detail=words.trouble(language, trouble),
-        instance=f"urn:chatwatt:request:{request_id}",
-        key=trouble.key,
-        errors=list(errors) or None,
-    )
+    problem = problem_of(words, language, trouble, f"urn:chatwatt:request:{request_id}", status=code, errors=errors)
     answer = web.Response(
         status=code,
         body=json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False).encode(),

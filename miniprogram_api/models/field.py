@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from miniprogram_api.models.common import Given, Shown, whole
+from miniprogram_api.problems import Problem
 from prepaid.domain.field_requests import LAST_UNIT, Seen, Setting
 
 Unit = Annotated[int, Field(ge=1, le=LAST_UNIT, description="An address on the bus"), BeforeValidator(whole)]
@@ -63,6 +64,29 @@ class SettingsOut(Shown):
     settings: list[SettingOut]
 
 
+class FollowFieldWish(Given):
+    """Waits for the answer, at most `wait_s`."""
+
+    wait_s: int = Field(default=0, ge=0, le=25)
+
+
+class FieldProgressOut(Shown):
+    """A question of a bus that took longer. Only who asked sees it, with the roles that they had then."""
+
+    request_id: str
+    url: str = Field(description="Where to look for the answer", json_schema_extra={"format": "uri-reference"})
+    state: Literal["waiting", "done", "failed"]
+    result: SeenListOut | ScannedOut | SettingsOut | SettingOut | None = Field(
+        default=None, description="What the question would have been answered with, when it is `done`"
+    )
+    problem: Problem | None = Field(default=None, description="The same when it has `failed`")
+
+
+_RESULT: TypeAdapter[SeenListOut | ScannedOut | SettingsOut | SettingOut] = TypeAdapter(
+    SeenListOut | ScannedOut | SettingsOut | SettingOut
+)
+
+
 class SetWish(Given):
     """What the setting is to be, in its unit."""
 
@@ -85,3 +109,8 @@ def seen_out(seen: Seen, meter_id: str | None = None) -> SeenOut:
 def setting_out(setting: Setting) -> SettingOut:
     """One setting."""
     return SettingOut.model_validate(setting, from_attributes=True)
+
+
+def result_of(body: str) -> SeenListOut | ScannedOut | SettingsOut | SettingOut:
+    """What a question was answered with, from where it was kept."""
+    return _RESULT.validate_json(body)

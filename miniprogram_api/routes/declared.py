@@ -20,6 +20,7 @@ def staff_read(
     *,
     query: type[BaseModel] | None = None,
     volatile: frozenset[str] = AT,
+    waits_s: float = 0.0,
     tag: str = "staff",
 ) -> Route:
     """One that changes nothing; its answer carries an entity tag."""
@@ -33,6 +34,7 @@ def staff_read(
         query=query,
         answers=answers,
         volatile=volatile,
+        waits_s=waits_s,
     )
 
 
@@ -46,6 +48,7 @@ def staff_write(
     query: type[BaseModel] | None = None,
     body: type[BaseModel] | None = None,
     takes: str = "",
+    later: type[BaseModel] | None = None,
     method: Literal["POST", "PUT", "DELETE"] = "POST",
     money: bool = False,
     keeps_reply: bool = True,
@@ -64,6 +67,7 @@ def staff_write(
         query=query,
         body=body,
         takes=takes,
+        later=later,
         answers=answers,
         money=money,
         keeps_reply=keeps_reply,

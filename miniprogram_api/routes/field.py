@@ -1,59 +1,111 @@
-"""Buses as staff ask them: read now, commission, scan, settings. The answer waits for the device, as in chat.
+"""Buses as staff ask them: read now, commission, scan, settings.
 
-Nobody answering is a 503: nothing has changed. Only of a setting that may have been written it is a 504 (S4, S5).
+Whoever asks is answered with what the device says if it says it soon. Else the question goes on, and the answer is 202
+with the place to look at. Nobody answering is a 503: nothing has changed. Only of a setting that may have been written
+it is a 504 (S4, S5).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
-from miniprogram_api.contract import Ask, Route
+from pydantic import BaseModel
+
+from miniprogram_api.contract import ROOT, Ask, Route
+from miniprogram_api.later import trouble_of
 from miniprogram_api.models.field import (
+    FieldProgressOut,
+    FollowFieldWish,
     ScannedOut,
     ScanWish,
     SeenListOut,
     SettingOut,
     SettingsOut,
     SetWish,
+    result_of,
     seen_out,
     setting_out,
 )
-from miniprogram_api.routes.declared import staff_write
+from miniprogram_api.problems import problem_of
+from miniprogram_api.routes.declared import staff_read, staff_write
 from prepaid.domain.field_requests import Seen
 from prepaid.usecases.ask_field import read_settings, set_meter
+from prepaid.usecases.asked_work import AskedWork, look_at_asked
 from prepaid.usecases.field_of_account import commission_account, read_account, scan_named
 
-MORE_S: Final = 25.0
-"""Beyond what others may take: two questions of a bus that is busy."""
+PLACE = "/admin/field-requests"
+FOLLOW_S = 30.0
+M = TypeVar("M", bound=BaseModel)
 
 
-async def _read(ask: Ask) -> SeenListOut:
-    return _listed(await read_account(ask.business, ask.actor, ask.path["account_id"]))
+async def _soon(ask: Ask, work: Coroutine[Any, Any, M]) -> M | FieldProgressOut:
+    """What the device said, or where to look for it."""
+    found = await ask.parts.later.soon(ask.business, ask.actor, work)
+    return _waiting(found.id) if isinstance(found, AskedWork) else found
 
 
-async def _commission(ask: Ask) -> SeenListOut:
-    return _listed(await commission_account(ask.business, ask.actor, ask.path["account_id"]))
+def _waiting(request_id: str) -> FieldProgressOut:
+    return FieldProgressOut(request_id=request_id, url=f"{ROOT}{PLACE}/{request_id}", state="waiting")
+
+
+async def _read(ask: Ask) -> BaseModel:
+    async def work() -> SeenListOut:
+        return _listed(await read_account(ask.business, ask.actor, ask.path["account_id"]))
+
+    return await _soon(ask, work())
+
+
+async def _commission(ask: Ask) -> BaseModel:
+    async def work() -> SeenListOut:
+        return _listed(await commission_account(ask.business, ask.actor, ask.path["account_id"]))
+
+    return await _soon(ask, work())
 
 
 def _listed(found: Sequence[tuple[str, Seen]]) -> SeenListOut:
     return SeenListOut(meters=[seen_out(seen, meter_id) for meter_id, seen in found])
 
 
-async def _scan(ask: Ask) -> ScannedOut:
+async def _scan(ask: Ask) -> BaseModel:
     wish = ask.body(ScanWish)
-    found = await scan_named(ask.business, ask.actor, ask.path["gateway_id"], first=wish.first, last=wish.last)
-    return ScannedOut(devices=[seen_out(each) for each in found.seen], through=found.through)
+
+    async def work() -> ScannedOut:
+        found = await scan_named(ask.business, ask.actor, ask.path["gateway_id"], first=wish.first, last=wish.last)
+        return ScannedOut(devices=[seen_out(each) for each in found.seen], through=found.through)
+
+    return await _soon(ask, work())
 
 
-async def _settings(ask: Ask) -> SettingsOut:
-    found = await read_settings(ask.business, ask.actor, ask.path["meter_id"])
-    return SettingsOut(settings=[setting_out(each) for each in found])
+async def _settings(ask: Ask) -> BaseModel:
+    async def work() -> SettingsOut:
+        found = await read_settings(ask.business, ask.actor, ask.path["meter_id"])
+        return SettingsOut(settings=[setting_out(each) for each in found])
+
+    return await _soon(ask, work())
 
 
-async def _set(ask: Ask) -> SettingOut:
+async def _set(ask: Ask) -> BaseModel:
     value = ask.body(SetWish).value
-    return setting_out(await set_meter(ask.business, ask.actor, ask.path["meter_id"], ask.path["setting"], value))
+
+    async def work() -> SettingOut:
+        meter_id, name = ask.path["meter_id"], ask.path["setting"]
+        return setting_out(await set_meter(ask.business, ask.actor, meter_id, name, value))
+
+    return await _soon(ask, work())
+
+
+async def _follow(ask: Ask) -> FieldProgressOut:
+    request_id, wait_s = ask.path["request_id"], ask.query(FollowFieldWish).wait_s
+    row = await look_at_asked(ask.business, ask.actor, request_id, wait_s=wait_s, stopping=ask.parts.stopping)
+    waiting = _waiting(request_id)
+    if not row.status:
+        return waiting
+    trouble = trouble_of(row.status, row.body)
+    if trouble is None:
+        return waiting.model_copy(update={"state": "done", "result": result_of(row.body)})
+    problem = problem_of(ask.parts.words, ask.language, trouble, f"urn:chatwatt:request:{request_id}")
+    return waiting.model_copy(update={"state": "failed", "problem": problem})
 
 
 ROUTES = (
@@ -63,7 +115,7 @@ ROUTES = (
         "Read the account's meters at this moment; nothing is billed by it",
         _read,
         SeenListOut,
-        waits_s=MORE_S,
+        later=FieldProgressOut,
     ),
     staff_write(
         "accounts/{account_id}/commissioning",
@@ -71,7 +123,7 @@ ROUTES = (
         "Run the model's checks on the account's meters, and bind their serial numbers",
         _commission,
         SeenListOut,
-        waits_s=MORE_S,
+        later=FieldProgressOut,
     ),
     staff_write(
         "gateways/{gateway_id}/scan",
@@ -80,7 +132,7 @@ ROUTES = (
         _scan,
         ScannedOut,
         body=ScanWish,
-        waits_s=MORE_S,
+        later=FieldProgressOut,
     ),
     Route(
         method="GET",
@@ -90,7 +142,7 @@ ROUTES = (
         tag="staff",
         handle=_settings,
         answers=SettingsOut,
-        waits_s=MORE_S,
+        later=FieldProgressOut,
     ),
     staff_write(
         "meters/{meter_id}/settings/{setting}",
@@ -100,6 +152,15 @@ ROUTES = (
         SettingOut,
         body=SetWish,
         method="PUT",
-        waits_s=MORE_S,
+        later=FieldProgressOut,
+    ),
+    staff_read(
+        "field-requests/{request_id}",
+        "followFieldRequest",
+        "What came of a question that took longer; waits for it if asked to",
+        _follow,
+        FieldProgressOut,
+        query=FollowFieldWish,
+        waits_s=FOLLOW_S,
     ),
 )

@@ -51,6 +51,10 @@ class Replies(Protocol):
         """The row under the key: `wish` itself if it is new or nobody works on it any more, else what stands there."""
         ...
 
+    async def get(self, reply_id: str) -> KeptReply | None:
+        """The row as it stands; None when there is none."""
+        ...
+
     async def finish(self, reply_id: str, holder: str, status: int, body: str) -> None:
         """The answer, by whoever holds the row."""
         ...

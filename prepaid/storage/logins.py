@@ -87,6 +87,10 @@ class MongoReplies:
             return held
         return wish
 
+    async def get(self, reply_id: str) -> KeptReply | None:
+        """By its key."""
+        return _REPLIES.optional(await self._rows.find_one({"_id": reply_id}))
+
     async def finish(self, reply_id: str, holder: str, status: int, body: str) -> None:
         """Once: whoever lost the row to another changes nothing."""
         query = {"_id": reply_id, "holder": holder, "status": 0}

@@ -91,7 +91,7 @@ ROUTES_OF: Mapping[str, str] = {
     "outage": "previewOutage planOutage",
     "outages": "listOutages",
     "calloff": "callOffOutage",
-    "read": "readNow",
+    "read": "readNow followFieldRequest",
     "commission": "commission",
     "settings": "getSettings setSetting",
     "scan": "scanGateway",

@@ -151,3 +151,4 @@ async def api_house(database: Database, clock: ManualClock, **changes: Any) -> A
         parts.stopping.set()
         await runner.cleanup()
         await page.close()
+        await parts.later.close()

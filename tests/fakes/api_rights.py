@@ -215,6 +215,7 @@ class Things:
     contact_id: str = "sms:0404040404040404"
     gateway_id: str = "gw-none"
     mail_out_id: str = "none"
+    request_id: str = "040404040404040404040404"
     setting: str = "limit_w"
 
     def url(self, path: str, name: str) -> str:
