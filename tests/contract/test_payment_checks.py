@@ -131,7 +131,7 @@ def test_a_key_file_that_others_can_read_is_found(tmp_path: Path) -> None:
     [
         (0, True, "check.certificate_ok", "check.do_renew"),
         (2, False, "check.certificate_ended", "check.do_certificate"),
-        (-1, False, "check.certificate_early", "check.do_clock"),
+        (-401, False, "check.certificate_early", "check.do_clock"),
     ],
 )
 def test_the_end_of_a_certificate_is_seen_coming(tmp_path: Path, days: int, ok: bool, what: str, do: str) -> None:
