@@ -40,9 +40,29 @@ FeeOn = Callable[[date], int]
 """What falls due when a local day begins, in micro-yuan, whatever is used."""
 
 
+DearOn = Callable[[date], int]
+"""What a local day's use costs, in permille of what the pattern says."""
+
+
 def no_fee(_day: date) -> int:
     """For whoever pays for use alone."""
     return 0
+
+
+def always_the_same(_day: date) -> int:
+    """For prices that neither change nor rise with use."""
+    return PERMILLE
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What is known of coming days besides habits."""
+
+    fee_on: FeeOn = no_fee
+    dear_on: DearOn = always_the_same
+
+
+NOTHING_KNOWN = Coming()
 
 
 def all_of_it(amount_micro: int) -> int:
@@ -71,6 +91,15 @@ class Forecast:
     id: str
     day: str
     pattern: Pattern
+    dear_permille: tuple[int, ...] = ()
+    """What use costs on that day and each following one, beside the pattern; () where it costs the same."""
+
+    def dear_on(self, day: date) -> int:
+        """In permille of the pattern. Beyond what was foreseen it stays as it was at last."""
+        if not self.dear_permille:
+            return PERMILLE
+        ahead = (day - date.fromisoformat(self.day)).days
+        return self.dear_permille[max(0, min(ahead, len(self.dear_permille) - 1))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +148,15 @@ def pattern_of(spent: Mapping[date, int], until: date, calendar: SiteCalendar) -
 
 
 def days_left(
-    pattern: Pattern, credit_micro: int, calendar: SiteCalendar, now: datetime, *, fee_on: FeeOn = no_fee
+    pattern: Pattern, credit_micro: int, calendar: SiteCalendar, now: datetime, *, coming: Coming = NOTHING_KNOWN
 ) -> DaysLeft | None:
     """How long credit lasts from `now` on; None for an account that spends nothing.
 
     Fees of the running day are taken to be paid.
     """
-    if not any(pattern.day_micro) and not _fees(fee_on, calendar.local(now).date(), MONTH_D):
+    if not any(pattern.day_micro) and not _fees(coming.fee_on, calendar.local(now).date(), MONTH_D):
         return None
-    account = _Account(pattern, credit_micro, calendar, fee_on)
+    account = _Account(pattern, credit_micro, calendar, coming)
     ends_at = _ends(account, now, PERMILLE)
     length = MOST_DAYS if ends_at is None else (ends_at - now).days
     off = off_permille(pattern, max(1, length))
@@ -149,7 +178,7 @@ def top_up_hint(
     calendar: SiteCalendar,
     now: datetime,
     *,
-    fee_on: FeeOn = no_fee,
+    coming: Coming = NOTHING_KNOWN,
     kept: Callable[[int], int] = all_of_it,
 ) -> TopUpHint | None:
     """What to top up, in whole yuan, so that credit lasts through the coming holiday in nine of ten cases.
@@ -163,9 +192,9 @@ def top_up_hint(
         return None
     first_day, last_day = off
     days = (last_day - today).days
-    needed = _needed(pattern, calendar, now, last_day)
+    needed = _needed(_Account(pattern, credit_micro, calendar, coming), now, last_day)
     needed += needed * off_permille(pattern, days + 1) // PERMILLE
-    missing = needed + _fees(fee_on, today, days) - credit_micro
+    missing = needed + _fees(coming.fee_on, today, days) - credit_micro
     if missing <= 0:
         return None
     return TopUpHint(amount_micro=_least(kept, missing) * YUAN, first_day=first_day, last_day=last_day)
@@ -197,7 +226,11 @@ class _Account:
     pattern: Pattern
     credit_micro: int
     calendar: SiteCalendar
-    fee_on: FeeOn
+    coming: Coming
+
+    def use_on(self, day: date) -> int:
+        """What a whole local day's use is expected to cost."""
+        return self.pattern.on(day, self.calendar) * self.coming.dear_on(day) // PERMILLE
 
 
 def _ends(account: _Account, now: datetime, at_permille: int) -> datetime | None:
@@ -208,22 +241,23 @@ def _ends(account: _Account, now: datetime, at_permille: int) -> datetime | None
             return at
         day = calendar.local(at).date()
         midnight = calendar.midnight(day + timedelta(days=1))
-        whole_micro = account.pattern.on(day, calendar) * at_permille
+        whole_micro = account.use_on(day) * at_permille
         seconds = int((midnight - at).total_seconds())
         cost = whole_micro * seconds // DAY_S
         if cost >= left and cost > 0:
             return at + timedelta(seconds=left * seconds // cost)
-        left, at = left - cost - account.fee_on(day + timedelta(days=1)) * PERMILLE, midnight
+        left, at = left - cost - account.coming.fee_on(day + timedelta(days=1)) * PERMILLE, midnight
     return None
 
 
-def _needed(pattern: Pattern, calendar: SiteCalendar, now: datetime, last_day: date) -> int:
-    """What is expected to be spent from now to the end of a local day."""
-    today = calendar.local(now).date()
-    rest_s = int((calendar.midnight(today + timedelta(days=1)) - now).total_seconds())
-    spent = pattern.on(today, calendar) * rest_s // DAY_S
+def _needed(account: _Account, now: datetime, last_day: date) -> int:
+    """What is expected to be spent on use from now to the end of a local day."""
+    today = account.calendar.local(now).date()
+    rest_s = int((account.calendar.midnight(today + timedelta(days=1)) - now).total_seconds())
     following = range(1, (last_day - today).days + 1)
-    return spent + sum(pattern.on(today + timedelta(days=day), calendar) for day in following)
+    return account.use_on(today) * rest_s // DAY_S + sum(
+        account.use_on(today + timedelta(days=day)) for day in following
+    )
 
 
 def _days_off(calendar: SiteCalendar, today: date) -> tuple[date, date] | None:

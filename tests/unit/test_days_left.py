@@ -19,6 +19,7 @@ from prepaid.domain.credit import Aside, CreditRules, Every, FixedFee, share_of
 from prepaid.domain.days_left import (
     MOST_DAYS,
     PERMILLE,
+    Coming,
     Pattern,
     days_left,
     off_permille,
@@ -249,16 +250,16 @@ def test_enough_is_enough_to_the_last_micro() -> None:
 def test_fees_that_fall_within_are_asked_for(fees: dict[int, int], more: int) -> None:
     """A month's fee on the first day off, and a day's on each; not that of the day after, nor the one that is paid."""
     without = hinted(EVEN, 1, OFF, EVE)
-    assert hinted(EVEN, 1, OFF, EVE, fee_on=lambda day: fees.get(day.day, 0) * YUAN) == without + more
+    assert hinted(EVEN, 1, OFF, EVE, coming=Coming(lambda day: fees.get(day.day, 0) * YUAN)) == without + more
 
 
 def test_fees_end_credit_when_they_fall_due() -> None:
     """Credit for five days ends at the midnight of a fee that is more than what is left; without use too."""
-    left = days_left(EVEN, 50 * YUAN, PLAIN, at(30), fee_on=lambda day: 30 * YUAN if day.day == 1 else 0)
+    left = days_left(EVEN, 50 * YUAN, PLAIN, at(30), coming=Coming(lambda day: 30 * YUAN if day.day == 1 else 0))
     assert left is not None
     assert left.ends_at == datetime(2026, 3, 31, 16, tzinfo=UTC)
     idle = Pattern(day_micro=(0,) * 7, spread_permille=0, days=42)
-    left = days_left(idle, 25 * YUAN, PLAIN, at(1), fee_on=lambda _: 10 * YUAN)
+    left = days_left(idle, 25 * YUAN, PLAIN, at(1), coming=Coming(lambda _: 10 * YUAN))
     assert left is not None
     assert (left.ends_at, left.least, left.most) == (at(4), 3, 3)
     assert days_left(idle, 25 * YUAN, PLAIN, at(1)) is None
