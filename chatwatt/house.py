@@ -38,7 +38,7 @@ from prepaid.domain.mail_outs import Every
 from prepaid.ports import Business, Sender
 from prepaid.storage.holiday_tables import holiday_table
 from prepaid.storage.windows import RedisWindows
-from prepaid.usecases.admin_groups import GroupsOf
+from prepaid.usecases.staff_chats import StaffChats
 from scheduler.jobs import (
     audit,
     broadcasts,
@@ -226,7 +226,7 @@ def _telegram(runtime: Runtime, business: Business, conversation: Conversation) 
         runtime.sessions,
         token=token,
         pace=TelegramPace(windows),
-        groups=GroupsOf(business, "telegram"),
+        staff=StaffChats(business, "telegram"),
         api_base=settings.telegram_api,
         mode=mode,
         webhook_url=_webhook_url(settings) if mode is Mode.WEBHOOK else "",

@@ -19,7 +19,7 @@ from telegram.error import BadRequest, TelegramError
 from bot.channels.telegram_bot import ALLOWED_UPDATES, API, POLL_S, make_bot
 from bot.channels.telegram_heard import Heard, chat_of, read
 from bot.channels.telegram_intake import Unreachable, Webhook, persist, poll, unless
-from bot.channels.telegram_menu_keeper import MenuKeeper, StaffGroups
+from bot.channels.telegram_menu_keeper import ChatsOfStaff, MenuKeeper
 from bot.channels.telegram_menus import Menu, menus
 from bot.channels.telegram_pace import TelegramPace
 from bot.channels.telegram_presses import Presses
@@ -63,7 +63,7 @@ class TelegramChannel:
     """One bot. `run` it in a task of its own; in webhook mode also serve its `routes`.
 
     `webhook_url` is the public address of `WEBHOOK_PATH`; `webhook_secret` is 1-256 of `[A-Za-z0-9_-]`. `menu_lines`
-    replaces the command menus of private chats; `groups` are those whose menus are kept.
+    replaces the command menus of private chats; `staff` are those whose own menus are kept.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class TelegramChannel:
         poll_s: int = POLL_S,
         timeout_s: float = 10.0,
         unreachable: Unreachable | None = None,
-        groups: StaffGroups | None = None,
+        staff: ChatsOfStaff | None = None,
         menus_unreachable: Unreachable | None = None,
     ) -> None:
         if mode is Mode.WEBHOOK and not (webhook_url and webhook_secret):
@@ -101,7 +101,7 @@ class TelegramChannel:
         self._webhook_secret = webhook_secret
         private = menus() if menu_lines is None else menu_lines
         self._menus = MenuKeeper(
-            self._bot, sessions, scope, private=private, groups=groups, unreachable=menus_unreachable
+            self._bot, sessions, scope, private=private, staff=staff, unreachable=menus_unreachable
         )
         self._poll_s = poll_s
         self._unreachable = unreachable or Unreachable()

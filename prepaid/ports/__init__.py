@@ -49,9 +49,9 @@ from prepaid.ports.places import Meters, Readings, Registers, Sites, Supplies
 from prepaid.ports.reconcile import MoneyTickets, PayLinks, Runs
 from prepaid.ports.time import Clock
 from prepaid.ports.wakeups import (
-    TOPIC_GROUPS,
     TOPIC_INBOX,
     TOPIC_OUTBOX,
+    TOPIC_STAFF,
     TOPIC_WORKERS,
     Waiter,
     Wakeups,
@@ -62,9 +62,9 @@ from prepaid.ports.wakeups import (
 )
 
 __all__ = [
-    "TOPIC_GROUPS",
     "TOPIC_INBOX",
     "TOPIC_OUTBOX",
+    "TOPIC_STAFF",
     "TOPIC_WORKERS",
     "Accepted",
     "AddressKeeper",

@@ -30,8 +30,8 @@ TOPIC_INBOX = "inbox"
 TOPIC_OUTBOX = "outbox"
 TOPIC_WORKERS = "workers"
 """A worker came or went, or a gateway is free."""
-TOPIC_GROUPS = "groups"
-"""A group chat of the staff was bound or let go."""
+TOPIC_STAFF = "staff"
+"""Somebody got or lost a role, a group chat of the staff among them."""
 
 
 def topic_field(number: str) -> str:

@@ -6,13 +6,10 @@ their own roles, cut to the group's places, so that nobody reads there of what t
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-
 from prepaid.domain.access import Actor, Grant, Role, inside, may_appoint
 from prepaid.domain.errors import Refused, not_found
 from prepaid.domain.people import CODE_TRIES, CODE_TTL_S, Person, code_hash
-from prepaid.ports import TOPIC_GROUPS, Business, Waiter
+from prepaid.ports import TOPIC_STAFF, Business
 from prepaid.usecases.authorize import intent, record
 from prepaid.usecases.invite_staff import invite_staff
 
@@ -44,7 +41,7 @@ async def bind_group(business: Business, actor: Actor, channel: str, group: str,
         raise Refused("refused.code_wrong")
     async with intent(business, actor, "bind_group", grant.scope, after=f"{member.id}:{grant.role}"):
         await people.grant(member.id, grant)
-    await business.wakeups.wake(TOPIC_GROUPS)
+    await business.wakeups.wake(TOPIC_STAFF)
     return grant.scope
 
 
@@ -58,7 +55,7 @@ async def unbind_group(business: Business, actor: Actor, channel: str, group: st
     for grant in grants:
         async with intent(business, actor, "unbind_group", grant.scope, before=f"{member.id}:{grant.role}"):
             await business.store.people.revoke(member.id, grant)
-    await business.wakeups.wake(TOPIC_GROUPS)
+    await business.wakeups.wake(TOPIC_STAFF)
 
 
 async def in_group(business: Business, actor: Actor, channel: str, group: str) -> Actor | None:
@@ -70,24 +67,3 @@ async def in_group(business: Business, actor: Actor, channel: str, group: str) -
 def places_of(member: Person) -> tuple[str, ...]:
     """What a group is bound to."""
     return tuple(grant.scope for grant in member.grants if isinstance(grant, Grant))
-
-
-@dataclass(frozen=True, slots=True)
-class GroupsOf:
-    """The groups of one channel, for whoever keeps something for each of them."""
-
-    business: Business
-    channel: str
-
-    async def bound(self) -> frozenset[str]:
-        """The numbers of those that are bound to a place."""
-        return frozenset(
-            address.user
-            for member in await self.business.store.people.staff()
-            for address in member.addresses
-            if address.channel == self.channel and address.user.startswith("-")
-        )
-
-    def changes(self) -> AbstractAsyncContextManager[Waiter]:
-        """Is woken when one is bound or let go."""
-        return self.business.wakeups.waiter(TOPIC_GROUPS)

@@ -6,7 +6,7 @@ from prepaid.domain.access import Actor, Grant
 from prepaid.domain.accounts import Account, AccountStatus
 from prepaid.domain.errors import Refused, not_found
 from prepaid.domain.people import CODE_TRIES, CODE_TTL_S, code_hash
-from prepaid.ports import Business
+from prepaid.ports import TOPIC_STAFF, Business
 from prepaid.usecases.authorize import intent, record
 from prepaid.usecases.wallets import wallets_of
 
@@ -31,6 +31,7 @@ async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -
     if row.grant is not None:
         async with intent(business, actor, "accept_role", row.grant.scope, after=f"{actor.id}:{row.grant.role}"):
             await people.grant(actor.id, row.grant)
+        await business.wakeups.wake(TOPIC_STAFF)
         return row.grant
     account = await business.store.sites.account(row.account_id)
     if account is None or account.status is AccountStatus.CLOSED:
@@ -39,6 +40,7 @@ async def bind_chat(business: Business, actor: Actor, code: str, *, chat: str) -
         for wallet in await wallets_of(business, account):
             if wallet.status is not AccountStatus.CLOSED:
                 await people.bind(actor.id, wallet.id)
+    await _renting(business, actor)
     return account
 
 
@@ -51,3 +53,10 @@ async def unbind_chat(business: Business, actor: Actor, account_id: str) -> None
     async with intent(business, actor, "unbind_chat", account_id, before=actor.id):
         for wallet_id in wallets:
             await business.store.people.unbind(actor.id, wallet_id)
+    await _renting(business, actor)
+
+
+async def _renting(business: Business, actor: Actor) -> None:
+    """What is kept for chats of the staff depends on whether they rent as well."""
+    if actor.is_staff:
+        await business.wakeups.wake(TOPIC_STAFF)

@@ -6,7 +6,7 @@ from prepaid.domain.access import Action, Actor, Grant, Role, covers, may_appoin
 from prepaid.domain.errors import Refused, not_found
 from prepaid.domain.people import Person
 from prepaid.domain.places import check_path
-from prepaid.ports import TOPIC_GROUPS, Business
+from prepaid.ports import TOPIC_STAFF, Business
 from prepaid.usecases.authorize import intent, record
 
 
@@ -16,6 +16,7 @@ async def grant_role(business: Business, actor: Actor, person_id: str, role: Rol
     async with intent(business, actor, Action.GRANT_ROLE, scope, reason=why, after=f"{person_id}:{role}"):
         if not await business.store.people.grant(person_id, grant):
             raise not_found()
+    await business.wakeups.wake(TOPIC_STAFF)
     return await _person(business, person_id)
 
 
@@ -28,10 +29,8 @@ async def revoke_role(business: Business, actor: Actor, person_id: str, role: Ro
         raise Refused("refused.last_owner")
     async with intent(business, actor, "revoke_role", scope, reason=why, before=f"{person_id}:{role}"):
         await business.store.people.revoke(person_id, grant)
-    person = await _person(business, person_id)
-    if person.is_group:
-        await business.wakeups.wake(TOPIC_GROUPS)
-    return person
+    await business.wakeups.wake(TOPIC_STAFF)
+    return await _person(business, person_id)
 
 
 async def _check(business: Business, actor: Actor, person_id: str, grant: Grant) -> Grant:

@@ -8,8 +8,9 @@ import pytest
 
 from prepaid.domain.access import Actor, Role
 from prepaid.domain.errors import Refused
-from prepaid.usecases.admin_groups import GroupsOf, bind_group, issue_group_code
+from prepaid.usecases.admin_groups import bind_group, issue_group_code
 from prepaid.usecases.mail_outs import mail_out_to_send
+from prepaid.usecases.staff_chats import StaffChats
 from tests.fakes.api_house import ApiHouse
 
 
@@ -45,13 +46,13 @@ async def test_groups_are_listed_to_those_who_bind_them_and_let_go(house: ApiHou
     assert len([each for each in staff if each["is_group"]]) == 2
     group = next(each for each in staff if each["is_group"] and each["scope"] == "acme/maple")
     wish = {"role": group["role"], "scope": group["scope"], "why": "the team is another"}
-    menus = GroupsOf(business, "telegram")
+    menus = StaffChats(business, "telegram")
     async with menus.changes() as changed:
         where = f"/admin/staff/{group['person_id']}/revocation"
         assert (await house.call("POST", where, token=tokens[here.id], body=wish)).status == 204
         assert await changed.wait(timeout_s=5.0)
     assert await seen(here) == ["acme/maple/b1"]
-    assert await menus.bound() == {"-1002", "-1003"}
+    assert {chat for chat in await menus.rooms_too() if chat.startswith("-")} == {"-1002", "-1003"}
 
 
 async def test_a_report_that_is_stopped_comes_no_more(house: ApiHouse) -> None:
