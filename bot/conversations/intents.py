@@ -11,7 +11,9 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
+
+import regex
 
 from bot.conversations.inbound import MAX_HEARD_CHARS
 from bot.conversations.topic import topics
@@ -223,9 +225,8 @@ _KINDS = re.compile(
 _SPACES = re.compile(r"\s+")
 _TAIL = "。.!！?？,，;；~…、 "
 _SUGGEST_CHARS = 24
-_CHINESE = re.compile("[\u3400-\u9fff]")
-_LATIN = re.compile("[a-z]")
-_SYNTAX = re.compile(r"\(\?[:!=]|\(\?P<arg>|\\[sSd]|\[a-z0-9\]|\?")
+BEGINNINGS_KEPT = 1_000
+"""For so many first characters it is remembered which phrases begin with them."""
 
 
 @cache
@@ -251,24 +252,26 @@ def _phrases() -> tuple[tuple[str, Intent], ...]:
 
 
 @cache
-def _pattern(*, in_ascii: bool) -> re.Pattern[str]:
-    """The phrases that a message may be, in one pattern and in their order: read at once they take a fraction.
+def _beginnings() -> tuple[regex.Pattern[str], ...]:
+    """The phrases for a question that `re` cannot answer: whether a message that begins so may still become one."""
+    return tuple(regex.compile(phrase) for phrase, _ in _phrases())
 
-    Those that cannot begin as the message does are left out.
-    """
+
+@lru_cache(maxsize=BEGINNINGS_KEPT)
+def _may_be(first: str) -> re.Pattern[str]:
+    """The phrases that a message with this first character may be."""
+    return _pattern(tuple(n for n, begun in enumerate(_beginnings()) if begun.fullmatch(first, partial=True)))
+
+
+@cache
+def _pattern(numbers: tuple[int, ...]) -> re.Pattern[str]:
+    """These phrases in one pattern and in their order: read at once they take a fraction."""
     return re.compile(
         "|".join(
-            f"(?:{phrase.replace('(?P<arg>', f'(?P<a{number}>')})(?P<p{number}>)"
-            for number, (phrase, _) in enumerate(_phrases())
-            if _may_begin(phrase, in_ascii=in_ascii)
+            f"(?:{_phrases()[number][0].replace('(?P<arg>', f'(?P<a{number}>')})(?P<p{number}>)" for number in numbers
         )
+        or "(?!)"
     )
-
-
-def _may_begin(phrase: str, *, in_ascii: bool) -> bool:
-    """Whether a phrase may: one of Chinese alone never begins in ASCII, and one without Chinese always does."""
-    chinese = _CHINESE.search(phrase) is not None
-    return not chinese or _LATIN.search(_SYNTAX.sub("", phrase)) is not None if in_ascii else chinese
 
 
 def normal(text: str) -> str:
@@ -283,7 +286,7 @@ def read(text: str) -> Ask | None:
     plain = normal(text)
     if plain.startswith("/"):
         return _command(plain[1:])
-    match = _pattern(in_ascii=plain[:1].isascii()).fullmatch(plain)
+    match = _may_be(plain[0]).fullmatch(plain) if plain else None
     if match is None or match.lastgroup is None:
         return _command(plain)
     number = match.lastgroup[1:]
