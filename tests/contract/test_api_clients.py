@@ -14,6 +14,7 @@ import pytest
 from chatwatt.house import until_signal
 from chatwatt.web import SHUTDOWN_S, serve
 from miniprogram_api import app
+from miniprogram_api.contract import BODY_BYTES_MAX
 from prepaid.storage.driver import Database
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.api_house import ApiHouse, api_house
@@ -59,6 +60,31 @@ async def test_slow_and_many_clients_hold_nobody_up(database: Database, clock: M
             assert await asyncio.gather(*(status(house.session, url, token) for _ in range(20))) == [200] * 20
             lines = await asyncio.gather(*(reader.readline() for reader in in_body))
             assert {line.split()[1] for line in lines} == {b"408"}
+
+
+async def test_a_large_body_is_a_problem_in_the_callers_language(house: ApiHouse) -> None:
+    """Y3: 413 with problem details before all of it is taken in, announced or not; the next one is answered at once."""
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1024
+            yield b" " * 1024
+
+    announced = b" " * (BODY_BYTES_MAX + 1)
+    for body, language, words in (
+        (announced, "zh-CN", "请求内容过大。"),
+        (announced, "en", "The request is too large."),
+        (endless(), "zh-CN", "请求内容过大。"),
+    ):
+        headers = {"Content-Type": "application/json", "Accept-Language": language}
+        async with house.session.post(f"{house.url}/api/v1/login/code", data=body, headers=headers) as answer:
+            assert (answer.status, answer.content_type) == (413, "application/problem+json")
+            said = await answer.json(content_type=None)
+        assert (said["key"], said["detail"]) == ("refused.request_large", words)
+        assert (await house.call("POST", "/login/code", body={"code": "NOBODYS1"})).status == 422
+    assert BODY_BYTES_MAX < taken < 64 * 1024 * 1024
 
 
 @pytest.mark.timeout(120)
