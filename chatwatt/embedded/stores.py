@@ -21,6 +21,10 @@ ADDRESSES: Final = "addresses.json"
 """In the directory, which is its owner's alone, while the stores run."""
 LOCK_WAIT_S: Final = 5.0
 _REDIS: Final = "redis"
+MONGODB_OPTIONS: Final = "?retryWrites=false"
+"""It keeps what it answered to a retryable write in memory alone, so after a crash the driver's second try would be a
+second write; and it looks through ten thousand such answers at every write, which makes each one several times slower.
+"""
 
 _log = structlog.get_logger()
 
@@ -77,7 +81,7 @@ class EmbeddedStores:
             self._watch(name)
         mongodb, redis = (service.port for service in services)
         _log.info("embedded_stores_started", directory=str(self._directory), mongodb_port=mongodb, redis_port=redis)
-        uris = StoreUris(f"mongodb://127.0.0.1:{mongodb}/", f"redis://127.0.0.1:{redis}")
+        uris = StoreUris(f"mongodb://127.0.0.1:{mongodb}/{MONGODB_OPTIONS}", f"redis://127.0.0.1:{redis}")
         (self._directory / ADDRESSES).write_text(json.dumps(asdict(uris)), encoding="utf-8")
         return uris
 

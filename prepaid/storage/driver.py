@@ -296,14 +296,14 @@ def connect(
     """A database behind `uri`. Call it inside the running loop; nothing is sent before the first use.
 
     Options set here win over the URI's, so that every wait is bounded: a call ends after at most two socket timeouts
-    (the drivers try once more by themselves) and one server selection. `listeners` hear each command, for metrics.
+    (the drivers try once more by themselves, writes unless the URI says `retryWrites=false`) and one server selection.
+    `listeners` hear each command, for metrics.
     """
     asyncio.get_running_loop()
     options: dict[str, Any] = {
         "appname": "chatwatt",
         "tz_aware": True,
         "tzinfo": UTC,
-        "retryWrites": True,
         "retryReads": True,
         "serverSelectionTimeoutMS": server_selection_timeout_ms,
         "connectTimeoutMS": server_selection_timeout_ms,

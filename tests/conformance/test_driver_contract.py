@@ -15,6 +15,7 @@ from pymongo.errors import OperationFailure
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from chatwatt.embedded import StoreUris
+from chatwatt.embedded.stores import MONGODB_OPTIONS
 from prepaid.storage.driver import Collection, Database, DriverName, DuplicateKey, UpdateCounts, connect
 
 CANCELLED = 20
@@ -220,10 +221,26 @@ def ear() -> _Ear:
 @pytest.fixture
 async def heard(store_uris: StoreUris, driver_name: DriverName, ear: _Ear) -> AsyncIterator[Database]:
     """A database whose commands are kept."""
-    database = connect(store_uris.mongodb_uri, f"test_{secrets.token_hex(6)}", driver=driver_name, listeners=[ear])
+    uri = store_uris.mongodb_uri.replace(MONGODB_OPTIONS, "")  # As an address in the settings is.
+    database = connect(uri, f"test_{secrets.token_hex(6)}", driver=driver_name, listeners=[ear])
     yield database
     await database.drop()
     await database.close()
+
+
+async def test_writes_to_the_embedded_store_are_never_repeated_by_the_driver(
+    store_uris: StoreUris, driver_name: DriverName, heard: Database, ear: _Ear
+) -> None:
+    """M9: it forgets in a crash what it answered, so a second try would be a second write; a replica set remembers."""
+    address = store_uris.mongodb_uri.replace(MONGODB_OPTIONS, "")
+    embedded = connect(f"{address}{MONGODB_OPTIONS}", heard.name, driver=driver_name, listeners=[ear])
+    for database, repeated in ((heard, True), (embedded, False)):
+        things = database.collection("things", durable=True)
+        await things.insert_one({"_id": f"{repeated}"})
+        assert ("txnNumber" in ear.last("insert")) is repeated
+        await things.update_one({"_id": f"{repeated}"}, {"$inc": {"n": 1}})
+        assert ("txnNumber" in ear.last("update")) is repeated
+    await embedded.close()
 
 
 async def test_a_durable_write_says_so_on_the_wire(heard: Database, ear: _Ear) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from structlog.testing import capture_logs
@@ -24,6 +25,7 @@ from chatwatt.embedded import stores as stores_module
 from chatwatt.embedded.ports import free_port
 from chatwatt.embedded.programs import redis_program, valkey_path
 from chatwatt.embedded.service import Service
+from chatwatt.embedded.stores import MONGODB_OPTIONS
 from chatwatt.settings import Settings
 from chatwatt.wiring import open_runtime
 from prepaid.domain.errors import Refused, TryAgain
@@ -70,7 +72,9 @@ async def _remembers(uris: StoreUris) -> bool:
 
 async def test_both_keep_their_data(stores: EmbeddedStores) -> None:
     """What was written is there after an orderly stop and another start of the same directory."""
-    await _remember(await stores.start())
+    uris = await stores.start()
+    assert uris.mongodb_uri.endswith(MONGODB_OPTIONS)
+    await _remember(uris)
     await stores.stop()
     assert await _remembers(await stores.start())
 
@@ -78,7 +82,7 @@ async def test_both_keep_their_data(stores: EmbeddedStores) -> None:
 async def test_they_listen_on_loopback_only(stores: EmbeddedStores) -> None:
     """The stores ask nobody for a password, so they listen to this machine alone."""
     uris = await stores.start()
-    wanted = {int(uri.rsplit(":", 1)[1].strip("/")) for uri in (uris.mongodb_uri, uris.redis_uri)}
+    wanted = {urlsplit(uri).port for uri in (uris.mongodb_uri, uris.redis_uri)}
     assert {each for each in _listening() if each[1] in wanted} == {(_LOOPBACK, port) for port in wanted}
 
 
