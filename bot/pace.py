@@ -95,7 +95,7 @@ class WindowPace:
 
     async def _sleep(self, wait_ms: int, give_up_at: float) -> None:
         if self._now() + wait_ms / 1000 > give_up_at:
-            raise HeldBack("try_again.channel")
+            raise HeldBack("try_again.channel", wait_s=wait_ms / 1000)
         await asyncio.sleep(wait_ms / 1000)
 
     async def _take(self, windows: tuple[Window, ...]) -> list[int]:

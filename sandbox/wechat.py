@@ -123,6 +123,10 @@ class WeChatSandbox:
         """Makes the next calls of `path` fail; code 0 leaves them without an answer."""
         self._faults.append(Fault(path, code, times))
 
+    def mend(self, path: str) -> None:
+        """No call of `path` is made to fail any more."""
+        self._faults = [each for each in self._faults if each.path != path]
+
     def revoke_tokens(self) -> None:
         """Somebody else has renewed the token: all that are out are refused."""
         self.tokens.good.clear()

@@ -51,18 +51,23 @@ class Allowances:
         pairs = [_pair(windows.get(name)) for name in ("act", "words")]
         return not windows or any(until > self._now().timestamp() and left > 0 for until, left in pairs)
 
-    async def take(self, user: str) -> bool:
-        """Whether a message may go out now; counts it. The window that ends first is used up first."""
+    async def take(self, user: str) -> str:
+        """Counts a message; returns from which window, if any. The one that ends first is used up first."""
         windows = await self._load(self._window(user))
-        if not windows:
-            return True
         now_s = self._now().timestamp()
         for name in ("act", "words"):
             until, left = _pair(windows.get(name))
             if until > now_s and left > 0:
                 await self._save(self._window(user), {**windows, name: [until, left - 1]})
-                return True
-        return False
+                return name
+        return ""
+
+    async def put_back(self, user: str, name: str) -> None:
+        """Counts a message of that window as never sent."""
+        windows = await self._load(self._window(user))
+        until, left = _pair(windows.get(name))
+        if name and until:
+            await self._save(self._window(user), {**windows, name: [until, left + 1]})
 
     async def answered(self, user: str, template: str, event: str, *, yes: bool) -> None:
         """The person agreed to one more subscription message of this template, or wants none; once for each event."""
@@ -88,6 +93,12 @@ class Allowances:
             return False
         await self._save(self._yeses(user, template), {**known, "left": left - 1})
         return True
+
+    async def put_back_yes(self, user: str, template: str) -> None:
+        """Nothing was sent for it."""
+        known = await self._load(self._yeses(user, template))
+        if known:
+            await self._save(self._yeses(user, template), {**known, "left": _number(known.get("left")) + 1})
 
     async def _open(self, user: str, name: str, lasts_s: int, messages: int, event: str) -> None:
         windows = await self._load(self._window(user))

@@ -71,7 +71,7 @@ class WeChatPace:
         # The call was turned away whole, so it is ours to hold back.
         _log.warning("wechat_too_many_calls", pause_s=TOO_MANY_CALLS_S)
         await self._pace.pause(TOO_MANY_CALLS_S)
-        raise HeldBack("try_again.channel", code=TOO_MANY_CALLS)
+        raise HeldBack("try_again.channel", wait_s=TOO_MANY_CALLS_S, code=TOO_MANY_CALLS)
 
     async def template(self, user: str, send: Callable[[], Awaitable[_T]], *, bulk: bool) -> _T:
         """The same for a template message. `TryAgain` when those of the day are used up, so that others may take it."""

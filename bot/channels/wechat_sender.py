@@ -19,7 +19,7 @@ from bot.delivery import NoticeSender, Papers, notice_parts
 from bot.rendering.wechat_text import render
 from bot.texts import language_for
 from prepaid.domain.delivery import Receipt, lane_of
-from prepaid.domain.errors import Refused, Unknown
+from prepaid.domain.errors import Refused, TryAgain, Unknown
 from prepaid.domain.notices import Lane, Notice, Stage
 from prepaid.domain.people import Address, Person
 
@@ -60,9 +60,13 @@ class Messages:
                 raise
 
     async def _send_one(self, user: str, message: str) -> None:
-        await self._allowances.take(user)
+        taken = await self._allowances.take(user)
         picture = picture_in(message)
-        await (self._api.send_picture(user, picture) if picture else self._api.send_text(user, message))
+        try:
+            await (self._api.send_picture(user, picture) if picture else self._api.send_text(user, message))
+        except TryAgain:
+            await self._allowances.put_back(user, taken)
+            raise
 
 
 CLOSED = 45015
@@ -132,5 +136,8 @@ class WeChatSender(NoticeSender):
         except Refused as refused:
             if refused.params.get("code") == NOT_SUBSCRIBED:
                 await self._allowances.refused(user, template.id)
+            raise
+        except TryAgain:
+            await self._allowances.put_back_yes(user, template.id)
             raise
         return ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -45,6 +45,13 @@ IN_BULK = frozenset(
 """What is told to many at once."""
 
 
+PATIENCE: Mapping[Lane, timedelta] = {Lane.PROMPT: timedelta(seconds=90), Lane.BULK: timedelta(hours=6)}
+"""So long a row waits for a place below a channel's limit before another channel may take it (N2).
+
+Somebody waits for the one; the other is what half a million people are told by one bot.
+"""
+
+
 class Receipt(StrEnum):
     """What a channel says of a message that it took: it arrived, it will not, or nobody knows yet."""
 
@@ -56,6 +63,11 @@ class Receipt(StrEnum):
 def lane_of(kind: NoticeKind) -> Lane:
     """What is told to many at once goes in bulk, so that it never delays what one person waits for."""
     return Lane.BULK if kind in IN_BULK else Lane.PROMPT
+
+
+def may_wait(row: Notice, since: datetime, comes_at: datetime) -> bool:
+    """Whether a row that was held back from then on still waits for a channel that has a place at `comes_at`."""
+    return comes_at - since < PATIENCE[lane_of(row.kind)]
 
 
 def quiet_until(row: Notice, person: Person, policy: MessagePolicy, now: datetime) -> datetime | None:

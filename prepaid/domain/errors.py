@@ -25,7 +25,11 @@ class TryAgain(Trouble):
 
 
 class HeldBack(TryAgain):
-    """Our own pace left no room for it yet: nothing was tried, so it counts as no failure of anybody."""
+    """There is no room for it yet, and none for `wait_s` seconds: nothing was tried, so it is no failure of anybody."""
+
+    def __init__(self, key: str, *, wait_s: float = 0.0, **params: object) -> None:
+        super().__init__(key, **params)
+        self.wait_s = wait_s
 
 
 class Unknown(Trouble):

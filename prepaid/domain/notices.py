@@ -150,6 +150,8 @@ class Notice:
     """Rungs of the ladder that have ended without a delivery."""
     waits_for: Waiting | None = None
     """A channel took it, and has yet to say that it arrived."""
+    held_since: datetime | None = None
+    """From when on limits have left it no place, without a break."""
     why: str = ""
     """The text key of the trouble that ended or delayed it."""
 

@@ -26,6 +26,7 @@ class Outcome:
     """Counts as one of the row's attempts."""
     tried: tuple[str, ...] = ()
     waits_for: Waiting | None = None
+    held_since: datetime | None = None
     why: str = ""
 
 

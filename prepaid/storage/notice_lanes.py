@@ -233,6 +233,7 @@ def _operation(end: Outcome) -> UpdateOne:
         "state": end.state,
         "tried": list(end.tried),
         "waits_for": None if end.waits_for is None else asdict(end.waits_for),
+        "held_since": end.held_since,
         "why": end.why,
     }
     if end.state is NoticeState.QUEUED:

@@ -82,7 +82,7 @@ class MongoNotices:
         """From the first rung on."""
         query = {"_id": notice_id, "state": NoticeState.EXHAUSTED, "dropped_at": None}
         fresh = {"state": NoticeState.QUEUED, "next_at": at, "attempts": 0, "tried": [], "waits_for": None, "why": ""}
-        change = {"$set": {**fresh, "done_at": None}}
+        change = {"$set": {**fresh, "held_since": None, "done_at": None}}
         return (await self._rows.update_one(query, change)).matched_count == 1
 
     async def find(self, prefix: str) -> Sequence[Notice]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
-from prepaid.domain.delivery import Receipt, quiet_until, rung_key, rungs
+from prepaid.domain.delivery import Receipt, may_wait, quiet_until, rung_key, rungs
 from prepaid.domain.errors import HeldBack, Refused, Trouble
 from prepaid.domain.notices import (
     MAX_ATTEMPTS,
@@ -43,7 +43,7 @@ AT_ONCE = 200
 WRITE_EVERY_S = 0.25
 RECEIPT_EVERY_S = 10
 HELD_S = 5
-"""What our own pace held back comes again then; another rung would not be what the person chose."""
+"""What was held back comes again then at the soonest; another rung would not be what the person chose."""
 NO_POLICY = MessagePolicy()
 
 
@@ -193,22 +193,34 @@ class _Round:
 
     async def _ladder(self, row: Notice, person: Person, policy: MessagePolicy, tried: tuple[str, ...]) -> Outcome:
         """The rungs that are left, in order, until a channel takes it."""
-        again, why = False, row.why
+        again, why, held_since = False, row.why, None
         for address in rungs(row, person, policy, self._senders):
             if tried and rung_key(address) in tried:
                 continue
             try:
                 reference = await self._send(address, row, person)
-            except HeldBack:
-                next_at = self._business.clock.now() + timedelta(seconds=HELD_S)
-                return Outcome(row=row, state=NoticeState.QUEUED, at=next_at, next_at=next_at, tried=tried, why=why)
+            except HeldBack as held:
+                again, why, held_since = True, held.key, row.held_since or self._business.clock.now()
+                end = self._stays(row, held, held_since, tried)
+                if end is not None:
+                    return end
             except Refused as refused:
                 tried, why = (*tried, rung_key(address)), refused.key
             except Trouble as trouble:
                 again, why = True, trouble.key
             else:
                 return self._sent(row, address, reference, tried)
-        return self._none_took_it(row, tried, why, again=again)
+        return self._none_took_it(row, tried, why, held_since, again=again)
+
+    def _stays(self, row: Notice, held: HeldBack, since: datetime, tried: tuple[str, ...]) -> Outcome | None:
+        """It comes again on this channel. None when that would be too late: then this is a channel in trouble."""
+        now = self._business.clock.now()
+        next_at = now + timedelta(seconds=max(HELD_S, held.wait_s))
+        if not may_wait(row, since, next_at):
+            return None
+        return Outcome(
+            row=row, state=NoticeState.QUEUED, at=now, next_at=next_at, tried=tried, held_since=since, why=row.why
+        )
 
     async def _send(self, address: Address, row: Notice, person: Person) -> str:
         try:
@@ -259,12 +271,21 @@ class _Round:
         except (Trouble, TimeoutError):
             return Receipt.UNKNOWN
 
-    def _none_took_it(self, row: Notice, tried: tuple[str, ...], why: str, *, again: bool) -> Outcome:
+    def _none_took_it(
+        self, row: Notice, tried: tuple[str, ...], why: str, held_since: datetime | None, *, again: bool
+    ) -> Outcome:
         now, attempts = self._business.clock.now(), row.attempts + 1
         if again and attempts < MAX_ATTEMPTS:
             next_at = now + timedelta(seconds=retry_after_s(attempts))
             return Outcome(
-                row=row, state=NoticeState.QUEUED, at=now, next_at=next_at, failed=True, tried=tried, why=why
+                row=row,
+                state=NoticeState.QUEUED,
+                at=now,
+                next_at=next_at,
+                failed=True,
+                tried=tried,
+                held_since=held_since,
+                why=why,
             )
         log.warning("notice_exhausted", notice=row.id, attempts=attempts)
         return Outcome(row=row, state=NoticeState.EXHAUSTED, at=now, failed=True, tried=tried, why=why)
