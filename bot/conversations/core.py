@@ -97,6 +97,8 @@ def _asked(turn: Turn, session: Session, ask: Ask) -> Reply:
         # A tenant is not told that such a word exists; the use cases would refuse in any case (A8).
         return _not_understood(turn, session, "")
     if ask.intent.audience is Audience.TENANT and not turn.actor.accounts:
+        if turn.actor.is_staff and ask.intent.of_staff:
+            return openings.opening(ask.intent.of_staff)(turn, session, ask.argument)
         return Reply(session=session, parts=openings.how_to_bind(turn))
     return openings.opening(ask.intent.name)(turn, session, ask.argument)
 

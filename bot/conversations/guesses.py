@@ -24,7 +24,7 @@ ASKED_FIRST = frozenset({"share", "payforme"})
 
 
 def guessed(text: str, *, tenant: bool, staff: bool) -> Sequence[Ask]:
-    """What such a person may have meant, likeliest first; the whole text is the argument where one is a period."""
+    """What such a person may have meant, likeliest first, with what the intent takes from the sentence."""
     plain = normal(text)
     if len(plain) > MOST_CHARS:
         return ()
@@ -34,7 +34,7 @@ def guessed(text: str, *, tenant: bool, staff: bool) -> Sequence[Ask]:
     meant = {intent.name: intent for _, _, intent in whole}
     if len(meant) > MOST:
         return ()
-    return tuple(Ask(intent=intent, argument=plain if intent.name in _LISTENS else "") for intent in meant.values())
+    return tuple(Ask(intent=each, argument=each.gist(plain) if each.gist else "") for each in meant.values())
 
 
 def about_something_else(text: str) -> bool:
@@ -43,8 +43,6 @@ def about_something_else(text: str) -> bool:
     return bool(meant) and all(each.intent.name != "recharge" for each in meant)
 
 
-_LISTENS = frozenset({"usage"})
-"""Finds its period in a whole sentence."""
 _Find = tuple[int, int, Intent]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,7 +35,8 @@ class Intent:
     """One thing to ask for. `commands` are the words after a slash, alone or before an argument; the first is the name.
 
     `phrases` are anchored patterns over normalised text; a group `arg` holds the argument. `hints` give it away within
-    a sentence that no phrase knows.
+    a sentence that no phrase knows, and `gist` takes from it what is the argument. `of_staff` names what staff who have
+    no room of their own mean by the same words.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Intent:
     hints: tuple[str, ...] = ()
     wants: Wants = Wants.NOTHING
     in_help: bool = True
+    gist: Callable[[str], str] | None = None
+    of_staff: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

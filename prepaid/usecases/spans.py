@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -35,6 +36,8 @@ SPOKEN = {
     "last_year": (Length.YEAR, 1),
 }
 """How people name spans."""
+_A_MONTH = re.compile(r"m(1[0-2]|[1-9])(-1)?")
+"""A month whose year was not said, "m3": the newest one that has begun; "m3-1": the one of last year."""
 _SHAPES = {Length.DAY: "%Y-%m-%d", Length.WEEK: "%G-W%V", Length.MONTH: "%Y-%m", Length.YEAR: "%Y"}
 _YEARS = range(2000, 2100)
 _DAYS = {Length.DAY: 1, Length.WEEK: 7}
@@ -112,6 +115,10 @@ async def named_span(business: Business, actor: Actor, site_id: str, when: str) 
 
 def spoken_span(site: Site, now: datetime, when: str) -> Span:
     """The same, for a site at hand. Nothing at all means the running month."""
+    month = _A_MONTH.fullmatch(when)
+    if month is not None:
+        back = now.astimezone(ZoneInfo(site.calendar.time_zone)).month - int(month[1])
+        return running(site, now, Length.MONTH, back=back + 12 if month[2] or back < 0 else back)
     length, back = SPOKEN.get(when, (None, 0))
     return span_of(site, when) if length is None else running(site, now, length, back=back)
 

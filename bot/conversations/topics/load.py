@@ -84,6 +84,7 @@ TOPIC = Topic(
                 r"(?:how much (?:power|electricity) do i use |usage )?(?:at night|at rest|on standby)",
                 r"(?:my )?(?:base ?load|standby(?: (?:power|use|load))?|night(?:-time|ly)? (?:use|usage))",
             ),
+            of_staff="report",
         ),
     ),
     openings={"load": for_account("load", lambda account_id, _: ShowLoad(account_id=account_id))},

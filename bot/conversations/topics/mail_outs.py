@@ -14,16 +14,15 @@ from bot.conversations.openings import for_account
 from bot.conversations.parts import Item, List, Text, Tone
 from bot.conversations.perform import Situation
 from bot.conversations.reply import Reply, choose, press, say
+from bot.conversations.report_words import form_in, understood
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
-from bot.conversations.topics.reports import understood
 from bot.conversations.vocabulary import Audience, Intent, Wants
 from bot.texts import text
 from prepaid.domain.mail_outs import BILL, Every, MailOut, ReportForm, ReportKind
 from prepaid.usecases.find_sites import SiteLine
 from prepaid.usecases.mail_outs import my_mail_outs, order_mail_out, stop_mail_out
 
-_FORMS = {ReportForm.XLSX: r"xlsx|excel|表格", ReportForm.CSV: r"csv"}
 _PLEASE = re.compile(r"给我|发送|发来|发|一份")
 _RHYTHM = r"每天|每日|每月|daily|monthly|every (?:day|month)|日报|月报"
 
@@ -55,19 +54,12 @@ def _order(turn: Turn, session: Session, argument: str) -> Reply:
     del turn
     name, colon, rest = argument.partition(":")
     if not colon:
-        form, said = _form(argument)
+        form, said = form_in(argument)
         daily = re.search(r"每天|每日|daily|every day|日报", said, re.IGNORECASE)
         said = re.sub(_RHYTHM, " ", said, flags=re.IGNORECASE)
         kind, _, name = understood(_PLEASE.sub(" ", said))
-        rest = f"{kind} {Every.DAY if daily else Every.MONTH} {form}"
+        rest = f"{kind} {Every.DAY if daily else Every.MONTH} {form or ReportForm.PICTURE}"
     return Reply(session=session, effects=(PickSite(text=name, then="mailout", rest=rest),))
-
-
-def _form(said: str) -> tuple[ReportForm, str]:
-    for form, words in _FORMS.items():
-        if re.search(words, said, re.IGNORECASE):
-            return form, re.sub(words, " ", said, flags=re.IGNORECASE)
-    return ReportForm.PICTURE, said
 
 
 def _of_site(turn: Turn, session: Session, site: SiteLine, rest: str) -> Reply:
@@ -83,7 +75,9 @@ def _of_site(turn: Turn, session: Session, site: SiteLine, rest: str) -> Reply:
 
 
 def _bill(account_id: str, argument: str) -> Effect:
-    return OrderMailOut(kind=BILL, subject=account_id, every=Every.MONTH, form=_form(argument)[0])
+    return OrderMailOut(
+        kind=BILL, subject=account_id, every=Every.MONTH, form=ReportForm(form_in(argument)[0] or ReportForm.PICTURE)
+    )
 
 
 def _list(turn: Turn, session: Session, argument: str) -> Reply:

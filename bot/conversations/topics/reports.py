@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.conversations import desk
@@ -15,6 +13,7 @@ from bot.conversations.parts import File
 from bot.conversations.perform import Situation
 from bot.conversations.reply import Reply, choose, press
 from bot.conversations.report_kinds import Made, make, make_file_of, parts_of
+from bot.conversations.report_words import ALONE, PLEASE, SAID, WHENS_SAID, form_in, gist, understood
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent, Wants
@@ -22,32 +21,6 @@ from bot.rendering.sheets import MEDIA_TYPES
 from bot.texts import text
 from prepaid.domain.mail_outs import SHARES, Every, ReportForm, ReportKind
 from prepaid.usecases.find_sites import SiteLine
-
-_KINDS: Mapping[ReportKind, str] = {
-    ReportKind.FINANCE: r"finance|money|财务|资金|收支|收入",
-    ReportKind.RANK: r"rank(?:ing)?s?|用量排名|排名|排行",
-    ReportKind.SHARE_USE: r"shares? by use|按用量(?:公摊|分摊)|(?:公摊|分摊)按用量",
-    ReportKind.SHARE_AREA: r"shares? by area|按面积(?:公摊|分摊)|(?:公摊|分摊)按面积",
-    ReportKind.SHARE: r"shares?(?: of common(?: parts)?)?|(?:按户)?(?:公摊|分摊)",
-    ReportKind.LOSSES: r"loss(?:es)?|线损|损耗",
-    ReportKind.ODD: r"unusual(?: use)?|abnormal(?: use)?|odd|异常(?:用电)?",
-    ReportKind.EMPTY: r"empty(?: rooms?)?|vacant(?: rooms?)?|空房(?:用电)?",
-    ReportKind.SITES: r"(?:compare )?sites(?: compared)?|comparison|小区对比|对比",
-    ReportKind.USE: r"use|usage|consumption|用电(?:分析)?|用量|能耗",
-}
-_WHENS: Mapping[str, str] = {
-    "last_month": r"last[ _]month(?:'s)?|上个?月",
-    "last_week": r"last[ _]week(?:'s)?|上个?[周星]期?",
-    "last_year": r"last[ _]year(?:'s)?|去年|上一?年",
-    "yesterday": r"yesterday(?:'s)?|昨[天日]",
-    "today": r"today(?:'s)?|daily|day|今[天日]|日报|当日",
-    "week": r"(?:this )?week(?:'s)?|weekly|[本这]个?[周星]期?|周报",
-    "month": r"(?:this )?month(?:'s)?|monthly|[本这]个?月|月报",
-    "year": r"(?:this )?year(?:'s)?|yearly|[今本]年|年报",
-}
-_NAMED = re.compile(r"20\d\d-w\d\d|20\d\d-\d\d-\d\d|20\d\d-\d\d|20\d\d(?!\d)")
-_CHINESE = re.compile(r"(20\d\d)年(?:(\d{1,2})月(?:(\d{1,2})[日号])?)?")
-_FILLER = re.compile(r"\b(?:of|for|the|at|in|report|please)\b|的|报[表告]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,36 +47,12 @@ def _begin(turn: Turn, session: Session, argument: str) -> Reply:
     del turn
     name, colon, rest = argument.partition(":")
     if not colon:
-        kind, when, name = understood(argument)
-        rest = f"{kind} {when}"
+        form, said = form_in(argument)
+        kind, when, name = understood(said)
+        rest = f"{kind} {when} {form}" if form else f"{kind} {when}"
     if rest.startswith(f"{ReportKind.SITES} "):
         return Reply(session=session, effects=(_effect("", rest),))
     return Reply(session=session, effects=(PickSite(text=name, then="report", rest=rest),))
-
-
-def understood(heard: str) -> tuple[ReportKind, str, str]:
-    """(kind, span, what is left: the place)."""
-    said = _CHINESE.sub(_in_digits, heard.casefold())
-    when, said = _taken(_WHENS, said)
-    named = _NAMED.search(said)
-    if named is not None:
-        when, said = named[0].upper(), said.replace(named[0], " ", 1)
-    kind, said = _taken({str(kind): words for kind, words in _KINDS.items()}, said)
-    place = " ".join(_FILLER.sub(" ", said).split())
-    return ReportKind(kind or ReportKind.USE), when, place
-
-
-def _taken(table: Mapping[str, str], said: str) -> tuple[str, str]:
-    """The first entry whose words are said, and what is left without them."""
-    for name, words in table.items():
-        pattern = rf"(?<![a-z])(?:{words})(?![a-z])"
-        if re.search(pattern, said):
-            return name, re.sub(pattern, " ", said, count=1)
-    return "", said
-
-
-def _in_digits(found: re.Match[str]) -> str:
-    return "-".join(f"{int(part):02}" for part in found.groups() if part)
 
 
 def _effect(site_id: str, rest: str) -> ShowReport | SendReport:
@@ -158,21 +107,24 @@ def _sent(effect: SendReport, value: File, turn: Turn, session: Session) -> Repl
     return Reply(session=session, parts=(value,))
 
 
-_SAID = "|".join((*_KINDS.values(), *_WHENS.values()))
 TOPIC = Topic(
     intents=(
         Intent(
             name="report",
             hints=(
-                r"报表|报告",
-                r"\breports?\b|\bexports?\b",
+                r"报表|报告|用[了掉]?多少[电度]|用[电水]量?|线损|损耗|排[名行]|公摊|分摊",
+                r"同比|环比|(?:和|跟|比|与)(?:上个?|去)(?:月|周|年)",
+                r"\b(?:reports?|exports?|usage|consumption|losses|ranking|kwh)\b|how much .*\b(?:use|used|using)\b",
+                r"compared? (?:with|to)|\b(?:base|standby|night) (?:load|use)\b",
             ),
+            gist=gist,
             audience=Audience.STAFF,
             commands=("report", "reports", "报表", "报告"),
             phrases=(
-                rf"(?:查看|看看|看|出|发)?(?P<arg>.{{0,20}}(?:{_SAID}).{{0,12}}(?:报表|报告)(?: .{{1,20}})?)",
-                rf"(?:show |send )?(?:me )?(?:the )?(?P<arg>(?:{_SAID}).{{0,40}} report(?: (?:of|for) .{{1,20}})?)",
-                r"(?P<arg>(?:线损|空房用电|异常用电|用量排名)(?: .{1,20})?|小区对比)",
+                rf"(?:查看|看看|看|出|发)?(?P<arg>.{{0,30}}(?:{SAID}).{{0,30}}(?:报表|报告)(?: .{{1,30}}|吧)?)",
+                rf"{PLEASE}(?P<arg>(?:the )?(?:{SAID}) (?:.{{0,60}} )?reports?(?: .{{1,60}})?)",
+                r"(?P<arg>(?:.{0,20}的)?(?:线损|空房用电|异常用电|用量排名|用电排名|用电排行)(?: .{1,30})?|小区对比)",
+                rf"(?:show )?(?:me )?(?P<arg>(?:the )?(?:(?:{WHENS_SAID}) )?(?:{ALONE})(?: .{{1,60}})?)",
                 r"(?P<arg>(?:按户|按用量|按面积)?(?:公摊|分摊)(?: .{1,20})?)",
             ),
             wants=Wants.PERIOD,

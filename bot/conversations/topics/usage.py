@@ -132,6 +132,8 @@ TOPIC = Topic(
                 r"(?:usage|consumption) (?P<arg>today|(?:this |by )?(?:day|week|month|year))",
             ),
             wants=Wants.PERIOD,
+            gist=str,
+            of_staff="report",
         ),
     ),
     openings={"usage": for_account("usage", lambda a, argument: ShowUsage(account_id=a, period=_period(argument)))},

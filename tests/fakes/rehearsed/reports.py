@@ -197,6 +197,9 @@ SCRIPTS = {
         ("admin", "按面积分摊 2026-11 枫丹苑 报表"),
         ("admin", "/report ranking last month 枫丹苑"),
         ("admin", "小区对比"),
+        ("admin", "this month's consumption"),
+        ("admin", "和去年同月比"),
+        ("admin", "show me the losses of maple for october 2026"),
     ),
 }
 _MONTH = "2026-03"
