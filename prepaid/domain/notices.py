@@ -58,6 +58,7 @@ class NoticeKind(StrEnum):
     EMERGENCY_TAKEN = "emergency_taken"
     TARIFF_CHANGES = "tariff_changes"
     CERTIFICATE_ENDS = "certificate_ends"
+    CLOCKS_APART = "clocks_apart"
     BROADCAST = "broadcast"
     OUTAGE_PLANNED = "outage_planned"
     OUTAGE_SOON = "outage_soon"

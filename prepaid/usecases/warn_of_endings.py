@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from prepaid.domain.access import Role
 from prepaid.domain.notices import NoticeKind
 from prepaid.ports import Business
-from prepaid.usecases.tell import Crossing, Params, tell_persons
+from prepaid.usecases.tell import Crossing, Params
+from prepaid.usecases.tell_owners import tell_owners
 
 log = structlog.get_logger()
 
@@ -35,20 +35,14 @@ class Ending:
 
 async def warn_of_endings(business: Business, endings: Sequence[Ending]) -> int:
     """Returns how many messages are new. An owner of several sites is told once; what cannot be read, once a week."""
-    now, new, told = business.clock.now(), 0, set[str]()
+    now = business.clock.now()
     due = [(ending, key) for ending in endings if (key := _key(ending, now)) is not None]
     for ending, key in due:
         log.warning("credential_ends", name=ending.name, mark=key)
-    sites = sorted(await business.store.sites.sites(), key=lambda site: site.id)
-    for site in sites:
-        people = await business.store.people.staff_over(site.path)
-        owners = [each.id for each in people if any(grant.role is Role.OWNER for grant in each.grants)]
-        fresh = [person_id for person_id in owners if person_id not in told]
-        told.update(fresh)
-        for ending, key in due:
-            crossing = Crossing(NoticeKind.CERTIFICATE_ENDS, f"{ending.name}:{key}")
-            new += await tell_persons(business, site, fresh, crossing, _params(ending, now))
-    return new
+    crossings = [
+        (Crossing(NoticeKind.CERTIFICATE_ENDS, f"{ending.name}:{key}"), _params(ending, now)) for ending, key in due
+    ]
+    return await tell_owners(business, crossings)
 
 
 def mark_of(ends_at: datetime, now: datetime, marks_d: Sequence[int] = MARKS_D) -> int | None:

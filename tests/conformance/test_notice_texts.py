@@ -72,6 +72,7 @@ MUST: Mapping[NoticeKind, frozenset[str]] = {
     _K.EMERGENCY_TAKEN: AMOUNT | BALANCE | {"floor_micro"},
     _K.TARIFF_CHANGES: frozenset({"old_exact_micro", "new_exact_micro", "since"}),
     _K.CERTIFICATE_ENDS: frozenset({"name"}),
+    _K.CLOCKS_APART: frozenset({"machine", "apart_s"}),
     _K.BROADCAST: frozenset({"words"}),
     _K.OUTAGE_PLANNED: SPAN,
     _K.OUTAGE_SOON: SPAN,

@@ -64,6 +64,8 @@ PARAMS: dict[str, str | int | bool | None] = {
     "new_most_exact_micro": 600_000,
     "ends_at": (AT + timedelta(days=14)).isoformat(),
     "left_s": 60,
+    "apart_s": 300,
+    "machine": "host-1",
     "code": "7KQ2M9XA",
     "ttl_s": 900,
     "due_at": (AT + timedelta(minutes=1)).isoformat(),

@@ -127,6 +127,34 @@ async def test_ends_are_told_to_owners_once_for_each_mark(building: Building) ->
     assert other.id not in told
 
 
+async def test_owners_are_told_once_a_day_of_clocks_that_differ(building: Building, clock: ManualClock) -> None:
+    """N1, Y4: cuts and jobs that wait for the clock do not wait unseen; whoever owns hears whose clock it is."""
+    owner, other = await building.operator(role=Role.OWNER), await building.operator(role=Role.FINANCE)
+    apart = timedelta(minutes=-5)
+
+    async def ask() -> datetime:
+        return clock.now() + apart
+
+    jobs = [clock_job(building.business, ask, f"host-{number}") for number in range(2)]
+    for _ in range(3):
+        for job in jobs:
+            with pytest.raises(TryAgain, match="clocks_apart"):
+                await job.run()
+        clock.advance(minutes=1)
+    apart = timedelta()
+    assert [await job.run() for job in jobs] == [0, 0]
+    (row,) = await building.business.store.notices.due(clock.now(), 100)
+    assert (row.kind, row.person_id, row.params["apart_s"]) == (NoticeKind.CLOCKS_APART, owner.id, 300)
+    assert row.params["machine"] == "host-0"
+    apart = timedelta(minutes=2)
+    clock.advance(days=1)
+    with pytest.raises(TryAgain, match="clocks_apart"):
+        await jobs[0].run()
+    rows = await building.business.store.notices.due(clock.now(), 100)
+    assert [each.person_id for each in rows] == [owner.id] * 2
+    assert other.id not in {each.person_id for each in rows}
+
+
 async def test_a_store_whose_clock_differs_makes_cuts_wait(building: Building, clock: ManualClock) -> None:
     """Y4: when the store's clock and ours are apart cuts wait; they agree again, and cuts go on."""
     trust = ClockTrust()
@@ -135,7 +163,7 @@ async def test_a_store_whose_clock_differs_makes_cuts_wait(building: Building, c
     async def ask() -> datetime:
         return clock.now() + apart
 
-    job = clock_job(business, ask)
+    job = clock_job(business, ask, "host-1")
     assert await job.run() == 0
     assert not trust.doubtful(clock.now(), clock.monotonic())
     apart = timedelta(minutes=-5)
