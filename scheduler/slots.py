@@ -20,7 +20,7 @@ from prepaid.domain.errors import Trouble
 from prepaid.ports import Business
 from prepaid.ports.schedule import SlotRun
 from prepaid.usecases.gather_facts import clock_doubtful
-from scheduler.triggers import Job
+from scheduler.triggers import OK, Job, reason_of
 
 log = structlog.get_logger()
 
@@ -113,7 +113,12 @@ def slotted(business: Business, owner: str, name: str, plan: Plan, work: Work) -
         """Now, as a slot of its own."""
         now = business.clock.now()
         run = await business.store.job_runs.begin(name, f"hand:{now.isoformat()}", now, owner=owner, ttl_s=LEASE_S)
-        return 0 if run is None else await work(now, run)
+        if run is None:
+            return 0
+        try:
+            return await work(now, run)
+        finally:
+            await business.store.job_runs.let_go(run)
 
     return Job(name=name, run=run, period_s=LOOK_EVERY_S, plan=plan, by_hand=by_hand)
 
@@ -128,17 +133,17 @@ async def _slot(business: Business, slot: datetime, *, owner: str, name: str, pl
         did = await work(slot, run)
     except Trouble as trouble:
         tries = await runs.let_go(run)
-        await runs.note(name, result=trouble.key, did=0, owner=owner)
+        await runs.note(name, result=reason_of(trouble), did=0, owner=owner)
         if tries < MOST_TRIES:
             raise
         log.exception("slot_given_up", job=name, slot=plan.key(slot), key=trouble.key)
         return await runs.end(run, did=0)
-    except Exception:
+    except Exception as error:
         tries = await runs.let_go(run)
-        await runs.note(name, result="error", did=0, owner=owner)
+        await runs.note(name, result=reason_of(error), did=0, owner=owner)
         if tries < MOST_TRIES:
             raise
         log.exception("slot_given_up", job=name, slot=plan.key(slot))
         return await runs.end(run, did=0)
-    await runs.note(name, result="ok", did=did, owner=owner)
+    await runs.note(name, result=OK, did=did, owner=owner)
     return await runs.end(run, did=did)

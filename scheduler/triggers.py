@@ -23,6 +23,7 @@ log = structlog.get_logger()
 RUNS = Counter("chatwatt_job_runs", "Runs of scheduled jobs by outcome.", ("job", "outcome"))
 REST_AFTER_FAILURE_S = 1.0
 NOTE_EVERY_S = 60.0
+OK = "ok"
 
 
 class Planned(Protocol):
@@ -57,11 +58,25 @@ async def run_jobs(business: Business, jobs: Sequence[Job], stop: asyncio.Event,
 async def _forever(business: Business, job: Job, stop: asyncio.Event, notes: _Notes) -> None:
     async with business.wakeups.waiter(*job.topics, _stop_topic(job)) as waiter:
         while not stop.is_set():
-            did = await _once(job)
-            await notes.take(did)
+            did, result = await _once(job)
+            await notes.take(did, result)
             if did > 0:
                 continue  # There may be more than one batch; an empty run ends the burst.
-            await _rest(waiter, job.period_s if did == 0 else REST_AFTER_FAILURE_S, stop)
+            await _rest(waiter, job.period_s if result == OK else REST_AFTER_FAILURE_S, stop)
+
+
+async def run_by_hand(business: Business, job: Job, *, owner: str) -> int:
+    """Runs a job once, now; returns how much it did, and notes how it went. Raises what the job raises."""
+    result, did = "", 0
+    try:
+        did, result = await (job.by_hand or job.run)(), OK
+    except Exception as error:
+        result = reason_of(error)
+        raise
+    finally:
+        if result:
+            await business.store.job_runs.note(job.name, result=result, did=did, owner=owner)
+    return did
 
 
 class _Notes:
@@ -71,33 +86,38 @@ class _Notes:
         self._business, self._job, self._owner = business, job, owner
         self._last: tuple[str, float] | None = None
 
-    async def take(self, did: int) -> None:
+    async def take(self, did: int, result: str) -> None:
         """After a run."""
         if self._job.plan is not None:
             return  # A job with slots tells how each of them went.
-        result, now_s = "ok" if did >= 0 else "failed", self._business.clock.monotonic()
+        now_s = self._business.clock.monotonic()
         if self._last is not None and self._last[0] == result and now_s - self._last[1] < NOTE_EVERY_S:
             return
         self._last = (result, now_s)
         with suppress(Trouble):
-            await self._business.store.job_runs.note(self._job.name, result=result, did=max(0, did), owner=self._owner)
+            await self._business.store.job_runs.note(self._job.name, result=result, did=did, owner=self._owner)
 
 
-async def _once(job: Job) -> int:
-    """How much was done, or -1 for a failure."""
+def reason_of(error: Exception) -> str:
+    """Why a run failed, in a word that `chatwatt jobs` shows: a text's key, or the kind of a bug."""
+    return error.key if isinstance(error, Trouble) else type(error).__name__
+
+
+async def _once(job: Job) -> tuple[int, str]:
+    """How much was done, and how it went."""
     try:
         did = await job.run()
     except Trouble as trouble:
         RUNS.labels(job.name, "trouble").inc()
         log.warning("job_waits", job=job.name, kind=type(trouble).__name__, key=trouble.key)
-        return -1
-    except Exception:
+        return 0, reason_of(trouble)
+    except Exception as error:
         # A bug in one job must not stop the others; it is counted, logged whole, and the job comes again.
         RUNS.labels(job.name, "error").inc()
         log.exception("job_failed", job=job.name)
-        return -1
+        return 0, reason_of(error)
     RUNS.labels(job.name, "ok").inc()
-    return did
+    return did, OK
 
 
 async def _rest(waiter: Waiter, seconds: float, stop: asyncio.Event) -> None:

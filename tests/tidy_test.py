@@ -24,6 +24,7 @@ MAY_HEAR = (
     "bot/conversations/amounts.py",
     "bot/conversations/openings.py",
     "bot/conversations/price_words.py",
+    "bot/conversations/report_words.py",
     "bot/conversations/span_words.py",
     "chatwatt/demo/story.py",
 )

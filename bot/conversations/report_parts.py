@@ -100,9 +100,8 @@ def finance_parts(language: str, report: Finance) -> tuple[Part, ...]:
         language, "report.money_summary", opening_micro=report.opening_micro, closing_micro=report.closing_micro
     )
     named = {"name": report.name, "span": report.month}
-    unit = text(language, "report.money_unit")
     title = text(language, "report.money_title", **named)
-    moved = Chart(title=title, points=bars, summary=summary, unit=unit, scale=MICRO)
+    moved = _money_chart(language, title, bars, summary, ("in", "out"))
     return (*((moved,) if bars else ()), *_curve(language, report), _sums(language, report))
 
 
@@ -114,7 +113,16 @@ def _curve(language: str, report: Finance) -> tuple[Chart, ...]:
         return ()
     title = text(language, "report.curve_title", name=report.name, span=report.month)
     summary = text(language, "report.curve_summary")
-    return (Chart(title=title, points=points, summary=summary, unit=text(language, "report.money_unit"), scale=MICRO),)
+    return (_money_chart(language, title, points, summary, ("held", "owed")),)
+
+
+def _money_chart(language: str, title: str, points: tuple[Point, ...], summary: str, names: tuple[str, str]) -> Chart:
+    """What is above zero dark, what is below it light: bars only grow upwards."""
+    above, below = (text(language, f"report.money_{name}") for name in names)
+    some_below = any(point.before for point in points)
+    return Chart(
+        title=title, points=points, summary=summary, unit=above, before_name=below if some_below else "", scale=MICRO
+    )
 
 
 def _sums(language: str, report: Finance) -> KeyValueTable:
@@ -191,7 +199,7 @@ def odd_parts(language: str, report: UseReport) -> tuple[Part, ...]:
     found = [(hour, each) for each in meters if each.load for hour in each.load.odd]
     found.sort(key=lambda pair: pair[0].usual_wh - pair[0].energy_wh)
     if not found:
-        return (say(language, "report.none_odd"),)
+        return (say(language, "report.none_odd", name=report.name, span=report.span.name),)
     items = tuple(
         Item(
             label=f"{each.label} · {hour.at.astimezone(zone):%m-%d %H:%M}",
@@ -209,7 +217,7 @@ def empty_parts(language: str, report: UseReport) -> tuple[Part, ...]:
         key=lambda each: -(each.load.energy_wh if each.load else 0),
     )
     if not found:
-        return (say(language, "report.none_empty"),)
+        return (say(language, "report.none_empty", name=report.name, span=report.span.name),)
     items = tuple(
         Item(
             label=f"{each.label} · {each.meter_id}",
@@ -279,4 +287,9 @@ def _energy_point(label: str, value: int, before: int = 0) -> Point:
 
 
 def _money_point(label: str, amount_micro: int) -> Point:
-    return Point(label=label, value=abs(amount_micro), text=money(amount_micro).replace("¥", ""))
+    return Point(
+        label=label,
+        value=max(0, amount_micro),
+        text=money(amount_micro).replace("¥", ""),
+        before=max(0, -amount_micro),
+    )

@@ -23,7 +23,8 @@ ROUND, DOT = 2, 3
 MOST_LABELS = 12
 FONT = "Noto Sans SC"
 KEPT = 64
-_NICE = (1, 2, 5, 10)
+_NICE, _FINER = (10, 20, 50), (10, 15, 20, 25, 30, 40, 50, 60, 80)
+"""Tenths of a power of ten; the finer ones where all of them are whole."""
 
 
 def svg(chart: Chart) -> str:
@@ -45,15 +46,15 @@ def png(chart: Chart) -> bytes:
 
 
 def top_of(values: Sequence[int]) -> int:
-    """The scale's end: the least 1, 2 or 5 times a power of ten, in quarters, that no value exceeds."""
+    """The scale's end: four times a round number, and the least such that no value exceeds."""
     highest = max(values, default=0)
     if highest <= 0:
         return GRID
     size = 1
     while True:
-        for nice in _NICE:
-            if nice * size * GRID >= highest:
-                return nice * size * GRID
+        for tenths in _NICE if size == 1 else _FINER:
+            if tenths * size // 10 * GRID >= highest:
+                return tenths * size // 10 * GRID
         size *= 10
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.texts import has, language_for, placeholders, text
 from chatwatt.house import beside_the_doors, scheduled
 from chatwatt.settings import load, load_alipay, load_wechat_pay
 from chatwatt.wiring import open_runtime, real_providers
 from prepaid.domain.errors import Refused
 from prepaid.ports.schedule import JobNote
-from scheduler.triggers import Job
+from scheduler.triggers import Job, run_by_hand
 
 NEED_CHANNELS = frozenset({"outbox", "outbox_bulk"})
-ROW = "{:<18} {:<21} {:<21} {:<10} {:>6}"
+ROW = "{:<18} {:<21} {:<21} {:<24} {:>6}"
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,7 +37,7 @@ async def run(arguments: argparse.Namespace) -> int:
             shown = [*scheduled(runtime, business), *beside_the_doors(business, {})]
             if arguments.what == "run":
                 job = to_run(shown, arguments.name)
-                did = await (job.by_hand or job.run)()
+                did = await run_by_hand(business, job, owner=runtime.owner)
                 print(json.dumps({"job": job.name, "did": did}))
                 return 0
             notes = await business.store.job_runs.notes()
@@ -73,7 +75,19 @@ def next_run(job: Job, note: JobNote | None, now: datetime) -> datetime | None:
 def _line(job: Job, note: JobNote | None, now: datetime) -> str:
     last = note.at if note is not None else None
     result, did = (note.result, note.did) if note is not None else ("never", 0)
-    return ROW.format(job.name, _when(last), _when(next_run(job, note, now)), result, did)
+    row = ROW.format(job.name, _when(last), _when(next_run(job, note, now)), result, did)
+    words = _words(result)
+    return f"{row}  {words}" if words else row
+
+
+def _words(result: str) -> str:
+    """Why it failed, where there is a sentence for it that needs no figures."""
+    language = _language()
+    return text(language, result) if has(result) and not placeholders(language, result) else ""
+
+
+def _language() -> str:
+    return language_for(os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
 
 
 def _when(at: datetime | None) -> str:

@@ -166,7 +166,8 @@ def test_words_of_a_chart_are_never_markup() -> None:
 
 
 @pytest.mark.parametrize(
-    ("highest", "top"), [(0, 4), (1, 4), (4, 4), (5, 8), (1_240, 2_000), (81, 200), (2_001, 4_000)]
+    ("highest", "top"),
+    [(0, 4), (1, 4), (4, 4), (5, 8), (12, 20), (1_240, 1_600), (81, 100), (2_001, 2_400), (8_001, 10_000)],
 )
 def test_the_scale_ends_at_a_round_figure(highest: int, top: int) -> None:
     """The end of the scale is at least the highest value and divides into four round steps."""

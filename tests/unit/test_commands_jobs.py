@@ -18,6 +18,7 @@ async def test_jobs_are_listed_and_run_by_hand(
     """Last run, next run and result of each; those that carry messages are refused, and it says what to do."""
     building = await build(shared_database, clock)
     await building.business.store.job_runs.note("orders", result="TryAgain", did=0, owner="another")
+    await building.business.store.job_runs.note("audit", result="try_again.clocks_apart", did=0, owner="another")
     settings = {
         "CHATWATT_MONGODB_URI": store_uris.mongodb_uri,
         "CHATWATT_REDIS_URL": store_uris.redis_uri,
@@ -30,7 +31,7 @@ async def test_jobs_are_listed_and_run_by_hand(
     rows = {cells[0]: cells[1:] for cells in map(str.split, lines)}
     assert head.split() == ["job", "last", "next", "result", "did"]
     assert {"orders", "inbox", "outbox", "outbox_bulk", "certificates"} <= rows.keys()
-    assert json.loads(last) == {"jobs": len(rows), "failed": 1}
+    assert json.loads(last) == {"jobs": len(rows), "failed": 2}
     instant = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
     ran, following, result, did = rows["orders"]
     assert (result, did) == ("TryAgain", "0")
@@ -41,8 +42,13 @@ async def test_jobs_are_listed_and_run_by_hand(
     never, planned, result, _ = rows["certificates"]
     assert (never, result) == ("-", "never")
     assert instant.fullmatch(planned)
-    code, out, err = await run_program("jobs", "run", "inbox", settings=settings)
-    assert (code, json.loads(out.splitlines()[-1])) == (0, {"job": "inbox", "did": 0}), err
+    assert rows["audit"][2:4] == ["try_again.clocks_apart", "0"]
+    assert "look at the time servers" in next(line for line in lines if line.startswith("audit"))
+    for _ in range(2):
+        code, out, err = await run_program("jobs", "run", "audit", settings=settings)
+        assert (code, json.loads(out.splitlines()[-1])) == (0, {"job": "audit", "did": 1}), err
+    code, out, err = await run_program("jobs", settings=settings)
+    assert next(line.split()[3] for line in out.splitlines() if line.startswith("audit")) == "ok"
     for name, words in (("outbox", "chatwatt serve"), ("outbox_bulk", "chatwatt serve"), ("laundry", "no job laundry")):
         code, _, err = await run_program("jobs", "run", name, settings=settings)
         assert code == 2

@@ -13,7 +13,7 @@ from prepaid.domain.errors import TryAgain
 from prepaid.ports.schedule import SlotRun
 from prepaid.storage.driver import Database
 from scheduler.slots import LEASE_S, MOST_TRIES, Missed, Plan, slotted
-from scheduler.triggers import Job, run_jobs
+from scheduler.triggers import Job, run_by_hand, run_jobs
 from tests.fakes.building import Building, build
 from tests.fakes.clock import EPOCH, ManualClock
 
@@ -163,6 +163,33 @@ async def test_a_failing_slot_is_tried_again_and_given_up_at_last(building: Buil
     assert LEASE_S > 0
 
 
+async def test_what_is_run_by_hand_says_how_it_went_and_is_no_slot(building: Building) -> None:
+    """Y5: by hand as often as one likes, trouble with its reason; the day's own slot is done as if nobody had."""
+    worker = Worker()
+    (job,) = schedulers(building, worker, DAILY, 1)
+    building.clock.set(datetime(2026, 3, 3, 1, tzinfo=UTC))
+    worker.fail = 1
+    with pytest.raises(TryAgain):
+        await run_by_hand(building.business, job, owner="hand")
+    (note,) = (await building.business.store.job_runs.notes()).values()
+    assert (note.result, note.did, note.owner, note.slot) == ("try_again.store", 0, "hand", None)
+    for _ in range(2):
+        assert await run_by_hand(building.business, job, owner="hand") == 1
+        building.clock.advance(minutes=1)
+    assert (await building.business.store.job_runs.notes())["daily"].result == "ok"
+    building.clock.advance(hours=1)
+    await job.run()
+    await job.run()
+    assert sum(worker.done.values()) == 3
+
+    async def broken() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await run_by_hand(building.business, Job(name="broken", run=broken, period_s=1), owner="hand")
+    assert (await building.business.store.job_runs.notes())["broken"].result == "ZeroDivisionError"
+
+
 async def test_running_jobs_say_how_they_went(building: Building) -> None:
     """`chatwatt jobs` shows what a running scheduler did: every job leaves a note, and a failure is one too."""
     stop, ran = asyncio.Event(), asyncio.Event()
@@ -179,4 +206,4 @@ async def test_running_jobs_say_how_they_went(building: Building) -> None:
     jobs = [Job(name="good", run=good, period_s=1), Job(name="bad", run=bad, period_s=1)]
     await asyncio.wait_for(run_jobs(building.business, jobs, stop, owner="here"), 60)
     notes = await building.business.store.job_runs.notes()
-    assert (notes["good"].result, notes["bad"].result, notes["good"].owner) == ("ok", "failed", "here")
+    assert (notes["good"].result, notes["bad"].result, notes["good"].owner) == ("ok", "try_again.store", "here")
