@@ -19,7 +19,7 @@ from miniprogram_api.door import OPEN_PER_ADDRESS, accepted, address_of
 from miniprogram_api.parts import Parts, Words
 from miniprogram_api.problems import when_again
 from prepaid.domain.errors import Refused, Trouble
-from prepaid.domain.money import yuan_text
+from prepaid.domain.money import MICRO_PER_FEN, yuan_text
 from prepaid.domain.orders import MAX_TOPUP_FEN, MIN_TOPUP_FEN, OPEN, OrderState
 from prepaid.usecases.follow_order import Progress, follow_pay_link
 from prepaid.usecases.pay_links import PayLinkView, look_at_pay_link
@@ -49,7 +49,6 @@ WORDS: Final = (
     "pay.other_way",
     "pay.offline",
     "pay.asking",
-    "pay.choose_amount",
 )
 STEPS: Final = ("waiting", "paid", "credited", "power_on")
 
@@ -151,15 +150,17 @@ def _status(trouble: Trouble) -> int:
 def _filled(words: Words, language: str, state: dict[str, object]) -> dict[str, str]:
     """What the template asks for; everything escaped."""
     amount = state["amount_fen"]
+    least, most = MIN_TOPUP_FEN * MICRO_PER_FEN, MAX_TOPUP_FEN * MICRO_PER_FEN
     steps = {step: words.text(language, f"pay.step.{step}") for step in STEPS}
     given = {key.removeprefix("pay."): words.text(language, key) for key in WORDS}
+    given["amount_range"] = words.text(language, "pay.amount_range", least_micro=least, most_micro=most)
     plain = {
         "language": "zh-CN" if language == "zh" else "en",
         "other": "en" if language == "zh" else "zh",
         "other_name": words.text("en" if language == "zh" else "zh", "pay.language"),
         "title": words.text(language, "pay.title"),
         "for_whom": f"{state['site']} · {state['label']}" if "site" in state else "",
-        "amount": f"¥{yuan_text(amount * 10_000)}" if isinstance(amount, int) else "",
+        "amount": f"¥{yuan_text(amount * MICRO_PER_FEN)}" if isinstance(amount, int) else "",
         "amount_label": words.text(language, "pay.amount"),
         "until": str(state.get("until", "")),
         "safe": words.text(language, "pay.safe"),

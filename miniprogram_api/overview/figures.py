@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 from miniprogram_api.parts import Words
+from prepaid.domain.beside import change_percent
 from prepaid.domain.panorama import Tally
 from prepaid.usecases.estate import Change, Estate
 from prepaid.usecases.estate_views import RoomLine, room_lines
@@ -62,6 +64,17 @@ class Figures:
         """Kilowatt-hours with one decimal."""
         return f"{energy_wh // KILO:,}.{energy_wh % KILO // 100} kWh"
 
+    def beside(self, figure: str, now: int, before: int) -> str:
+        """A figure of before, and by how much now is more or less; alone where it is too little to compare with."""
+        percent = change_percent(now, before)
+        if percent is None:
+            return figure
+        return self._words.text(self._language, "board.change", figure=figure, percent=f"{percent:+,}")
+
+    def day(self, at: datetime, zone: str) -> str:
+        """The local day of an instant."""
+        return self._words.text(self._language, "board.day_of", at=at, time_zone=zone)
+
     def water(self, litres: int) -> str:
         """Cubic metres with one decimal."""
         return f"{litres // KILO:,}.{litres % KILO // 100} m³"
@@ -74,7 +87,11 @@ class Figures:
 def told(words: Words, estate: Estate, changed: Iterable[Change], language: str) -> Mapping[str, str]:
     """What a change of some places changes on pages: the rooms, their buildings and sites, and the whole."""
     figures = Figures(words, language)
-    found: dict[str, str] = {"at": words.text(language, "figure.clock", at=estate.at, time_zone=_zone(estate))}
+    zone = _zone(estate)
+    found: dict[str, str] = {
+        "at": words.text(language, "figure.clock", at=estate.at, time_zone=zone),
+        "day": figures.day(estate.at, zone),
+    }
     buildings: dict[str, set[str]] = {}
     for each in changed:
         buildings.setdefault(each.building, set()).add(each.path)

@@ -15,7 +15,7 @@ from miniprogram_api.parts import Bar, Drawing, Words
 from prepaid.domain.money import MICRO_PER_FEN
 from prepaid.domain.panorama import Point
 from prepaid.usecases.estate import Estate
-from prepaid.usecases.estate_trends import CHART_DAYS, Days, MoneyIn, today_of
+from prepaid.usecases.estate_trends import CHART_DAYS, Days, MoneyIn, Used, today_of
 from prepaid.usecases.estate_views import LINES_A_PAGE, Level, PlaceView, RoomLine, silent_places
 from prepaid.usecases.tonight import TonightRow
 
@@ -66,10 +66,12 @@ class Show:
             "at": view.path,
             "name": view.name or self.text("everything"),
             "way": [(each.path, each.name or self.text("everything")) for each in view.way],
+            "day": self.figures.day(self.estate.at, self.zone),
             "as_of": self.words.text(self.language, "figure.clock", at=self.estate.at, time_zone=self.zone),
             "tally": view.tally,
             "f": self.figures.of_place(view.path, view.tally),
             "use": self._use(),
+            "reading": self.beside.days is None,
             "places": [self._place(each) for each in view.places[first : first + LINES_A_PAGE]],
             "rooms": [self._room(each) for each in view.rooms[first : first + LINES_A_PAGE]],
             "page": self.page,
@@ -124,7 +126,10 @@ class Show:
         }
 
     def _use(self) -> dict[str, str]:
-        """This month beside the same days of the month before, and yesterday; empty while it is being added up."""
+        """This month beside the same days of the month before, and yesterday; empty while it is being added up.
+
+        Electricity, and water under names that end in "_l" where any was used.
+        """
         days, view = self.beside.days, self.view
         if days is None or not view.buildings or not view.sites:
             return {}
@@ -133,12 +138,21 @@ class Show:
         before = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
         same = [before + timedelta(days=each) for each in range(today.day)]
         same = [day for day in same if day.month == before.month]
+        yesterday_wh, yesterday_l = days.of(view.buildings, today - timedelta(days=1))
+        month_wh, month_l = _sum(days, view.buildings, month)
+        before_wh, before_l = _sum(days, view.buildings, same)
+        month_wh, month_l = month_wh + view.tally.used_wh, month_l + view.tally.used_l
+        figures, whole = self.figures, days.missing == 0
         found = {
-            "yesterday": self.figures.energy(days.of(view.buildings, today - timedelta(days=1))[0]),
-            "month": self.figures.energy(_sum(days, view.buildings, month) + view.tally.used_wh),
-            "before": self.figures.energy(_sum(days, view.buildings, same)),
+            "yesterday": figures.energy(yesterday_wh),
+            "month": figures.energy(month_wh) if whole else "",
+            "before": figures.beside(figures.energy(before_wh), month_wh, before_wh) if whole else "",
         }
-        return found if days.missing == 0 else found | {"month": "", "before": ""}
+        if month_l or before_l or yesterday_l:
+            found["yesterday_l"] = figures.water(yesterday_l)
+            found["month_l"] = figures.water(month_l) if whole else ""
+            found["before_l"] = figures.beside(figures.water(before_l), month_l, before_l) if whole else ""
+        return found
 
     def _chart(self) -> Markup | None:
         """Thirty days beside the thirty before, with the money that came in where the whole is looked at."""
@@ -146,8 +160,11 @@ class Show:
         if self.drawing is None or days is None or not view.buildings or not view.sites:
             return None
         today = today_of(view.sites[0], self.estate.at)
-        money = self.beside.money if self._is_whole() else None
         shown = [today - timedelta(days=back) for back in range(CHART_DAYS)][::-1]
+        money = self.beside.money if self._is_whole() else None
+        if money is not None and not any(money.by_day_fen[day] for day in shown):
+            # A line along the ground under a scale of nothing tells nobody anything.
+            money = None
         bars = [self._bar(days, money, day, today) for day in shown]
         if not any(bar.value or bar.before for bar in bars):
             return None
@@ -205,7 +222,9 @@ class Show:
             spared = [row for row in night.spared if self._inside(row.account_id)]
             rows = [self._night(row) for row in (*cut, *spared)[:NIGHT_MOST]]
             until = self.when(night.until)
-            found.append({"site": site.name, "cut": len(cut), "spared": len(spared), "until": until, "rows": rows})
+            more = len(cut) + len(spared) - len(rows)
+            said = {"site": site.name, "cut": len(cut), "spared": len(spared), "until": until}
+            found.append({**said, "rows": rows, "more": more})
         return found
 
     def _night(self, row: TonightRow) -> dict[str, Any]:
@@ -226,15 +245,17 @@ class Show:
             return False
         return not path or room == path or room.startswith(f"{path}/")
 
-    def _tickets(self) -> list[tuple[str, str, str]] | None:
-        """What kind, about what, since when; None where the whole is not looked at, or there are none to see."""
+    def _tickets(self) -> dict[str, Any] | None:
+        """How many, and of the oldest what kind, about what and since when; None where the whole is not looked at."""
         if not self._is_whole():
             return None
         rows = [("dispute", each.why, each.opened_at) for each in self.beside.disputes]
         rows += [("money", self._rule(each.why) or each.kind.value, each.opened_at) for each in self.beside.tickets]
         rows.sort(key=lambda each: each[2])
-        return [(self.text(f"ticket.{kind}"), why, self.when(at)) for kind, why, at in rows[:TICKETS_MOST]]
+        shown = [(self.text(f"ticket.{kind}"), why, self.when(at)) for kind, why, at in rows[:TICKETS_MOST]]
+        return {"count": len(rows), "rows": shown, "more": len(rows) - len(shown)}
 
 
-def _sum(days: Days, buildings: Sequence[str], some: Sequence[date]) -> int:
-    return sum(days.of(buildings, day)[0] for day in some)
+def _sum(days: Days, buildings: Sequence[str], some: Sequence[date]) -> Used:
+    found = [days.of(buildings, day) for day in some]
+    return sum(wh for wh, _ in found), sum(litres for _, litres in found)

@@ -143,6 +143,21 @@ async def shoot(page: Page, name: str, *, whole: bool = False) -> None:
         await page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=whole)
 
 
+async def _the_latest_days_and_paper(phone: Page, desk: Page) -> None:
+    """The chart on a phone shows its last days first; on paper the page has its day and nothing to press."""
+    chart = phone.locator(".chart")
+    assert await chart.evaluate("each => each.scrollWidth - each.clientWidth - each.scrollLeft <= 1")
+    assert await chart.evaluate("each => each.scrollLeft > 0")
+    await desk.evaluate("window.print = () => { document.body.dataset.printed = 'yes' }")
+    await desk.get_by_role("button", name="Print", exact=True).click()
+    await expect(desk.locator("body")).to_have_attribute("data-printed", "yes")
+    await desk.emulate_media(media="print")
+    await expect(desk.locator(".as-of")).to_contain_text("2 Mar 2026 12:00:00")
+    await expect(desk.locator(".print")).to_be_hidden()
+    await expect(desk.locator(".speak")).to_be_hidden()
+    await desk.emulate_media(media="screen")
+
+
 async def test_a_cut_is_seen_on_desk_and_phone(house: ApiHouse, browser: Browser) -> None:
     """A2, A6, S4: the chat's link opens the page, a cut changes it before our eyes, axe finds nothing."""
     complaints: list[str] = []
@@ -154,6 +169,7 @@ async def test_a_cut_is_seen_on_desk_and_phone(house: ApiHouse, browser: Browser
         await expect(page.locator(".live")).to_have_text(re.compile("live|实时"), timeout=WAIT_MS)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         await accessible(page, complaints)
+    await _the_latest_days_and_paper(phone, desk)
     await shoot(desk, "overview-desk-en")
     await shoot(phone, "overview-phone-zh")
     await desk.get_by_role("link", name="b1", exact=True).click()

@@ -11,13 +11,17 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
+from chatwatt.api import CatalogueWords
+from miniprogram_api.overview.figures import Figures
 from miniprogram_api.overview.page import COOKIE
+from miniprogram_api.overview.show import TICKETS_MOST
 from miniprogram_api.overview.stream import Streams
 from miniprogram_api.overview.watch import Pace
 from prepaid.domain.access import Actor, Role
 from prepaid.domain.accounts import Account
 from prepaid.domain.errors import Refused
 from prepaid.domain.supply import Reported, Wanted
+from prepaid.domain.tickets import MoneyKind, MoneyTicket
 from prepaid.storage.driver import Database
 from prepaid.usecases.page_sessions import make_page_link
 from prepaid.usecases.record_switch import record_switch
@@ -164,6 +168,47 @@ async def test_the_audit_s_part_and_the_sheets(house: ApiHouse) -> None:
         assert [row[5] for row in rows[1:]] == ["-5.00", "1.00", "130.00"]
         async with session.get(f"{house.url}/overview/export.xlsx") as answer:
             assert (await answer.read())[:2] == b"PK"
+
+
+async def test_what_comes_later_says_so_and_what_is_much_is_counted(house: ApiHouse) -> None:
+    """A6, N4: a sentence stands for what is still read; tickets past the list are counted; nothing has no scale."""
+    finance = await house.building.operator(scope="acme/maple", role=Role.FINANCE)
+    now, tickets = house.building.clock.now(), house.parts.business.store.money_tickets
+    for number in range(TICKETS_MOST + 3):
+        ticket = MoneyTicket(
+            id=f"t{number}",
+            kind=MoneyKind.CLAIM,
+            provider="testpay",
+            why="ticket.claim",
+            opened_at=now,
+            path="acme/maple",
+        )
+        await tickets.add(ticket)
+    async with await browser(house, finance) as session:
+        await everything_read(house, finance)
+        watch = house.page.hub.watch(finance)
+        days, watch.beside.days = watch.beside.days, None
+        early = await body(session, f"{house.url}/overview?lang=en")
+        assert "They appear by themselves" in early
+        assert "Tickets</dt>" not in early
+        assert "读完自动显示" in await body(session, f"{house.url}/overview?lang=zh")
+        watch.beside.days = days
+        page = await body(session, f"{house.url}/overview?lang=en")
+        assert "They appear by themselves" not in page
+        assert f">{TICKETS_MOST + 3}</b>" in page
+        assert "and 3 more" in page
+        assert "No money has come in this month." in page
+        assert "¥0.00000" not in page
+        assert 'data-live="day">2 Mar 2026<' in page
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [(1_240, 1_000, "x (+24 %)"), (100, 300, "x (-67 %)"), (300, 300, "x (+0 %)"), (5, 0, "x"), (400_000, 300, "x")],
+)
+def test_a_trend_is_a_share_of_what_was(now: int, before: int, said: str) -> None:
+    """N4: more and less say their sign; a month beside one in which nobody lived there is no comparison."""
+    assert Figures(CatalogueWords(), "en").beside("x", now, before) == said
 
 
 async def events(answer: aiohttp.ClientResponse) -> AsyncIterator[str]:

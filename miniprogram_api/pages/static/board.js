@@ -51,10 +51,17 @@ async function refresh() {
   if (!fresh) return;
   const focused = document.activeElement && document.activeElement.getAttribute("href");
   document.querySelector("main").replaceWith(document.adoptNode(fresh));
+  showLatest();
   if (focused) {
     const same = [...document.querySelectorAll("main a")].find((link) => link.getAttribute("href") === focused);
     if (same) same.focus({ preventScroll: true });
   }
+}
+
+// On a phone the chart is wider than the page, and the last days matter most.
+function showLatest() {
+  const chart = document.querySelector(".chart");
+  if (chart) chart.scrollLeft = chart.scrollWidth;
 }
 
 function refreshSoon(spread) {
@@ -77,4 +84,9 @@ function listen() {
   });
 }
 
+document.body.classList.add("scripted");
+document.addEventListener("click", (event) => {
+  if (event.target.closest(".print")) window.print();
+});
+showLatest();
 listen();

@@ -35,7 +35,7 @@ function showStage(stage, ended, text) {
   document.body.dataset.stage = stage;
   document.body.dataset.lit = LIT.includes(stage);
   say(text, ["expired", "disputed", "stuck"].includes(stage));
-  if (stage !== "waiting" && stage !== "none") find(".code").hidden = find(".back").hidden = true;
+  if (stage !== "waiting" && stage !== "none") find(".code").hidden = find(".back").hidden = find(".until").hidden = true;
   if (stage === "expired") location.reload();
 }
 
@@ -86,7 +86,7 @@ async function order(provider, way) {
 }
 
 async function pay(button) {
-  if (amountFen === null) { say(words.choose_amount, true); find(".choose input").focus(); return; }
+  if (amountFen === null) { say(words.amount_range, true); find(".choose input").focus(); return; }
   const provider = button.dataset.provider;
   const buttons = [...document.querySelectorAll(".ways button")];
   buttons.forEach((each) => { each.disabled = true; });
