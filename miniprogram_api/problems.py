@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from prepaid.domain.errors import Refused, Trouble, TryAgain, Unknown
 MEDIA_TYPE: Final = "application/problem+json"
 STATUSES: Final = (400, 401, 404, 405, 408, 409, 410, 413, 415, 422, 429, 500, 503, 504)
 RETRY_S: Final = 2
+MESSAGE_MOST: Final = 200
 
 _BY_KEY: Final[Mapping[str, int]] = {
     "refused.not_found": 404,
@@ -48,22 +50,6 @@ _BY_KEY: Final[Mapping[str, int]] = {
     "refused.pay_links_off": 503,
 }
 """Every other refusal is a 422: understood, and not possible."""
-_TITLES: Final[Mapping[int, str]] = {
-    400: "Bad request",
-    401: "Not logged in",
-    404: "Not found",
-    405: "Method not allowed",
-    408: "Request too slow",
-    409: "Conflict",
-    410: "Gone",
-    413: "Request too large",
-    415: "Unsupported media type",
-    422: "Not possible",
-    429: "Too many requests",
-    500: "Our mistake",
-    503: "Try again",
-    504: "Outcome unknown",
-}
 
 
 class FieldProblem(BaseModel):
@@ -73,11 +59,20 @@ class FieldProblem(BaseModel):
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong with one field: a text key below `problem.field`, and the bounds that it names."""
+
+    where: str
+    kind: str
+    bounds: Mapping[str, object] = field(default_factory=dict)
+
+
 class Problem(BaseModel):
-    """Problem details, RFC 9457. `detail` is for the person, `key` for the program."""
+    """Problem details, RFC 9457. `title` and `detail` are for the person, `key` for the program."""
 
     type: str = Field(description="URN of the kind of problem")
-    title: str
+    title: str = Field(description="The status in words, in the language of the request")
     status: int
     detail: str = Field(description="One sentence for the person, in the language of the request")
     instance: str = Field(description="URN that carries the request id")
@@ -101,19 +96,24 @@ def problem_of(
     instance: str,
     *,
     status: int | None = None,
-    errors: Sequence[FieldProblem] = (),
+    errors: Sequence[Fault] = (),
 ) -> Problem:
     """A trouble in words, with what it is about."""
     code = status or status_of(trouble)
     return Problem(
         type=f"urn:chatwatt:problem:{trouble.key}",
-        title=_TITLES[code],
+        title=words.text(language, f"problem.title.{code}"),
         status=code,
         detail=words.trouble(language, trouble),
         instance=instance,
         key=trouble.key,
-        errors=list(errors) or None,
+        errors=[_field_problem(words, language, each) for each in errors] or None,
     )
+
+
+def _field_problem(words: Words, language: str, fault: Fault) -> FieldProblem:
+    message = words.text(language, f"problem.field.{fault.kind}", **fault.bounds)
+    return FieldProblem(field=fault.where, message=message[:MESSAGE_MOST])
 
 
 def respond(
@@ -123,7 +123,7 @@ def respond(
     request_id: str,
     *,
     status: int | None = None,
-    errors: Sequence[FieldProblem] = (),
+    errors: Sequence[Fault] = (),
 ) -> web.Response:
     """The response; `Retry-After` where asking again makes sense."""
     code = status or status_of(trouble)
@@ -151,6 +151,6 @@ def when_again(trouble: Trouble, status: int) -> Mapping[str, str]:
 class Bad(Refused):
     """A request that cannot be read, with what is wrong field by field."""
 
-    def __init__(self, key: str, errors: Sequence[FieldProblem] = ()) -> None:
+    def __init__(self, key: str, errors: Sequence[Fault] = ()) -> None:
         super().__init__(key)
         self.errors = tuple(errors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
@@ -10,11 +11,46 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from miniprogram_api.contract import BODY_BYTES_MAX
-from miniprogram_api.problems import Bad, FieldProblem
+from miniprogram_api.problems import Bad, Fault
 
 READ_S_MAX: Final = 10.0
 ERRORS_MOST: Final = 10
 TYPES: Final = ("application/json",)
+_FAULTS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "missing": ("missing", {}),
+    "extra_forbidden": ("extra", {}),
+    "json_invalid": ("json", {}),
+    "string_type": ("text", {}),
+    "int_type": ("whole", {}),
+    "int_parsing": ("whole", {}),
+    "int_from_float": ("whole", {}),
+    "bool_type": ("yes_no", {}),
+    "bool_parsing": ("yes_no", {}),
+    "list_type": ("list", {}),
+    "model_type": ("object", {}),
+    "model_attributes_type": ("object", {}),
+    "dict_type": ("object", {}),
+    "literal_error": ("one_of", {"expected": "expected"}),
+    "enum": ("one_of", {"expected": "expected"}),
+    "string_too_short": ("shortest", {"least": "min_length"}),
+    "string_too_long": ("longest", {"most": "max_length"}),
+    "too_short": ("shortest", {"least": "min_length"}),
+    "too_long": ("longest", {"most": "max_length"}),
+    "greater_than_equal": ("least", {"least": "ge"}),
+    "less_than_equal": ("most", {"most": "le"}),
+    "greater_than": ("above", {"than": "gt"}),
+    "less_than": ("below", {"than": "lt"}),
+    "string_pattern_mismatch": ("pattern", {"pattern": "pattern"}),
+    **dict.fromkeys(
+        (
+            *("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"),
+            *("datetime_type", "datetime_parsing", "datetime_from_date_parsing", "timezone_aware"),
+            *("time_type", "time_parsing"),
+        ),
+        ("instant", {}),
+    ),
+}
+"""What a validator complains of: our text, and which of its bounds that text names."""
 
 
 async def read_body(request: web.Request, *, read_s_max: float = READ_S_MAX, bytes_max: int = BODY_BYTES_MAX) -> bytes:
@@ -58,16 +94,24 @@ def query_of(request: web.Request, model: type[BaseModel]) -> BaseModel:
     names = list(request.query.keys())
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise Bad(
-            "refused.request_unreadable", [FieldProblem(field=name[:40], message="given twice") for name in twice]
-        )
+        raise Bad("refused.request_unreadable", [Fault(where=name[:40], kind="twice") for name in twice])
     try:
         return model.model_validate(dict(request.query))
     except ValidationError as error:
         raise Bad("refused.request_unreadable", complaints(error)) from None
 
 
-def complaints(error: ValidationError) -> list[FieldProblem]:
+def complaints(error: ValidationError) -> list[Fault]:
     """What is wrong, field by field, and never what was given."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)[:ERRORS_MOST]
-    return [FieldProblem(field=".".join(map(str, each["loc"]))[:80], message=each["msg"][:200]) for each in found]
+    found = error.errors(include_url=False, include_input=False)[:ERRORS_MOST]
+    return [_fault(".".join(map(str, each["loc"]))[:80], each["type"], each.get("ctx", {})) for each in found]
+
+
+def _fault(where: str, kind: str, bounds: Mapping[str, object]) -> Fault:
+    """The validator's complaint as ours. Of what it names, the bounds of the contract are told and nothing else."""
+    ours, names = _FAULTS.get(kind, ("other", {}))
+    told = {name: bounds[theirs] for name, theirs in names.items()}
+    if "expected" in told:
+        # The validator writes a list in English.
+        told["expected"] = str(told["expected"]).replace(" or ", ", ")
+    return Fault(where=where, kind=ours, bounds=told)

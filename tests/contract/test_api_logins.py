@@ -175,6 +175,31 @@ async def test_a_revoked_binding_counts_with_the_next_request(house: ApiHouse, t
     assert (await house.call("GET", "/accounts/acc-1/balance", token=token)).status == 404
 
 
+FAULTS = (
+    ("/login/code", '{"code": 5}', "code", "应为文本", "must be text"),
+    ("/login/code", "{}", "code", "缺少此字段", "is missing"),
+    ("/login/code", "[1]", "", "应为对象", "must be an object"),
+    ("/login/code", '{"code', "", "不是有效的 JSON", "is not valid JSON"),
+    ("/login/code", '{"code": ""}', "code", "长度至少为 8", "must be at least 8 long"),
+    ("/accounts/a/pay-links", '{"amount_fen": 2.5}', "amount_fen", "应为整数", "must be a whole number"),
+    ("/accounts/a/pay-links", '{"amount_fen": 5}', "amount_fen", "不得小于 100", "must be at least 100"),
+    ("/accounts/a/pay-links", '{"ttl_s": 9999999}', "ttl_s", "不得大于 2592000", "must be at most 2592000"),
+    ("/pay/x/orders", '{"provider": "p", "way": 1}', "way", "只能是 'qr', 'wap' 之一", "must be one of 'qr', 'wap'"),
+)
+
+
+async def test_what_is_wrong_with_a_field_is_said_in_both_languages(house: ApiHouse, tenant: Actor) -> None:
+    """T1, A7: title, sentence and each field's fault are in the caller's language, and never repeat what was sent."""
+    token = (await house.tokens(tenant)).access
+    for path, raw, field, *said in FAULTS:
+        for language, title, message in zip(("zh", "en"), ("请求无法读取", "Bad request"), said, strict=True):
+            headers = {"Content-Type": "application/json", "Accept-Language": language}
+            answer = await house.call("POST", path, raw=raw.encode(), token=token, headers=headers)
+            assert (answer.status, answer.body["title"]) == (400, title)
+            assert answer.body["errors"] == [{"field": field, "message": message}]
+            assert answer.headers["Content-Language"] == language
+
+
 async def test_what_comes_in_is_bounded(house: ApiHouse) -> None:
     """Y3: bodies too large, too slow, packed, of another type or with unknown fields are turned away in words."""
 
@@ -194,7 +219,7 @@ async def test_what_comes_in_is_bounded(house: ApiHouse) -> None:
     ) as slow:
         assert (slow.status, (await slow.json(content_type=None))["key"]) == (408, "refused.request_slow")
     assert [one.status for one in (large, plain, packed, odd)] == [413, 415, 415, 400]
-    assert odd.body["errors"] == [{"field": "admin", "message": "Extra inputs are not permitted"}]
+    assert odd.body["errors"] == [{"field": "admin", "message": "is not a field of this request"}]
     house.limiter.wait_ms["open"] = 2_500
     many = await house.call("POST", where, body={"code": "7K2MQ4XA"})
     assert (many.status, many.headers["Retry-After"]) == (429, "3")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -30,21 +32,49 @@ async def tool_folder(packages: Sequence[str], *, alone: bool) -> Path:
     `alone` leaves out what they need in turn, for those that need nothing that we have not.
     """
     folder = TOOLS / packages[0]
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    with (TOOLS / "lock").open("w") as lock:
-        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+    async with _alone():
         if not is_there(packages):
             flags = ("--quiet", "--no-compile", "--no-input", "--retries", "1", *(["--no-deps"] if alone else []))
             pip = (sys.executable, "-m", "pip", "install", *flags, "--upgrade", "--target", str(folder), *packages)
-            try:
-                async with asyncio.timeout(INSTALL_S):
-                    code, _, err = await run(*pip)
-            except TimeoutError:
-                pytest.skip(f"the package index gave no {packages[0]} in {INSTALL_S} s")
-            if code:
-                pytest.skip(f"no {packages[0]} from the package index: {err.decode().splitlines()[-1]}")
-            (folder / "complete").touch()
+            await _install(packages[0], folder, pip)
     return folder
+
+
+async def node_folder(name: str, manifest: Path) -> Path:
+    """The folder with the packages for Node that the manifest's folder locks, likewise; no script of theirs is run."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("no npm here")
+    folder, lock = TOOLS / name, (manifest / "package-lock.json").read_bytes()
+    async with _alone():
+        if not is_there([name]) or (folder / "package-lock.json").read_bytes() != lock:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            for file in ("package.json", "package-lock.json"):
+                shutil.copy(manifest / file, folder)
+            flags = ("--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder))
+            await _install(name, folder, (npm, "ci", *flags))
+    return folder
+
+
+@asynccontextmanager
+async def _alone() -> AsyncIterator[None]:
+    """One test process installs, the others wait for it."""
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    with (TOOLS / "lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        yield
+
+
+async def _install(name: str, folder: Path, command: Sequence[str]) -> None:
+    try:
+        async with asyncio.timeout(INSTALL_S):
+            code, _, err = await run(*command)
+    except TimeoutError:
+        pytest.skip(f"the package index gave no {name} in {INSTALL_S} s")
+    if code:
+        pytest.skip(f"no {name} from the package index: {err.decode().splitlines()[-1]}")
+    (folder / "complete").touch()
 
 
 def is_there(packages: Sequence[str]) -> bool:

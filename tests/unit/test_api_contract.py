@@ -8,9 +8,9 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import ValidationError
 
-from bot.texts import has
+from bot.texts import has, placeholders
 from chatwatt.api import CatalogueWords
-from miniprogram_api import app, problems
+from miniprogram_api import app, problems, reading
 from miniprogram_api.contract import ROOT
 from miniprogram_api.links import BODY, LINKS
 from miniprogram_api.openapi import contract
@@ -127,5 +127,9 @@ def test_every_problem_and_stage_has_words() -> None:
     """T1: whatever the door refuses and however far a payment is, a person reads about it in both languages."""
     keys = {*problems._BY_KEY, *(f"pay.stage.{stage}" for stage in Stage), "pay.stage.none"}
     assert not {key for key in keys if not has(key)}
-    assert set(problems._BY_KEY.values()) <= set(problems._TITLES)
-    assert all(re.fullmatch(r"[A-Z][A-Za-z ]+", title) for title in problems._TITLES.values())
+    assert set(problems._BY_KEY.values()) <= set(problems.STATUSES)
+    assert not {status for status in problems.STATUSES if not has(f"problem.title.{status}")}
+    kinds = {"twice", "other", *(kind for kind, _ in reading._FAULTS.values())}
+    assert not {kind for kind in kinds if not has(f"problem.field.{kind}")}
+    for kind, names in reading._FAULTS.values():
+        assert placeholders("zh", f"problem.field.{kind}") == set(names), kind

@@ -15,6 +15,8 @@ from tests.house import ROOT
 
 PROGRAM = ROOT / "miniprogram_api" / "reference"
 NODE = shutil.which("node") or ""
+PACKAGES = Path(__file__).parent / "packages"
+"""What WeChat's simulator of components needs, for `tool_folder.node_folder`."""
 ANSWER_S_MAX = 60.0
 LINE_BYTES_MAX = 4 * 1024 * 1024
 
@@ -106,14 +108,14 @@ class Phone:
 
 
 @asynccontextmanager
-async def phone(world: Mapping[str, object]) -> AsyncIterator[Phone]:
-    """Starts the program on a phone in this world; ends it."""
+async def phone(world: Mapping[str, object], *, simulator: Path | None = None) -> AsyncIterator[Phone]:
+    """Starts the program on a phone in this world; ends it. With the simulator's folder that draws and is tapped."""
     wxml = {name: tree(PROGRAM / f"{name}.wxml") for name in pages()}
     process = await asyncio.create_subprocess_exec(
         NODE,
         str(Path(__file__).parent / "main.js"),
         str(PROGRAM),
-        json.dumps({**world, "wxml": wxml}),
+        json.dumps({**world, "wxml": wxml, "simulator": str(simulator or "")}),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE_BYTES_MAX,

@@ -2,6 +2,7 @@
 "use strict";
 const path = require("node:path");
 const readline = require("node:readline");
+const { simulator } = require("./simulator");
 const { phone } = require("./wx");
 const { show } = require("./wxml");
 
@@ -10,9 +11,11 @@ const world = JSON.parse(given);
 const { seen, wx } = phone(world);
 const definitions = {};
 let page = null;
+let drawn = null;
 let now = "";
 
 global.wx = wx;
+const simulated = world.simulator ? simulator(world.simulator, root) : null;
 global.App = (app) => app.onLaunch();
 global.Page = (definition) => {
   definitions[now] = definition;
@@ -49,17 +52,19 @@ const commands = {
   texts: () => require(path.join(root, "lib/texts")).tables,
   figures: ({ call, args }) => require(path.join(root, "lib/figures"))[call](...args),
   async open({ name, options }) {
-    page = made(definitions[name]);
+    drawn = simulated && simulated.open(name);
+    page = drawn ? drawn.instance : made(definitions[name]);
     page.route = name;
     for (const [step, argument] of [["onLoad", options || {}], ["onShow"], ["onReady"]]) {
       if (page[step]) await page[step](argument);
     }
   },
   async act({ handler, detail, dataset }) {
-    await page[handler]({ detail: detail || {}, currentTarget: { dataset: dataset || {} } });
+    if (drawn) await simulated.act(drawn, handler, detail || {}, dataset || {});
+    else await page[handler]({ detail: detail || {}, currentTarget: { dataset: dataset || {} } });
   },
   change: ({ changes }) => void Object.assign(world, changes),
-  look: () => ({ data: page.data, text: show(world.wxml[page.route], page.data), seen }),
+  look: () => ({ data: page.data, text: drawn ? simulated.text(drawn) : show(world.wxml[page.route], page.data), seen }),
 };
 
 async function answer(line) {
