@@ -14,7 +14,7 @@ from miniprogram_api.openapi import contract_text
 from miniprogram_api.parts import Parts
 from miniprogram_api.reading import READ_S_MAX
 from miniprogram_api.routes import ROUTES
-from prepaid.domain.errors import Refused, not_found
+from prepaid.domain.errors import Refused
 
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, Accept-Language, Idempotency-Key, If-None-Match, X-Request-Id"
 PREFLIGHT_S: Final = "600"
@@ -74,7 +74,7 @@ class _Rest:
 
 
 async def _no(*, found: bool) -> web.Response:
-    raise Refused("refused.request_method") if found else not_found()
+    raise Refused("refused.request_method" if found else "refused.request_path")
 
 
 def _pattern(route: Route) -> re.Pattern[str]:

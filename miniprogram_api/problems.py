@@ -30,6 +30,7 @@ _BY_KEY: Final[Mapping[str, int]] = {
     "refused.login_proof": 401,
     "refused.request_unreadable": 400,
     "refused.request_method": 405,
+    "refused.request_path": 404,
     "refused.request_slow": 408,
     "refused.request_large": 413,
     "refused.request_type": 415,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticKnownError
 
 from prepaid.domain.errors import Refused
 
@@ -17,7 +18,8 @@ from prepaid.domain.errors import Refused
 def whole(value: Any) -> Any:
     """JSON has one kind of number: 5000.0 is the whole number that it says; true and "5000" are not."""
     if isinstance(value, bool | str):
-        raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic makes a complaint of it
+        # Named as the validator names it, so that it is told like any other number that is none.
+        raise PydanticKnownError("int_type")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

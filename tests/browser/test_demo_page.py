@@ -120,6 +120,10 @@ async def _the_api_is_tried_from_its_page(page: Page) -> None:
     browser = page.context.browser
     assert browser is not None
     guide = await browser.new_page()
+    wrong: list[str] = []
+    guide.on("console", lambda said: wrong.append(said.text) if said.type in {"error", "warning"} else None)
+    guide.on("pageerror", lambda error: wrong.append(str(error)))
+    guide.on("request", lambda sent: None if _is_here(sent) else wrong.append(f"asked {sent.url}"))
     await guide.goto(found[0])
     await expect(guide.locator("#said")).to_contain_text("Logged in: 102 (maple-102)")
     assert "login" not in guide.url
@@ -131,6 +135,11 @@ async def _the_api_is_tried_from_its_page(page: Page) -> None:
     await guide.get_by_role("button", name="Execute").first.click()
     await expect(guide.locator(".responses-table .highlight-code").first).to_contain_text("maple-101")
     await guide.close()
+    assert wrong == []
+
+
+def _is_here(sent: Request) -> bool:
+    return sent.url.startswith("data:") or urlsplit(sent.url).hostname == "127.0.0.1"
 
 
 async def _the_link_opens_the_page(page: Page) -> None:

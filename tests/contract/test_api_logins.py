@@ -182,6 +182,7 @@ FAULTS = (
     ("/login/code", '{"code', "", "不是有效的 JSON", "is not valid JSON"),
     ("/login/code", '{"code": ""}', "code", "长度至少为 8", "must be at least 8 long"),
     ("/accounts/a/pay-links", '{"amount_fen": 2.5}', "amount_fen", "应为整数", "must be a whole number"),
+    ("/accounts/a/pay-links", '{"amount_fen": "20"}', "amount_fen", "应为整数", "must be a whole number"),
     ("/accounts/a/pay-links", '{"amount_fen": 5}', "amount_fen", "不得小于 100", "must be at least 100"),
     ("/accounts/a/pay-links", '{"ttl_s": 9999999}', "ttl_s", "不得大于 2592000", "must be at most 2592000"),
     ("/pay/x/orders", '{"provider": "p", "way": 1}', "way", "只能是 'qr', 'wap' 之一", "must be one of 'qr', 'wap'"),
@@ -254,7 +255,8 @@ async def test_pages_elsewhere_are_let_in_by_name_only(house: ApiHouse) -> None:
             assert "Access-Control-Allow-Credentials" not in one.headers
     other = await house.call("DELETE", "/me")
     assert (other.status, other.headers["Allow"]) == (405, "GET, OPTIONS")
-    assert (await house.call("GET", "/nowhere")).status == 404
+    nowhere = await house.call("GET", "/nowhere")
+    assert (nowhere.status, nowhere.body["key"]) == (404, "refused.request_path")
     for name, value in (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")):
         assert other.headers[name] == value
     guide = await house.call("GET", "/docs")
