@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from miniprogram_api.contract import Ask, Route
 from miniprogram_api.models.common import to_cursor, whole_cursor
 from miniprogram_api.models.load import LoadOut, LoadWish, load_out
+from miniprogram_api.models.readings import ReadingsOut, ReadingsWish, readings_out
 from miniprogram_api.models.tenant import (
     BalanceOut,
     DisputeWish,
@@ -37,6 +38,7 @@ from prepaid.usecases.follow_supply import follow_supply
 from prepaid.usecases.show_balance import show_balance
 from prepaid.usecases.show_history import show_history
 from prepaid.usecases.show_load import show_load
+from prepaid.usecases.show_readings import show_readings
 from prepaid.usecases.show_statement import show_statement
 from prepaid.usecases.show_usage import show_usage
 from prepaid.usecases.show_usage_by import MonthlyUsage, show_usage_by_day, show_usage_by_month
@@ -102,6 +104,11 @@ async def _usage(ask: Ask) -> UsageOut:
 async def _load(ask: Ask) -> LoadOut:
     days = ask.query(LoadWish).days
     return load_out(await show_load(ask.business, ask.actor, ask.path["account_id"], days=days))
+
+
+async def _readings(ask: Ask) -> ReadingsOut:
+    days = ask.query(ReadingsWish).days
+    return readings_out(await show_readings(ask.business, ask.actor, ask.path["account_id"], days=days))
 
 
 async def _history(ask: Ask) -> HistoryOut:
@@ -227,6 +234,16 @@ ROUTES = (
         handle=_load,
         query=LoadWish,
         answers=LoadOut,
+    ),
+    Route(
+        method="GET",
+        path="/accounts/{account_id}/readings",
+        name="getReadings",
+        summary="What the meters show now, and showed at the last midnights",
+        tag="accounts",
+        handle=_readings,
+        query=ReadingsWish,
+        answers=ReadingsOut,
     ),
     Route(
         method="GET",

@@ -90,7 +90,16 @@ FOR_ALL = {
 ANYONES = {"listApprovals", "listHeldReadings", "listTickets", "listDisputes"}
 """Cut down to one's reach, and empty for whoever has none."""
 SEEING = {
-    *("getBalance", "followSupply", "getUsage", "getLoad", "listEntries", "explainEntry", "getStatement"),
+    *(
+        "getBalance",
+        "followSupply",
+        "getUsage",
+        "getLoad",
+        "getReadings",
+        "listEntries",
+        "explainEntry",
+        "getStatement",
+    ),
     *("listBills", "followOrder", "listOrders", "getAlerts", "getMoveOut", "findAccount", "getPrices"),
 }
 BOUND = {"listContacts", "addContact", "confirmContact"}

@@ -258,6 +258,16 @@ function getLoad(names, how) {
   });
 }
 
+/** What the meters show now, and showed at the last midnights. names: account_id, days? */
+function getReadings(names, how) {
+  return send({
+    method: "GET",
+    path: ROOT + `/accounts/${encodeURIComponent(names.account_id)}/readings`,
+    query: { days: names.days },
+    how,
+  });
+}
+
 /** Movements of money, newest first. names: account_id, limit?, cursor? */
 function listEntries(names, how) {
   return send({
@@ -563,6 +573,7 @@ module.exports = {
   followSupply,
   getUsage,
   getLoad,
+  getReadings,
   listEntries,
   explainEntry,
   getStatement,
