@@ -8,6 +8,7 @@ date when nothing is due. Until then a queued row that an end names counts as de
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ LATE = timedelta(seconds=5)
 NARROW, WIDE = timedelta(milliseconds=20), timedelta(minutes=1)
 AHEAD = 300
 """About so many rows are read at once."""
+FIRST = 0.25
+"""Of that by who has just begun, so that the first are soon on their way."""
 READ_MOST = 20_000
 FULL_LOOK_S = 60.0
 FEW = 8
@@ -75,7 +78,7 @@ class NoticeLanes:
         found = await self.ends.find_list({"lane": lane}, limit=ENDS_READ)
         ended = {row_id for end in found for row_id in end["ids"]}
         held = LaneHold(self, lane, since=min(row["since"], now - LATE), ended=ended)
-        if not await held.look(now) and not ended:
+        if not await held.look(now, FIRST) and not ended:
             return None
         query = {"_id": lane, "until": row["until"], "token": row["token"]}
         taken = {"$set": {"holder": held.holder, "until": until}, "$inc": {"token": 1}}
@@ -96,29 +99,40 @@ class LaneHold:
         self._ready: deque[Document] = deque()
         self._open: dict[str, datetime] = {}
         self._taken: dict[str, datetime] = {}
+        self._ahead: asyncio.Task[bool] | None = None
 
     async def take(self, limit: int) -> Sequence[Notice]:
-        """The next due rows, oldest first, each once while it is held."""
-        if len(self._ended) >= UNSETTLED_MOST:
+        """The next due rows, oldest first, each once while it is held. More are read while these are worked on."""
+        many = len(self._ended) >= UNSETTLED_MOST
+        if self._ahead is not None and (many or not self._ready or self._ahead.done()):
+            ahead, self._ahead = self._ahead, None
+            await ahead  # What it read before an end was written on its row is held against the ends that are known.
+        if many:
             await self.settle()
         if not self._ready:
             await self.look(self._store.clock.now())
         rows = [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
+        if rows and self._open and self._ahead is None and len(self._ready) < AHEAD:
+            self._ahead = asyncio.create_task(self.look(self._store.clock.now()))
         self._open |= {row["_id"]: row["next_at"] for row in rows}
         return [_NOTICES.from_doc(row) for row in rows]
 
-    async def look(self, now: datetime) -> bool:
-        """Reads on from the mark until something due is found that is not known yet; in the end, now and then, all."""
+    async def look(self, now: datetime, part: float = 1.0) -> bool:
+        """Reads on from the mark until something due is found that is not known yet; in the end, now and then, all.
+
+        `part`: of what is read at once otherwise. Whether something is there to be taken.
+        """
         self._since = min(self._since, now)
         widest = self._widest(now - self._since)
-        width = min(self._store.widths.get(self._lane, NARROW), widest)
-        while not self._ready:
+        width = min(self._store.widths.get(self._lane, NARROW), widest) * part
+        found = False
+        while not found:
             until = now if self._since == LONG_AGO else min(now, self._since + width)
             rows = await self._between(self._since, until)
             width = min(_width(until - self._since, len(rows)), widest)
             whole = len(rows) < READ_MOST or rows[-1]["next_at"] <= self._since
             self._since = until if whole else rows[-1]["next_at"]
-            self._add(rows)
+            found = self._add(rows)
             if until == now and whole:
                 break
         self._store.widths[self._lane] = width
@@ -140,12 +154,14 @@ class LaneHold:
         passed = last is None or self._store.clock.monotonic() - last >= FULL_LOOK_S
         return passed and not self._ended
 
-    def _add(self, rows: Sequence[Document]) -> None:
+    def _add(self, rows: Sequence[Document]) -> bool:
         """Not what was taken already at that very time: it may have been read while its end was being written."""
+        before = len(self._ready)
         for row in rows:
             if row["_id"] not in self._ended and self._taken.get(row["_id"]) != row["next_at"]:
                 self._taken[row["_id"]] = row["next_at"]
                 self._ready.append(row)
+        return len(self._ready) > before
 
     async def _between(self, since: datetime, until: datetime) -> list[Document]:
         """In the order of their time; by halves where there is too much for one answer."""
@@ -201,6 +217,9 @@ class LaneHold:
 
     async def release(self) -> None:
         """Lets go, and leaves the mark from which the next deliverer reads."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
         changes = {"$set": {"until": LONG_AGO, "since": self._mark()}}
         await self._store.lanes.update_one({"_id": self._lane, "holder": self.holder}, changes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ import pytest
 from prepaid.domain.notices import Lane, Notice, NoticeKind, NoticeState
 from prepaid.domain.people import Address, Person
 from prepaid.ports import Business, LaneHold, Outcome
+from prepaid.storage import notice_lanes
 from prepaid.storage.driver import Database, Document
 from prepaid.storage.mongo import store_over
 from prepaid.storage.notice_lanes import LaneHold as LaneRows
@@ -185,3 +187,45 @@ async def test_a_long_silence_is_read_over_in_few_steps(building: Building, monk
     monkeypatch.setattr(LaneRows, "_between", counted)
     assert await deliver_notices(business, {"chat": RecordingSender()}, lanes=[Lane.PROMPT]) == 1
     assert 0 < len(asked) < 100
+
+
+async def test_what_is_read_ahead_while_ends_are_written_on_rows_is_not_sent_again(
+    building: Building, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N1: rows that another delivered and only noted, read ahead as queued, stay known until that reading is over."""
+    first, second = building.business, other(building, database)
+    dead = await held(first)
+    assert dead is not None
+    rows = await dead.take(MANY)
+    await dead.finish([end(row, first, NoticeState.DELIVERED) for row in rows[MANY // 2 :]])
+    building.clock.advance(seconds=LEASE_S)
+    holds, settled = asyncio.Event(), asyncio.Event()
+    read, settle = LaneRows._between, LaneRows.settle
+
+    async def slow(self: LaneRows, since: datetime, until: datetime) -> list[Document]:
+        found = await read(self, since, until)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2 if holds.is_set() else 0):
+                await settled.wait()
+        return found
+
+    async def told(self: LaneRows) -> int:
+        try:
+            return await settle(self)
+        finally:
+            settled.set()
+
+    monkeypatch.setattr(notice_lanes, "READ_MOST", 12)
+    monkeypatch.setattr(notice_lanes, "UNSETTLED_MOST", MANY // 2 + 10)
+    monkeypatch.setattr(LaneRows, "_between", slow)
+    monkeypatch.setattr(LaneRows, "settle", told)
+    lane = await held(second)
+    assert lane is not None
+    holds.set()
+    taken = [*await lane.take(5), *await lane.take(5)]
+    await lane.finish([end(row, second, NoticeState.DELIVERED) for row in taken])
+    while more := await lane.take(10):
+        taken += more
+    await lane.release()
+    assert settled.is_set()
+    assert [row.id for row in taken] == [row.id for row in rows[: MANY // 2]]
