@@ -47,8 +47,14 @@ class Source:
 def sources(*packages: str) -> tuple[Source, ...]:
     """Every Python file below the packages, ordered by path."""
     found = sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
-    texts = ((path, path.read_text(encoding="utf-8")) for path in found if "__pycache__" not in path.parts)
-    return tuple(Source(path, text, ast.parse(text, str(path))) for path, text in texts)
+    return tuple(_source(path) for path in found if "__pycache__" not in path.parts)
+
+
+@cache
+def _source(path: Path) -> Source:
+    # Kept by file: a tree for each question asked about it would fill the memory that the collector goes through.
+    text = path.read_text(encoding="utf-8")
+    return Source(path, text, ast.parse(text, str(path)))
 
 
 @cache
