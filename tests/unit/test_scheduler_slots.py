@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from prepaid.domain.clock_trust import ClockTrust
 from prepaid.domain.errors import TryAgain
 from prepaid.ports.schedule import SlotRun
 from prepaid.storage.driver import Database
@@ -138,6 +140,21 @@ async def test_a_dead_holder_is_succeeded_and_cannot_end_the_slot(building: Buil
     again = await runs.begin("daily", "k", slot, owner="a", ttl_s=60)
     assert again is not None
     assert again.done
+
+
+async def test_no_slot_begins_while_the_clock_is_in_doubt(building: Building) -> None:
+    """Y4: a wall clock that has just jumped tells no time of day; when it is believed again the slot is done, once."""
+    worker, trust = Worker(), ClockTrust()
+    business = replace(building.business, trust=trust)
+    job = slotted(business, "s0", "daily", Plan(cron="0 1 * * *", time_zone="Asia/Shanghai"), worker.work)
+    await job.run()
+    building.clock.jump(days=1)
+    await job.run()
+    assert sum(worker.done.values()) == 1
+    building.clock.advance(seconds=trust.steady_s + 1)
+    await job.run()
+    await job.run()
+    assert sum(worker.done.values()) == 2
 
 
 async def test_a_failing_slot_is_tried_again_and_given_up_at_last(building: Building) -> None:
