@@ -50,7 +50,7 @@ _FORMS: Mapping[ReportForm, str] = {ReportForm.XLSX: r"xlsx|excel|spreadsheet|�
 _FILLER = re.compile(
     r"\bby (?:use|area)\b|'s\b|\b(?:of|for|the|at|in|on|as|to|by|an?|and|can|could|you|i|we|want|need|would|like)\b"
     r"|\b(?:please|see|show|send|give|get|make|export|me|us|my|our|what|is|are|was|were|how|file|reports?|figures)\b"
-    r"|的|报[表告]|给我|我[要想](?:看看?)?|查看|看看|看一下|导出|[发出]?一份|请|吧$|是多少"
+    r"|的|报[表告]|给我|我[要想](?:看看?)?|查看|看看|看一下|导出|[发出]?一份|请|吧$|是多少|要(?=\s|$)|[,;:!?]"
 )
 
 
@@ -105,7 +105,8 @@ def _in_name(found: re.Match[str]) -> str:
 
 _MONTHS_SAID = rf"(?:{'|'.join(_ENGLISH)})[a-z]*(?: 20\d\d)?(?:'s)?|\d{{1,2}}月份?"
 WHENS_SAID = "|".join((*_WHENS.values(), _MONTHS_SAID))
-SAID = "|".join((*_KINDS.values(), WHENS_SAID))
+KINDS_SAID = "|".join(_KINDS.values())
+SAID = f"{KINDS_SAID}|{WHENS_SAID}"
 PLEASE = r"(?:please )?(?:show |send |give |get |export )?(?:me )?"
 ALONE = (
     r"losses|(?:usage )?ranking|(?:unusual|abnormal) use|(?:empty|vacant) rooms|compare (?:all |the )*sites"

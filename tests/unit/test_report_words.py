@@ -6,9 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.conversations.core import handle
+from bot.conversations.desk import PickSite
 from bot.conversations.guesses import guessed
+from bot.conversations.inbound import Inbound, Turn
 from bot.conversations.intents import read
 from bot.conversations.report_words import form_in, understood
+from bot.conversations.session import Session
+from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.accounts import Site
 from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.errors import Refused
@@ -18,6 +23,8 @@ from prepaid.usecases.find_sites import SiteLine, called
 from prepaid.usecases.spans import spoken_span
 
 K = ReportKind
+AT = datetime(2026, 11, 27, 8, tzinfo=UTC)
+STAFF = Actor(id="p9", grants=(Grant(Role.MANAGER, "acme"),), language="zh")
 SAID = [
     ("finance report of Maple Court this month", K.FINANCE, "month", "maple court", ""),
     ("finance report this month", K.FINANCE, "month", "", ""),
@@ -55,6 +62,30 @@ def test_a_sentence_says_what_is_wanted(words: str, kind: ReportKind, when: str,
     assert ask.intent.name == "report"
     found, said = form_in(ask.argument)
     assert (*understood(said), found) == (kind, when, place, form)
+
+
+@pytest.mark.parametrize(
+    ("words", "rest"),
+    [
+        ("every month please send me the finance report as excel", "finance month xlsx"),
+        ("send the losses every morning", "losses day picture"),
+        ("每天把线损发给我", "losses day picture"),
+        ("每个月给我发财务报表，要表格", "finance month xlsx"),
+        ("subscribe to the daily consumption report", "use day picture"),
+        ("订阅每月财务报表 excel", "finance month xlsx"),
+    ],
+)
+def test_what_is_to_come_again_and_again_is_ordered(words: str, rest: str) -> None:
+    """N1, A2: a rhythm in the sentence means that the report comes by itself, from whichever site is meant."""
+    reply = handle(Turn(inbound=Inbound(channel="t", user="u", text=words), actor=STAFF, at=AT), Session())
+    assert reply.effects == (PickSite(text="", then="mailout", rest=rest),)
+
+
+@pytest.mark.parametrize("words", ["how much do I use every day", "send me my usage every day", "每天用多少电"])
+def test_a_tenant_who_says_every_day_orders_nothing(words: str) -> None:
+    """T3: their own use is shown; reports are the staff's."""
+    ask = read(words)
+    assert ask is None or ask.intent.name != "mailout"
 
 
 @pytest.mark.parametrize("words", ["how much did the building use last month", "枫丹苑上个月一共用了多少电啊"])

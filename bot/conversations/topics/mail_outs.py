@@ -14,7 +14,7 @@ from bot.conversations.openings import for_account
 from bot.conversations.parts import Item, List, Text, Tone
 from bot.conversations.perform import Situation
 from bot.conversations.reply import Reply, choose, press, say
-from bot.conversations.report_words import form_in, understood
+from bot.conversations.report_words import KINDS_SAID, form_in, understood
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent, Wants
@@ -23,8 +23,9 @@ from prepaid.domain.mail_outs import BILL, Every, MailOut, ReportForm, ReportKin
 from prepaid.usecases.find_sites import SiteLine
 from prepaid.usecases.mail_outs import my_mail_outs, order_mail_out, stop_mail_out
 
-_PLEASE = re.compile(r"给我|发送|发来|发|一份")
-_RHYTHM = r"每天|每日|每月|daily|monthly|every (?:day|month)|日报|月报"
+_PLEASE = re.compile(r"给我|发送|发来|推送|发|一份|[把将]|早[上晨]|\bmail\b")
+_DAILY = r"每[天日]|daily|(?:every|each) (?:day|morning)|日报"
+_RHYTHM = rf"{_DAILY}|每个?月|monthly|(?:every|each) month|月报"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def _order(turn: Turn, session: Session, argument: str) -> Reply:
     name, colon, rest = argument.partition(":")
     if not colon:
         form, said = form_in(argument)
-        daily = re.search(r"每天|每日|daily|every day|日报", said, re.IGNORECASE)
+        daily = re.search(_DAILY, said, re.IGNORECASE)
         said = re.sub(_RHYTHM, " ", said, flags=re.IGNORECASE)
         kind, _, name = understood(_PLEASE.sub(" ", said))
         rest = f"{kind} {Every.DAY if daily else Every.MONTH} {form or ReportForm.PICTURE}"
@@ -148,6 +149,7 @@ async def _perform(on: Situation, effect: OrderMailOut) -> MailOut:
     )
 
 
+_WANTS = rf"(?=.*\b(?:send|mail|give)\b)(?!.*\bmy\b)(?=.*(?:{KINDS_SAID}|reports?))"
 TOPIC = Topic(
     intents=(
         Intent(
@@ -156,7 +158,8 @@ TOPIC = Topic(
             commands=("mailout", "订阅报表"),
             phrases=(
                 rf"订阅(?P<arg>.{{0,20}}(?:{_RHYTHM}).{{0,30}})",
-                r"(?P<arg>(?:每天|每日|每月).{0,12}发.{0,20}报表.{0,20})",
+                rf"(?P<arg>(?=.*(?:{KINDS_SAID}|报[表告])).{{0,30}}每(?:[天日]|个?月).{{0,30}}(?:发|推送).{{0,40}})",
+                rf"(?P<arg>{_WANTS}.{{0,60}}\b(?:every|each) (?:day|morning|month)\b.{{0,60}})",
                 r"subscribe(?: me)? to (?:the )?(?P<arg>(?:daily|monthly) .{0,40})",
             ),
             wants=Wants.PERIOD,
