@@ -105,7 +105,11 @@ def _sheets(language: str, made: Made) -> Sequence[Sheet]:
     if isinstance(report, UsageReport):
         return paper.usage_sheets(language, report)
     if isinstance(report, UseReport):
-        return paper.use_sheets(language, report)
+        # What was asked for comes first: it is what a spreadsheet opens with.
+        use, *others = paper.use_sheets(language, report)
+        asked = {ReportKind.ODD: 1, ReportKind.EMPTY: 2}.get(made.kind)
+        first = [others.pop(asked)] if asked is not None and asked < len(others) else []
+        return (*first, use, *others)
     if made.kind is ReportKind.LOSSES:
         return paper.site_losses_sheets(language, [each for each in report if isinstance(each, Losses)])
     if made.kind in RULES:

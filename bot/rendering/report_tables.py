@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bot.conversations.wording import band_words, column_words
@@ -14,7 +15,11 @@ from prepaid.domain.tariffs import Utility
 from prepaid.usecases.compare_site import SiteTotal, UseReport
 from prepaid.usecases.place_losses import Allocation
 from prepaid.usecases.site_use import MeterUse
+from prepaid.usecases.spans import Length
 from prepaid.usecases.usage_report import Losses, UsageReport
+
+_SHAPES = {Length.DAY: "%Y-%m-%d %H:%M", Length.WEEK: "%Y-%m-%d", Length.MONTH: "%Y-%m-%d", Length.YEAR: "%Y-%m"}
+"""What a bar of a span stands for: an hour, a day or a month."""
 
 
 def finance_sheets(language: str, report: Finance) -> tuple[Sheet, ...]:
@@ -22,7 +27,7 @@ def finance_sheets(language: str, report: Finance) -> tuple[Sheet, ...]:
     columns, bands = report.columns, report.bands
     head = ("account", "room", "opening")
     names = [text(language, f"report.{name}") for name in head]
-    names += [column_words(language, column) for column in columns]
+    names += [text(language, "report.in_yuan", name=column_words(language, column)) for column in columns]
     names.append(text(language, "report.closing"))
     names += [_band(language, band) for band in bands]
     rows: list[tuple[Cell, ...]] = [
@@ -96,8 +101,10 @@ def _band(language: str, band: str) -> str:
 
 def use_sheets(language: str, report: UseReport) -> tuple[Sheet, ...]:
     """Each meter with its registers and load; the bars of the picture; odd hours; rooms that nobody rents."""
-    bars = tuple((_clock(report, bar.start), kwh(bar.energy_wh), kwh(bar.before_wh)) for bar in report.bars)
-    by_day = Sheet(text(language, "report.by_day"), _head(language, "when", "energy", "span_before"), bars)
+    shape = _SHAPES[report.span.length]
+    bars = tuple((_clock(report, bar.start, shape), kwh(bar.energy_wh), kwh(bar.before_wh)) for bar in report.bars)
+    title = text(language, f"report.bars_{report.span.length}")
+    by_day = Sheet(title, _head(language, "when", "energy", "span_before"), bars)
     if report.use is None:
         return (by_day,)
     use = report.use
@@ -157,7 +164,7 @@ def sites_sheets(language: str, found: Sequence[SiteTotal]) -> tuple[Sheet, ...]
         (place, each.site_id, each.name, kwh(each.energy_wh), kwh(each.before_wh), kwh(each.water_l))
         for place, each in enumerate(found, start=1)
     )
-    head = _head(language, "rank", "site", "site", "energy", "span_before", "water")
+    head = _head(language, "rank", "site_id", "site", "energy", "span_before", "water")
     return (Sheet(text(language, "report.sites"), head, rows),)
 
 
@@ -173,7 +180,7 @@ def _meter_row(language: str, each: MeterUse) -> tuple[Cell, ...]:
         None if each.last_wh is None else kwh(each.last_wh),
         None if load is None else kwh(load.energy_wh),
         None if load is None else load.base_w,
-        None if load is None else load.night_permille,
+        None if load is None or load.night_permille is None else Decimal(load.night_permille).scaleb(-1),
         None if load is None else len(load.odd),
     )
 
@@ -182,5 +189,5 @@ def _head(language: str, *names: str) -> tuple[str, ...]:
     return tuple(text(language, f"report.{name}") for name in names)
 
 
-def _clock(report: UseReport, at: datetime) -> str:
-    return f"{at.astimezone(ZoneInfo(report.time_zone)):%Y-%m-%d %H:%M}"
+def _clock(report: UseReport, at: datetime, shape: str = _SHAPES[Length.DAY]) -> str:
+    return f"{at.astimezone(ZoneInfo(report.time_zone)):{shape}}"
