@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """0; the last line is JSON. A webhook's secret is shown once, there."""
     actor = Actor(id=arguments.person, system=True)
-    async with open_runtime(load()) as runtime, open_channels(runtime) as contacts:
+    async with open_runtime(load(), beside=True) as runtime, open_channels(runtime) as contacts:
         business = replace(runtime.business({}), contacts=contacts)
         if arguments.drop:
             print(json.dumps({"dropped": await drop_contact(business, actor, arguments.channel)}))

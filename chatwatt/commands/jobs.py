@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     """0; the last line is JSON. A job may run beside the scheduler: its effects are single by their keys."""
-    async with open_runtime(load()) as runtime:
+    async with open_runtime(load(), beside=True) as runtime:
         providers = real_providers(runtime.settings, load_wechat_pay(), runtime.clock, alipay=load_alipay())
         try:
             business = runtime.business(providers)

@@ -50,7 +50,7 @@ async def run(arguments: argparse.Namespace) -> int:
     if not 0 < ttl_s <= LABEL_CODE_TTL_S:
         raise Refused("refused.labels_days", most=str(LABEL_CODE_TTL_S // DAY_S))
     settings = load()
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings, beside=True) as runtime:
         business = runtime.business({})
         rooms = await rooms_of(business, arguments.place, everybody=arguments.all)
         if not rooms:

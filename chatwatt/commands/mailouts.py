@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """0; each one is a line, and the last line is JSON. What the person may not see is refused here as in chat."""
     language = language_for(os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
-    async with open_runtime(load()) as runtime:
+    async with open_runtime(load(), beside=True) as runtime:
         business = runtime.business({})
         if await business.store.people.get(arguments.person) is None:
             raise not_found()

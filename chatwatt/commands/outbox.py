@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """0; each message is a line, and the last line is JSON."""
     language = language_for(os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
-    async with open_runtime(load()) as runtime:
+    async with open_runtime(load(), beside=True) as runtime:
         business = runtime.business({})
         if arguments.again:
             await send_again(business, CLOCK, arguments.again)

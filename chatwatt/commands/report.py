@@ -40,7 +40,7 @@ async def run(arguments: argparse.Namespace) -> int:
     """0."""
     tables.check_out(arguments.out)
     language = language_for(os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")
-    async with open_runtime(load()) as runtime:
+    async with open_runtime(load(), beside=True) as runtime:
         business = runtime.business({})
         make = MAKERS[arguments.what]
         if make is make_share:

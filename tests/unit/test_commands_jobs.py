@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
-from chatwatt.embedded import StoreUris
+import pytest
+
+from chatwatt.embedded import EmbeddedStores, StoreUris
 from prepaid.storage.driver import Database
 from tests.fakes.building import build
 from tests.fakes.clock import ManualClock
@@ -53,3 +56,16 @@ async def test_jobs_are_listed_and_run_by_hand(
         code, _, err = await run_program("jobs", "run", name, settings=settings)
         assert code == 2
         assert words in err
+
+
+@pytest.mark.parametrize("command", ["jobs", "outbox"])
+async def test_looking_needs_no_stop(tmp_path: Path, command: str) -> None:
+    """On one machine, where a running `chatwatt all` holds the stores, an operator looks without stopping it."""
+    stores = EmbeddedStores(tmp_path / "data")
+    await stores.start()
+    try:
+        code, out, err = await run_program(command, settings={"CHATWATT_DATA": str(tmp_path / "data")})
+        assert code == 0, err
+        assert json.loads(out.splitlines()[-1])
+    finally:
+        await stores.stop()
