@@ -25,7 +25,9 @@ MAY_HEAR = (
     "bot/conversations/openings.py",
     "bot/conversations/price_words.py",
     "bot/conversations/report_words.py",
+    "bot/conversations/rooms.py",
     "bot/conversations/span_words.py",
+    "bot/conversations/vocabulary.py",
     "chatwatt/demo/story.py",
 )
 

@@ -17,6 +17,12 @@ _SMALL = re.compile(r"^(?P<yuan>.+?)(?:块|元)(?P<jiao>[一二两三四五六�
 _CHINESE = re.compile(
     r"^(?P<yuan>[零〇一二两三四五六七八九十百千万]{1,12})(?:点(?P<tail>[零〇一二三四五六七八九]{1,2}))?$"
 )
+_SPOT = re.compile(
+    r"(?<![A-Za-z0-9.])(?P<sign>[+-]?) ?(?P<before>(?:¥|rmb|cny) ?)?"
+    r"(?:\d{1,3}(?:,\d{3})+|\d+|[零〇一二两三四五六七八九十百千万]+(?=元|块))(?:\.\d{1,2})?(?![\dA-Za-z.]*\d)"
+    r"(?P<after> ?(?:元整?|块钱?|yuan|rmb|cny)(?:[一二两三四五六七八九\d](?!\d))?)?(?![A-Za-z])",
+    re.IGNORECASE,
+)
 _DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 
 
@@ -27,6 +33,26 @@ def read_fen(text: str) -> int:
     if small is not None and len(plain) <= MAX_CHARS:
         return _plain_fen(small["yuan"], text) + 10 * _digit(small["jiao"])
     return _plain_fen(_SIGNS.sub("", plain), text)
+
+
+def spot_fen(text: str) -> tuple[int, str] | None:
+    """The one amount within a sentence, with its sign, and the words around it; None where there is none or a choice.
+
+    A sign or a currency tells an amount from another number.
+    """
+    plain = unicodedata.normalize("NFKC", text[: MAX_CHARS * 8]).replace("−", "-")
+    found = list(_SPOT.finditer(plain))
+    plainly = [each for each in found if each["sign"] or each["before"] or each["after"]]
+    meant = plainly if len(found) > 1 else found
+    if len(meant) != 1:
+        return None
+    match = meant[0]
+    try:
+        amount = read_fen(match[0].lstrip("+- "))
+    except Refused:
+        return None
+    around = f"{plain[: match.start()]} {plain[match.end() :]}".strip(" ,，、:：")
+    return -amount if match["sign"] == "-" else amount, around
 
 
 def looks_like_amount(text: str) -> bool:

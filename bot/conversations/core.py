@@ -11,11 +11,11 @@ from dataclasses import replace
 from bot.conversations import attachments, flows, groups, openings
 from bot.conversations.guesses import ASKED_FIRST, guessed
 from bot.conversations.inbound import Turn
-from bot.conversations.intents import intent_of_command, leaves, nearest, normal, read, read_action
+from bot.conversations.intents import by_name, intent_of_command, leaves, nearest, normal, read, read_action
 from bot.conversations.parts import Tone
 from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
-from bot.conversations.vocabulary import Ask, Audience
+from bot.conversations.vocabulary import Ask, Audience, Wants
 from bot.texts import text
 
 MAX_DIGITS = 2
@@ -68,7 +68,7 @@ def _pressed(turn: Turn, session: Session, action: str) -> Reply:
 
 def _typed(turn: Turn, session: Session) -> Reply:
     heard = turn.inbound.text or ""
-    ask = read(heard)
+    ask = _as_meant(turn, read(heard), heard)
     flow = session.flow
     if flow is not None and flow.expired(turn.at):
         session = session.settled()
@@ -92,13 +92,23 @@ def _typed(turn: Turn, session: Session) -> Reply:
     return _asked(turn, session.settled(), ask)
 
 
+def _as_meant(turn: Turn, ask: Ask | None, heard: str) -> Ask | None:
+    """A word that a tenant and the staff both use is the staff's for whoever of them rents nothing."""
+    if ask is None or ask.intent.audience is not Audience.TENANT or turn.actor.accounts or not turn.actor.is_staff:
+        return ask
+    theirs = intent_of_command(normal(heard))
+    return Ask(intent=theirs) if theirs is not None and theirs.audience is Audience.STAFF else ask
+
+
 def _asked(turn: Turn, session: Session, ask: Ask) -> Reply:
     if ask.intent.audience is Audience.STAFF and not turn.actor.is_staff:
         # A tenant is not told that such a word exists; the use cases would refuse in any case (A8).
         return _not_understood(turn, session, "")
     if ask.intent.audience is Audience.TENANT and not turn.actor.accounts:
         if turn.actor.is_staff and ask.intent.of_staff:
-            return openings.opening(ask.intent.of_staff)(turn, session, ask.argument)
+            meant = by_name()[ask.intent.of_staff]
+            argument = ask.argument if meant.wants is not Wants.NOTHING or meant.name == "report" else ""
+            return openings.opening(meant.name)(turn, session, argument)
         return Reply(session=session, parts=openings.how_to_bind(turn))
     return openings.opening(ask.intent.name)(turn, session, ask.argument)
 
@@ -123,10 +133,12 @@ def _not_understood(turn: Turn, session: Session, heard: str) -> Reply:
     close = nearest(heard, staff=turn.actor.is_staff)
     intent = intent_of_command(close) if close else None
     helping = press(language, "button.help", "help")
+    # Whoever is not understood always ends at somebody.
+    human = (press(language, "intent.human", "human"),) if turn.actor.accounts else ()
     if close is None or intent is None:
-        return Reply(session=session, parts=(choose(text(language, "unknown_words"), language, helping),))
+        return Reply(session=session, parts=(choose(text(language, "unknown_words"), language, helping, *human),))
     meant = press(language, f"intent.{intent.name}", intent.name)
     return Reply(
         session=session,
-        parts=(choose(text(language, "did_you_mean", command=close), language, meant, helping),),
+        parts=(choose(text(language, "did_you_mean", command=close), language, meant, helping, *human),),
     )

@@ -30,9 +30,15 @@ _REASONS: dict[str, tuple[str, ...]] = {
 
 
 def ask_reason(turn: Turn, session: Session, then: str, account_id: str, label: str, **data: str | int) -> Reply:
-    """Asks why. The reason is kept in the audit trail (A3); `data` goes on to the confirmation."""
+    """Asks why, unless it was said along with the room. It is kept in the audit trail (A3).
+
+    `data` goes on to the confirmation.
+    """
+    known: dict[str, str | int] = {"then": then, "account_id": account_id, "label": label, **data}
+    if turn.besides:
+        return _to_confirm(turn, session, known, turn.besides)
     language = turn.actor.language
-    asked = session.ask("reason", turn.at, then=then, account_id=account_id, label=label, **data)
+    asked = session.ask("reason", turn.at, **known)
     number = asked.turns
     buttons = [press(language, key, f"pick:{number}:{place}") for place, key in enumerate(_reasons()[then])]
     prompt = text(language, f"{then}.why", label=label)
@@ -80,9 +86,15 @@ def heard(turn: Turn, session: Session, words: str, ask: Ask | None) -> Reply | 
         return None
     if flow.step.startswith("confirm."):
         return _confirm_heard(turn, session, flow, words, ask)
-    if flow.step in _STEPS and leaves(words):
+    if leaves(words) and _may_be_left(session, flow, words):
         return _cancelled(turn, session)
     return _steps()[flow.step](turn, session, flow, words, ask)
+
+
+def _may_be_left(session: Session, flow: Flow, words: str) -> bool:
+    """A bare no leaves a question that wants something, unless one of its ready answers is called so."""
+    wants = flow.step in _STEPS or flow.step.startswith(("form.", "ask."))
+    return wants and normal(words) not in {normal(button.label) for button in session.menu}
 
 
 def _confirm_heard(turn: Turn, session: Session, flow: Flow, words: str, ask: Ask | None) -> Reply | None:
@@ -134,10 +146,15 @@ def _reason_heard(turn: Turn, session: Session, flow: Flow, words: str, ask: Ask
 
 
 def _reason_given(turn: Turn, session: Session, flow: Flow, reason: str) -> Reply:
-    then, label = str(flow.data["then"]), str(flow.data["label"])
+    return _to_confirm(turn, session, flow.data, reason)
+
+
+def _to_confirm(turn: Turn, session: Session, known: Mapping[str, str | int], reason: str) -> Reply:
+    then, label = str(known["then"]), str(known["label"])
+    reason = reason[:REASON_CHARS]
     prompt = text(turn.actor.language, f"{then}.confirm", label=label, reason=reason)
     look = Look.DANGER if then == "cut" else Look.PRIMARY
-    data = {name: value for name, value in flow.data.items() if name != "then"}
+    data = {name: value for name, value in known.items() if name != "then"}
     return ask_confirm(turn, session, then, prompt, look, **{**data, "reason": reason})
 
 

@@ -6,6 +6,7 @@ be read is an answer gone wrong, unless it asks for something else: then the for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from prepaid.domain.errors import Refused
 
 MOST_CHARS = 200
 _DIGITS = 15
+_IN_WORDS = re.compile(r"[\u3400-\u9fff]{2}|[A-Za-z]{3}")
 Value = str | int
 Data = Mapping[str, Value]
 
@@ -59,6 +61,8 @@ class Question:
     names: bool = False
     """A free answer that names something: words that are a whole command are that command, not a name."""
     picks: tuple[tuple[str, Value], ...] = ()
+    spot: Callable[[str], tuple[Value, str] | None] | None = None
+    """Finds its answer within what was said when the form began; gives it and the words that are left."""
     when: Callable[[Data], bool] = bool
     """Whether it is asked at all, from what was answered before it."""
 
@@ -93,6 +97,16 @@ class Form:
             return Reply(session=asked, parts=(*wrong, Text(body=prompt)))
         leave = press(language, "button.cancel", f"no:{asked.turns}")
         return Reply(session=asked, parts=(*wrong, choose(prompt, language, *buttons, leave)))
+
+    def begin(self, turn: Turn, session: Session, data: Data) -> Reply:
+        """Asks for what was not said along with the room."""
+        besides = turn.besides
+        for question in self.questions:
+            spotted = question.spot(besides) if question.spot and besides else None
+            if spotted is not None:
+                value, besides = spotted
+                data = {**data, question.name: value}
+        return self.ask(turn, session, data)
 
     def heard(self, turn: Turn, session: Session, flow: Flow, typed: str, ask: Ask | None) -> Reply | None:
         """What typed words mean while the form is open."""
@@ -132,7 +146,11 @@ def _named(turn: Turn, question: Question, typed: str) -> int | None:
     return labels.index(plain) if plain in labels else None
 
 
-REASON = Question(name="why", free=True)
+def _all_of_it(besides: str) -> tuple[Value, str] | None:
+    return (words(besides), "") if _IN_WORDS.search(besides) else None
+
+
+REASON = Question(name="why", free=True, spot=_all_of_it)
 """Why; it goes into the audit trail (A3)."""
 
 

@@ -82,6 +82,8 @@ class Turn:
     """Where the world reaches our pages."""
     admin_group: bool = False
     """It was said in a group of the staff; the actor is cut to what that group is bound to."""
+    besides: str = ""
+    """What the message said besides the room that it named, once that is found: an amount, a reason."""
     carries_files: bool = False
     """Over this channel people can send us files."""
     carries_pictures: bool = False

@@ -17,12 +17,13 @@ import regex
 
 from bot.conversations.inbound import MAX_HEARD_CHARS
 from bot.conversations.topic import topics
-from bot.conversations.vocabulary import Ask, Audience, Intent, Wants
+from bot.conversations.vocabulary import A_ROOM, Ask, Audience, Intent, Wants
 
 _MY = r"(?:帮我|请|我要|我想|给我)?"
 _BASIC: tuple[Intent, ...] = (
     Intent(
         name="balance",
+        of_staff="find",
         hints=(
             r"余额|还(?:能|可以|够)[用撑]|能(?:用|撑)(?:几天|多久)|剩(?:下|余)?(?:多少)?[钱电]",
             r"[停断没]了?电|跳闸|灯(?:不亮|灭|都?黑)|黑灯",
@@ -49,6 +50,7 @@ _BASIC: tuple[Intent, ...] = (
     ),
     Intent(
         name="recharge",
+        of_staff="cash",
         hints=(
             r"(?<!不)充(?![电满])|缴费|[交付](?:电|水)?费",
             r"top[ -]?up|recharge|add (?:some )?(?:money|credit)|how (?:can|do) i pay",
@@ -126,6 +128,13 @@ _BASIC: tuple[Intent, ...] = (
     ),
     Intent(
         name="find",
+        gist=str,
+        hints=(
+            rf"{A_ROOM}$",
+            rf"{A_ROOM}.*(?:余额|还剩|还有多少|欠|[停没]了?电|断了?电.|为什么|怎么|情况|状态)",
+            r"(?:balance|power|supply) (?:of|for|in|at) .*\d|how much (?:does|has|did) .*\d",
+            r"(?:is|why is) (?:room |flat )?\d",
+        ),
         audience=Audience.STAFF,
         commands=("find", "查找", "查房"),
         phrases=(
@@ -136,21 +145,29 @@ _BASIC: tuple[Intent, ...] = (
     ),
     Intent(
         name="cut",
+        gist=str,
+        hints=(rf"{A_ROOM}(?:断电|拉闸|切断)$",),
         audience=Audience.STAFF,
         commands=("cut", "断电", "停电", "拉闸"),
         phrases=(
             r"(?:断电|停电|拉闸|切断)(?!通知|公告|计划)\s*(?P<arg>[^\s].{0,40})",
             r"cut(?: off)? (?P<arg>.{1,40})",
+            r"(?:switch|turn) (?P<arg>(?:room |flat )?\S*\d\S*) off",
+            r"(?:switch|turn) off (?P<arg>(?:the power (?:of|in|at) |room |flat )*\S*\d.{0,30})",
         ),
         wants=Wants.ROOM,
     ),
     Intent(
         name="restore",
+        gist=str,
+        hints=(rf"{A_ROOM}(?:送电|恢复供电|恢复|合闸|通电)$",),
         audience=Audience.STAFF,
         commands=("restore", "送电", "恢复", "合闸"),
         phrases=(
             r"(?:送电|恢复供电|恢复|合闸|通电)\s*(?P<arg>[^\s].{0,40})",
             r"(?:restore|reconnect) (?P<arg>.{1,40})",
+            r"(?:switch|turn) (?P<arg>(?:room |flat )?\S*\d\S*) (?:back )?on",
+            r"(?:switch|turn) on (?P<arg>(?:the power (?:of|in|at) |room |flat )*\S*\d.{0,30})",
         ),
         wants=Wants.ROOM,
     ),
@@ -345,6 +362,9 @@ def _command(plain: str) -> Ask | None:
     """Reads "recharge 100" and, as group chats write it, "recharge@our_bot 100"."""
     word, _, argument = plain.partition(" ")
     intent = _by_command().get(word.split("@")[0])
+    if intent is not None and intent.name == "help" and " " in argument:
+        # "Help me, the socket is broken" asks for people.
+        return None
     return None if intent is None else Ask(intent=intent, argument=_named(argument.strip()))
 
 

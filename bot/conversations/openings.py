@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -135,12 +136,20 @@ def _start(turn: Turn, session: Session, argument: str) -> Reply:
     return Reply(session=session, parts=how_to_bind(turn))
 
 
+def _as_typed(turn: Turn, argument: str) -> str:
+    """An argument with its capitals, which a reason that goes into the trail keeps."""
+    typed = " ".join(unicodedata.normalize("NFKC", turn.inbound.text or "").split())
+    begins = typed.casefold().rfind(argument)
+    same = len(typed) == len(typed.casefold()) and begins >= 0
+    return typed[begins : begins + len(argument)] if same else argument
+
+
 def for_room(intent: str) -> Opening:
     """A staff intent that needs a room."""
 
     def begin(turn: Turn, session: Session, argument: str) -> Reply:
         if argument:
-            return Reply(session=session, effects=(FindAccount(text=argument, then=intent),))
+            return Reply(session=session, effects=(FindAccount(text=_as_typed(turn, argument), then=intent),))
         prompt = say(turn.actor.language, "room.which")
         return Reply(session=session.ask("room", turn.at, then=intent), parts=(prompt,))
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from bot.conversations import effects as do
+from bot.conversations.rooms import Found, readings
 from bot.conversations.topic import Performer, topics
 from prepaid.domain.access import Actor
 from prepaid.ports import Business
 from prepaid.usecases.bind_chat import bind_chat, unbind_chat
-from prepaid.usecases.find_account import find_account
+from prepaid.usecases.find_account import find_first
 from prepaid.usecases.hold_supply import hold_supply
 from prepaid.usecases.issue_bind_code import issue_bind_code
 from prepaid.usecases.overview import overview
@@ -60,11 +61,17 @@ _BASIC: dict[type[do.Effect], Performer] = {
     do.SetLanguage: lambda e, on: set_language(on.business, on.actor, e.language),
     do.OpenOverview: lambda _, on: make_page_link(on.business, on.actor),
     do.ShowOverview: lambda _, on: overview(on.business, on.actor),
-    do.FindAccount: lambda e, on: find_account(on.business, on.actor, e.text),
+    do.FindAccount: lambda e, on: _find(on, e),
     do.SwitchSupply: lambda e, on: switch_supply(on.business, on.actor, e.account_id, on=e.on, reason=e.reason),
     do.HoldSupply: lambda e, on: hold_supply(on.business, on.actor, e.account_id, kind=e.kind, why=e.why),
     do.IssueBindCode: lambda e, on: issue_bind_code(on.business, on.actor, e.account_id),
 }
+
+
+async def _find(on: Situation, effect: do.FindAccount) -> Found:
+    read = readings(effect.text, effect.then)
+    place, account = await find_first(on.business, on.actor, [each.room for each in read])
+    return Found(account=account, besides=read[place].besides)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 from bot.conversations import flows
@@ -18,6 +19,7 @@ from bot.conversations.effects import (
 from bot.conversations.inbound import Turn
 from bot.conversations.parts import Button, Item, KeyValueTable, Link, List, Look, Part, Row, Tone
 from bot.conversations.reply import Reply, press, say
+from bot.conversations.rooms import Found
 from bot.conversations.session import Session
 from bot.conversations.topic import AfterFound, topics
 from bot.conversations.wording import hold_mark, supply_rows, supply_state
@@ -90,9 +92,9 @@ def _pages(language: str, page: int, pages: int) -> tuple[Button, ...]:
     return before + after
 
 
-def found(effect: FindAccount, value: Account, turn: Turn, session: Session) -> Reply:
-    """Goes on with what was wanted of the room."""
-    return _after_found()[effect.then](turn, session, value)
+def found(effect: FindAccount, value: Found, turn: Turn, session: Session) -> Reply:
+    """Goes on with what was wanted of the room, and with what was said besides."""
+    return _after_found()[effect.then](replace(turn, besides=value.besides), session, value.account)
 
 
 def ask_why(then: str) -> AfterFound:

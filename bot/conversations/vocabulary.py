@@ -30,6 +30,10 @@ class Wants(StrEnum):
     NUMBER = "number"
 
 
+A_ROOM = r"^(?:room |flat |房间)?[a-z]{0,2}-?\d[\da-z-]{0,8}(?:号房间?|房间|号|室|房)?(?:的)?\s*"
+"""For hints: a sentence of the staff that begins with a room."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """One thing to ask for. `commands` are the words after a slash, alone or before an argument; the first is the name.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.conversations.parts import Row
 from bot.texts import has, text
 from prepaid.domain.finance import TOP_UP
 from prepaid.domain.supply import HoldKind, Outcome
+from prepaid.usecases.name_people import As, Named
 from prepaid.usecases.views import AccountRow, SupplyView
 
 
@@ -54,3 +57,18 @@ def supply_rows(language: str, supplies: tuple[SupplyView, ...]) -> tuple[Row, .
             words.append(text(language, supply.reason) if has(supply.reason) else "")
         rows.append(Row(label=label, value=text(language, "figure.separator").join(word for word in words if word)))
     return tuple(rows)
+
+
+def who_words(language: str, number: str, names: Mapping[str, Named]) -> str:
+    """Somebody as the staff know them; whoever is no person by what they are, such as the clock."""
+    named = names.get(number)
+    if named is None:
+        kind, _, about = number.partition(":")
+        return text(language, f"who.by_{kind}", about=about) if has(f"who.by_{kind}") else number
+    if named.known_as is As.YOU:
+        return text(language, "who.you")
+    role = text(language, f"role.{named.role}") if named.role is not None else ""
+    what = text(language, f"who.{named.known_as}", role=role, place=named.place)
+    where = named.place if named.known_as in (As.STAFF, As.GROUP) else ""
+    told = (what, where, text(language, "who.mark", mark=named.mark))
+    return text(language, "figure.separator").join(word for word in told if word)

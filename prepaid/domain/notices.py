@@ -52,6 +52,7 @@ class NoticeKind(StrEnum):
     CLAIM_OPENED = "claim_opened"
     CASH_VOIDED = "cash_voided"
     HELP_ASKED = "help_asked"
+    STAFF_ANSWERED = "staff_answered"
     PROTECTION_ASKED = "protection_asked"
     MOVE_OUT_ASKED = "move_out_asked"
     MEMBER_REMOVED = "member_removed"

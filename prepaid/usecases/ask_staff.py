@@ -54,6 +54,6 @@ async def ask_staff(business: Business, actor: Actor, account_id: str, wish: Wis
     site = await site_of(business, account)
     crossing = Crossing(_KINDS[wish], f"{actor.id}:{int(now.timestamp() * 1000)}")
     async with intent(business, actor, f"ask_{wish}", account.path):
-        if not await tell_staff(business, site, crossing, {"why": said}, account=account):
+        if not await tell_staff(business, site, crossing, {"why": said, "room": account.label}, account=account):
             raise Refused("refused.nobody_to_ask")
     return now

@@ -72,8 +72,11 @@ class TariffDraft:
 
 async def site_tariffs(business: Business, actor: Actor, site_id: str) -> SiteTariffs:
     """The versions, oldest first. Raises `Refused` outside the actor's reach."""
-    site = await reach_site(business, actor, site_id, Action.CHANGE_TARIFF)
-    now = business.clock.now()
+    return sheets_of(await reach_site(business, actor, site_id, Action.CHANGE_TARIFF), business.clock.now())
+
+
+def sheets_of(site: Site, now: datetime, *, past: bool = True) -> SiteTariffs:
+    """The versions of each of a site's lists, oldest first; without `past` what holds and what is to come."""
     sheets: list[VersionSheet] = []
     for utility in Utility:
         pricing = pricing_of(site, None, utility)
@@ -81,8 +84,8 @@ async def site_tariffs(business: Business, actor: Actor, site_id: str) -> SiteTa
             continue
         plan = plan_of(pricing)
         held = plan.at(now)
-        past = [each for each in plan.versions if each.start < held.start]
-        for version in (*past[-MOST_PAST:], *(each for each in plan.versions if each.start >= held.start)):
+        before = [each for each in plan.versions if past and each.start < held.start]
+        for version in (*before[-MOST_PAST:], *(each for each in plan.versions if each.start >= held.start)):
             stage = Stage.NOW if version is held else Stage.PAST if version.start < held.start else Stage.COMING
             sheets.append(sheet_of(site, utility, version, stage, now))
     return SiteTariffs(site_id=site.id, name=site.name, time_zone=site.calendar.time_zone, sheets=tuple(sheets))

@@ -8,6 +8,7 @@ from prepaid.domain.access import Action, Actor, Grant, covers
 from prepaid.domain.errors import not_found
 from prepaid.ports import Business
 from prepaid.usecases.authorize import scopes
+from prepaid.usecases.name_people import place_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,8 @@ class Holder:
     person_id: str
     grant: Grant
     is_group: bool = False
+    place: str = ""
+    """The grant's place as people call it."""
 
 
 async def list_staff(business: Business, actor: Actor) -> tuple[Holder, ...]:
@@ -24,13 +27,13 @@ async def list_staff(business: Business, actor: Actor) -> tuple[Holder, ...]:
     reach = scopes(actor, Action.GRANT_ROLE)
     if not reach:
         raise not_found()
-    places = {*reach}
+    places, sites = {*reach}, await business.store.sites.sites()
     for scope in reach:
-        places |= {site.path for site in await business.store.sites.sites() if covers(scope, site.path)}
+        places |= {site.path for site in sites if covers(scope, site.path)}
         accounts = await business.store.sites.accounts_below(scope)
         places |= {account.path.rsplit("/", 1)[0] for account in accounts}
     found = {
-        Holder(person_id=person.id, grant=grant, is_group=person.is_group)
+        Holder(person_id=person.id, grant=grant, is_group=person.is_group, place=place_name(grant.scope, sites))
         for place in sorted(places)
         for person in await business.store.people.staff_over(place)
         for grant in person.grants

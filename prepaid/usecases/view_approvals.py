@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from prepaid.domain.access import Actor
@@ -15,6 +15,7 @@ from prepaid.domain.tariffs import Utility, plan_of, tariff_from_text
 from prepaid.ports import Business
 from prepaid.usecases.decide_approval import show_approval, waiting_approvals
 from prepaid.usecases.draft_tariff import Stage, VersionSheet, sheet_of
+from prepaid.usecases.name_people import Named, name_people
 
 NONE: tuple[None, None] = (None, None)
 
@@ -31,6 +32,8 @@ class ApprovalView:
     """The price list that is asked for, where that is what it is about."""
     held: VersionSheet | None = None
     """The one in force beside it."""
+    asked_by: Mapping[str, Named] = field(default_factory=dict)
+    """Who asked, as the actor may know them; only where one is looked at."""
 
 
 async def view_approvals(business: Business, actor: Actor) -> tuple[ApprovalView, ...]:
@@ -40,7 +43,8 @@ async def view_approvals(business: Business, actor: Actor) -> tuple[ApprovalView
 
 async def view_approval(business: Business, actor: Actor, approval_id: str) -> ApprovalView:
     """One of them. A foreign id and a missing one give the same `Refused`."""
-    return await _view(business, await show_approval(business, actor, approval_id))
+    view = await _view(business, await show_approval(business, actor, approval_id))
+    return replace(view, asked_by=await name_people(business, actor, (view.approval.asked_by,)))
 
 
 async def _view(business: Business, approval: Approval) -> ApprovalView:

@@ -10,6 +10,7 @@ from miniprogram_api.routes import ROUTES
 IN_TALK = "about the talk itself: a program has pages, menus and buttons of its own"
 ASIDE: Mapping[str, str] = {
     "photo": "what people send into a talk is looked at in a talk",
+    "answer": "words from chat to chat; a program writes to a place by its broadcast",
     "help": IN_TALK,
     "start": IN_TALK,
     "cancel": IN_TALK,
@@ -97,6 +98,7 @@ ROUTES_OF: Mapping[str, str] = {
     "scan": "scanGateway",
     "prices": "getPrices",
     "tariff": "listTariffs previewTariff proposeTariff",
+    "siteprices": "listTariffs getPrices",
     "mailout": "orderMailOut",
     "mailbill": "orderMailOut",
     "mailouts": "listMailOuts stopMailOut",

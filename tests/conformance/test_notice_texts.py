@@ -65,7 +65,8 @@ MUST: Mapping[NoticeKind, frozenset[str]] = {
     ),
     _K.CLAIM_OPENED: frozenset({"txn_id", "ticket_id"}),
     _K.CASH_VOIDED: AMOUNT | BALANCE | {"number", "why"},
-    _K.HELP_ASKED: frozenset({"why"}),
+    _K.HELP_ASKED: frozenset({"why", "room"}),
+    _K.STAFF_ANSWERED: frozenset({"words"}),
     _K.PROTECTION_ASKED: frozenset({"why"}),
     _K.MOVE_OUT_ASKED: NOTHING,
     _K.MEMBER_REMOVED: NOTHING,
@@ -89,7 +90,7 @@ NO_DEED = frozenset(
         *(_K.RESTORED, _K.GATEWAY_BACK, _K.CASH_RECEIVED, _K.CASH_VOIDED, _K.REFUND_DONE, _K.RECONCILED),
         *(_K.APPROVAL_DONE, _K.APPROVAL_FAILED, _K.APPROVAL_DECLINED, _K.APPROVAL_UNDONE),
         *(_K.DISPUTE_ANSWERED, _K.POWER_ANSWERED, _K.OUTAGE_CALLED_OFF, _K.BROADCAST),
-        *(_K.CLOSING_WAITS, _K.ACCOUNT_CLOSED, _K.HELP_ASKED),
+        *(_K.CLOSING_WAITS, _K.ACCOUNT_CLOSED),
     }
 )
 """News that ask for nothing, or whose reason says what to do."""

@@ -17,6 +17,7 @@ from bot.conversations.core import handle
 from bot.conversations.inbound import Attached, Inbound, Thing, Turn
 from bot.conversations.parts import Part
 from bot.conversations.present import present
+from bot.conversations.rooms import Found, readings
 from bot.conversations.session import Session
 from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.accounts import Account
@@ -281,12 +282,13 @@ class RehearsedChat:
         )
         return Overview(sites=(site,))
 
-    def find(self, text: str) -> Account:
+    def find(self, effect: do.FindAccount) -> Found:
         """A room by its label; what is missing and what is foreign look the same."""
-        found = next((a for a, room in self.rooms.items() if text.casefold() in (a, room.label)), None)
-        if found is None:
-            raise not_found()
-        return self.account(found)
+        for read in readings(effect.text, effect.then):
+            for account_id, room in self.rooms.items():
+                if read.room.casefold() in (account_id, room.label):
+                    return Found(account=self.account(account_id), besides=read.besides)
+        raise not_found()
 
     def bind(self, user: str, code: str) -> Account:
         """The one code of the stage binds room 101."""
@@ -334,7 +336,7 @@ _STAGE: dict[type[do.Effect], Callable[[RehearsedChat, str, Any], Any]] = {
     do.SetLanguage: lambda stage, user, e: stage.speak(user, e.language),
     do.OpenOverview: lambda *_: PageLink(token="0123456789abcdef" * 4 + "0123", until=AT),
     do.ShowOverview: lambda stage, _, __: stage.overview(),
-    do.FindAccount: lambda stage, _, e: stage.find(e.text),
+    do.FindAccount: lambda stage, _, e: stage.find(e),
     do.SwitchSupply: lambda stage, _, e: stage.switch(e),
     do.HoldSupply: lambda stage, _, e: stage.hold(e),
     do.IssueBindCode: lambda _, __, ___: "7KQ2M9XA",

@@ -18,7 +18,7 @@ from prepaid.domain.access import Actor, Grant, Role
 from tests.fakes.rehearsed_chat import RehearsedChat
 
 NOW = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
-VERBATIM = {("announce", "words"), ("outage", "why"), ("tariff", "said")}
+VERBATIM = {("answer", "words"), ("announce", "words"), ("outage", "why"), ("tariff", "said")}
 """What is kept or read as it was said, besides reasons."""
 
 

@@ -15,6 +15,7 @@ from bot.conversations.reply import Reply, choose, press, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent
+from bot.conversations.wording import who_words
 from bot.texts import has, text
 from prepaid.domain.approvals import Approval, ApprovalState
 from prepaid.usecases.decide_approval import approve, decline, undo
@@ -153,7 +154,7 @@ def _table(language: str, value: ApprovalView) -> KeyValueTable:
         Row(label=text(language, "row.place"), value=value.label),
         *rows,
         Row(label=text(language, "row.why"), value=approval.reason),
-        Row(label=text(language, "row.asked_by"), value=approval.asked_by),
+        Row(label=text(language, "row.asked_by"), value=who_words(language, approval.asked_by, value.asked_by)),
         Row(label=text(language, "row.until"), value=_when(language, approval, value.time_zone)),
         Row(label=text(language, "row.state"), value=text(language, f"approval.{approval.state}")),
     )

@@ -137,7 +137,7 @@ TOPIC = Topic(
     },
     steps={FORCE.step: FORCE.heard, ROOMS.step: ROOMS.heard, BULK.step: BULK.heard},
     after_found={
-        "forcecut": lambda turn, session, account: FORCE.ask(
+        "forcecut": lambda turn, session, account: FORCE.begin(
             turn, session, {"account_id": account.id, "label": account.label}
         ),
     },

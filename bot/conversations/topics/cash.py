@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
-from bot.conversations import desk, flows
+from bot.conversations import amounts, desk, flows
 from bot.conversations.effects import Effect
 from bot.conversations.form import REASON, Data, Form, Question, fen
 from bot.conversations.inbound import Turn
@@ -14,17 +16,20 @@ from bot.conversations.parts import Item, KeyValueTable, Look, Row, Tone
 from bot.conversations.reply import Reply, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
-from bot.conversations.vocabulary import Audience, Intent, Wants
+from bot.conversations.vocabulary import A_ROOM, Audience, Intent, Wants
 from bot.texts import text
 from prepaid.domain.accounts import Account
 from prepaid.domain.approvals import Approval
+from prepaid.domain.errors import Refused
 from prepaid.domain.ledger import Entry
+from prepaid.domain.money import MAX_FEN
 from prepaid.domain.receipts import DeskDay, Method, Receipt, Taken, check_cash, check_number
 from prepaid.usecases.cash_desk import desk_day_back, receipt_for, void_receipt
 from prepaid.usecases.cash_topup import cash_topup
 from prepaid.usecases.find_sites import SiteLine
 
 DAYS_BACK = 31
+_BANK = re.compile(r"bank|transfer|银行|转账", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,15 @@ def _method(heard: str) -> str:
     )
 
 
+def _spot_number(besides: str) -> tuple[str, str] | None:
+    """The first word with digits in it that could be a receipt's number."""
+    for word in besides.split():
+        with suppress(Refused):
+            if any(char.isdigit() for char in word):
+                return check_number(word), besides.replace(word, "", 1).strip()
+    return None
+
+
 def _counted(turn: Turn, session: Session, data: Data) -> Reply:
     del turn
     found = NextReceipt(
@@ -104,11 +118,21 @@ CASH = Form(
     ),
     done=_counted,
 )
-VOID = Form(name="void", questions=(Question(name="receipt", read=check_number), REASON), done=_void_ready)
+VOID = Form(
+    name="void", questions=(Question(name="receipt", read=check_number, spot=_spot_number), REASON), done=_void_ready
+)
 
 
 def _about(account: Account) -> Data:
     return {"account_id": account.id, "label": account.label}
+
+
+def _ask(turn: Turn, session: Session, account: Account) -> Reply:
+    """An amount that was said along with the room is in cash unless a bank is named; the yes names both."""
+    data, spotted = _about(account), amounts.spot_fen(turn.besides)
+    if spotted is not None and 0 < spotted[0] <= MAX_FEN:
+        data = {**data, "amount": spotted[0], "method": str(Method.BANK if _BANK.search(spotted[1]) else Method.CASH)}
+    return CASH.ask(turn, session, data)
 
 
 def _numbered(effect: NextReceipt, value: str, turn: Turn, session: Session) -> Reply:
@@ -197,6 +221,11 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="cash",
+            gist=str,
+            hints=(
+                rf"{A_ROOM}(?:收(?:了|到)?(?:现金|款)?|交?现金|付?现金)\s*[¥\d]",
+                rf"{A_ROOM}(?:paid|gave)\b.*\bcash|\b(?:took|got|received|collected)\b.*\d.*\b(?:from|for)\b.*\d",
+            ),
             audience=Audience.STAFF,
             commands=("cash", "收款", "现金充值", "收现金"),
             phrases=(
@@ -241,8 +270,8 @@ TOPIC = Topic(
     steps={CASH.step: CASH.heard, VOID.step: VOID.heard},
     picked={CASH.step: CASH.picked},
     after_found={
-        "cash": lambda turn, session, account: CASH.ask(turn, session, _about(account)),
-        "void": lambda turn, session, account: VOID.ask(turn, session, _about(account)),
+        "cash": _ask,
+        "void": lambda turn, session, account: VOID.begin(turn, session, _about(account)),
     },
     after_site={"desk": _day},
     performers={

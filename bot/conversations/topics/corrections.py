@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.conversations import amounts, desk, flows
 from bot.conversations.effects import Effect
@@ -15,7 +15,7 @@ from bot.conversations.reply import Reply, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
 from bot.conversations.vocabulary import Audience, Intent, Wants
-from bot.texts import text
+from bot.texts import LANGUAGES, text
 from prepaid.domain.accounts import Account
 from prepaid.domain.approvals import Approval
 from prepaid.domain.errors import Refused
@@ -44,10 +44,11 @@ class Adjust(Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRefundable(Effect):
-    """Payments of which something is left."""
+    """Payments of which something is left; `besides` is what was said along with the room."""
 
     account_id: str
     label: str
+    besides: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,15 @@ def _cause(heard: str) -> str:
     return plain
 
 
+def _spot_cause(besides: str) -> tuple[str, str] | None:
+    """A cause that begins what was said, by its name or by its words in either language."""
+    for cause in CAUSES:
+        for name in (cause, *(text(language, f"reason.{cause}") for language in LANGUAGES)):
+            if besides.casefold().startswith(name.casefold()):
+                return str(cause), besides[len(name) :].strip(" ,，、:：")
+    return None
+
+
 def _adjust_ready(turn: Turn, session: Session, data: Data) -> Reply:
     language = turn.actor.language
     amount_micro = micro_from_fen(int(data["amount"]))
@@ -91,6 +101,11 @@ def _adjust_ready(turn: Turn, session: Session, data: Data) -> Reply:
         words=data["why"],
     )
     return flows.ask_confirm(turn, session, "adjust", prompt, Look.DANGER, wish=wish(turn), **data)
+
+
+def _spot_sum(besides: str) -> tuple[int, str] | None:
+    spotted = amounts.spot_fen(besides)
+    return spotted if spotted is not None and spotted[0] > 0 else None
 
 
 def _refund_ready(turn: Turn, session: Session, data: Data) -> Reply:
@@ -108,22 +123,27 @@ def _refund_ready(turn: Turn, session: Session, data: Data) -> Reply:
 ADJUST = Form(
     name="adjust",
     questions=(
-        Question(name="amount", read=_signed),
-        Question(name="cause", read=_cause, picks=tuple((f"reason.{cause}", str(cause)) for cause in CAUSES)),
+        Question(name="amount", read=_signed, spot=amounts.spot_fen),
+        Question(
+            name="cause",
+            read=_cause,
+            picks=tuple((f"reason.{cause}", str(cause)) for cause in CAUSES),
+            spot=_spot_cause,
+        ),
         REASON,
     ),
     done=_adjust_ready,
 )
-REFUND = Form(name="refund", questions=(Question(name="amount", read=fen), REASON), done=_refund_ready)
+REFUND = Form(name="refund", questions=(Question(name="amount", read=fen, spot=_spot_sum), REASON), done=_refund_ready)
 
 
 def _adjust(turn: Turn, session: Session, account: Account) -> Reply:
-    return ADJUST.ask(turn, session, {"account_id": account.id, "label": account.label})
+    return ADJUST.begin(turn, session, {"account_id": account.id, "label": account.label})
 
 
 def _refund(turn: Turn, session: Session, account: Account) -> Reply:
-    del turn
-    return Reply(session=session, effects=(ListRefundable(account_id=account.id, label=account.label),))
+    listing = ListRefundable(account_id=account.id, label=account.label, besides=turn.besides)
+    return Reply(session=session, effects=(listing,))
 
 
 def _begin_refund(turn: Turn, session: Session, argument: str) -> Reply:
@@ -140,6 +160,13 @@ def _listed(effect: ListRefundable, value: Sequence[Order], turn: Turn, session:
     language = turn.actor.language
     if not value:
         return Reply(session=session, parts=(say(language, "refund.none", label=effect.label),))
+    spotted = _spot_sum(effect.besides)
+    if spotted is not None:
+        # With an amount only those come into question that have so much left; a single one needs no choice.
+        value = [order for order in value if left_fen(order) >= spotted[0]] or value
+        if len(value) == 1:
+            data: dict[str, str | int] = {"order": value[0].id, "label": effect.label, "left_fen": left_fen(value[0])}
+            return REFUND.begin(replace(turn, besides=effect.besides), session, data)
     items = [_order(language, order, effect.label) for order in value[: desk.PAGE_ROWS]]
     listing = desk.paged(language, "refund.which", items, 1)
     return Reply(session=session, parts=(listing,))

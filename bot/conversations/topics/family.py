@@ -107,6 +107,7 @@ TOPIC = Topic(
         ),
         Intent(
             name="share",
+            of_staff="code",
             hints=(
                 r"[加添请](?:个|一个|一位|我)?(?:的)?(?:家人|室友|老婆|老公|爱人|爸|妈|父母|朋友|儿子|女儿)(?!.*[充付交缴])",
                 r"(?:add|invite) (?:my|a|an|another|one more)\b",

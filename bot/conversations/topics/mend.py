@@ -86,9 +86,16 @@ def _meter(heard: str) -> str:
     return plain
 
 
+def _spot_meter(besides: str) -> tuple[str, str] | None:
+    last = besides.rsplit(maxsplit=1)[-1]
+    return (last, "") if _METER.fullmatch(last) and any(char.isdigit() for char in last) else None
+
+
 REVERSE = Form(name="reverse", questions=(REASON,), done=_reverse_ready)
 ASSIGN = Form(
-    name="assign", questions=(Question(name="meter", read=_meter, free=True, names=True),), done=_assign_ready
+    name="assign",
+    questions=(Question(name="meter", read=_meter, free=True, names=True, spot=_spot_meter),),
+    done=_assign_ready,
 )
 
 
@@ -174,7 +181,7 @@ TOPIC = Topic(
     steps={REVERSE.step: REVERSE.heard, ASSIGN.step: ASSIGN.heard},
     after_found={
         "reverse": _of_room,
-        "assign": lambda turn, session, account: ASSIGN.ask(
+        "assign": lambda turn, session, account: ASSIGN.begin(
             turn, session, {"account_id": account.id, "label": account.label}
         ),
     },

@@ -12,7 +12,7 @@ from bot.conversations.reply import Reply
 from bot.conversations.seen import seen_table
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
-from bot.conversations.vocabulary import Audience, Intent, Wants
+from bot.conversations.vocabulary import A_ROOM, Audience, Intent, Wants
 from bot.texts import text
 from prepaid.domain.accounts import Account
 from prepaid.domain.field_requests import Seen
@@ -42,11 +42,16 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="read",
+            gist=str,
+            hints=(
+                rf"{A_ROOM}(?:现在|当前|今天)?(?:的)?(?:电表|水表)?的?(?:读数|抄表|读表|表底)",
+                r"meter reading .*\d",
+            ),
             audience=Audience.STAFF,
             commands=("read", "读表", "抄表"),
             phrases=(
-                r"(?:立即|马上)?(?:读表|抄表)\s*(?P<arg>[^\s].{0,40})",
-                r"read(?: now)? (?P<arg>.{1,40}?)(?: now)?",
+                r"(?:立即|马上)?(?:读表|抄表|读数)\s*(?P<arg>[^\s].{0,40})",
+                r"read(?:ing)?(?: now| of| for)? (?P<arg>.{1,40}?)(?: now)?",
             ),
             wants=Wants.ROOM,
         ),

@@ -74,7 +74,7 @@ WEATHER = Form(name="weather", questions=(Question(name="hours", read=_hours), R
 
 
 def _of_room(form: Form, turn: Turn, session: Session, account: Account) -> Reply:
-    return form.ask(turn, session, {"account_id": account.id, "label": account.label})
+    return form.begin(turn, session, {"account_id": account.id, "label": account.label})
 
 
 def _of_site(turn: Turn, session: Session, site: SiteLine, rest: str) -> Reply:

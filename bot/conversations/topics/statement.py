@@ -211,6 +211,7 @@ TOPIC = Topic(
     intents=(
         Intent(
             name="statement",
+            of_staff="report",
             hints=(
                 r"账单|对账单|电费单",
                 r"\b(?:bills?|statements?|invoice)\b",

@@ -81,6 +81,11 @@ def _number(heard: str) -> str:
     return number
 
 
+def _spot_number(besides: str) -> tuple[str, str] | None:
+    plain = "".join(besides.split())
+    return (plain, "") if plain.isascii() and plain.isalnum() and plain[-1:].isdigit() else None
+
+
 def _trace(turn: Turn, session: Session, data: Data) -> Reply:
     del turn
     claim = ClaimPayment(account_id=str(data["account_id"]), number=str(data["number"]))
@@ -88,11 +93,11 @@ def _trace(turn: Turn, session: Session, data: Data) -> Reply:
 
 
 SETTLE = Form(name="settle", questions=(REASON,), done=_settle)
-TRACE = Form(name="trace", questions=(Question(name="number", read=_number),), done=_trace)
+TRACE = Form(name="trace", questions=(Question(name="number", read=_number, spot=_spot_number),), done=_trace)
 
 
 def _trace_of(turn: Turn, session: Session, account: Account) -> Reply:
-    return TRACE.ask(turn, session, {"account_id": account.id, "label": account.label})
+    return TRACE.begin(turn, session, {"account_id": account.id, "label": account.label})
 
 
 def _why(language: str, why: str) -> str:

@@ -177,6 +177,7 @@ TOPIC = Topic(
         ),
         Intent(
             name="protectme",
+            of_staff="protect",
             hints=(
                 r"(?:老人|病人|婴儿|孕妇|小孩|孩子|宝宝|呼吸机|残疾|透析).{0,12}[停断保电]|(?:别|不要|不能|不可以)[停断]我?们?家?的?[电水]",
                 r"\b(?:ill|sick|baby|patient|oxygen|ventilator|disabled|pregnant|dialysis)\b",
@@ -193,6 +194,7 @@ TOPIC = Topic(
         ),
         Intent(
             name="leave",
+            of_staff="moveout",
             hints=(
                 r"搬[走家出]|退[租房]|不租了",
                 r"mov(?:e|ing) (?:out|away)|leav(?:e|ing) (?:the |my |this )?(?:flat|room|apartment|house)",

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from bot.conversations.topics.arrears import ShowArrears
-from bot.conversations.topics.audit import SearchAudit
+from bot.conversations.topics.audit import SearchAudit, Trail
 from bot.conversations.topics.disputes import AnswerDispute, ListDisputes, ShowDispute
 from bot.conversations.topics.held import DecideHeld, ListHeld, ShowHeld
 from bot.conversations.topics.lost_payment import ClaimPayment
 from bot.conversations.topics.safety import HoldWeather, TagSupply
 from bot.conversations.topics.tickets import ListTickets, SettleTicket, ShowRuns, ShowTicket
+from prepaid.domain.access import Role
 from prepaid.domain.accounts import Site
 from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.errors import Refused, not_found
@@ -24,6 +25,7 @@ from prepaid.domain.tariffs import FlatTariff
 from prepaid.domain.tickets import MoneyKind, MoneyState, MoneyTicket, Ticket
 from prepaid.ports import AuditRecord
 from prepaid.usecases.arrears import Debt
+from prepaid.usecases.name_people import As, Named
 from tests.fakes.rehearsed.ticket_files import photo
 from tests.fakes.rights import COUNTS, EVERYBODY, OPERATES, STAFF, TENANT, free, right
 
@@ -144,7 +146,7 @@ def _debts(stage: Any, user: str, effect: ShowArrears) -> tuple[Debt, ...]:
     )
 
 
-def _trail(stage: Any, user: str, effect: SearchAudit) -> tuple[AuditRecord, ...]:
+def _trail(stage: Any, user: str, effect: SearchAudit) -> Trail:
     del user
     line = AuditRecord(
         at=stage.now,
@@ -157,7 +159,14 @@ def _trail(stage: Any, user: str, effect: SearchAudit) -> tuple[AuditRecord, ...
     )
     refused = replace(line, at=stage.now - timedelta(hours=1), actor="p8", before="", after="", refused="x")
     lines = (line, refused, *(replace(line, action="odd_job", at=stage.now - timedelta(days=n)) for n in range(1, 9)))
-    return lines if effect.account_id == "a101" else ()
+    opened = replace(line, actor="p_1111222233334444", action="bind_chat", before="", after="p_1111222233334444")
+    lines = (*lines, replace(opened, at=stage.now - timedelta(days=30)), replace(opened, actor="clock", after="on"))
+    names = {
+        "p3": Named(known_as=As.YOU, mark="7c1d", role=Role.OPERATOR, place="acme"),
+        "p8": Named(known_as=As.STAFF, mark="0a8f", role=Role.FINANCE, place="枫丹苑 b1"),
+        "p_1111222233334444": Named(known_as=As.TENANT, mark="4444", place="101"),
+    }
+    return Trail(lines=lines if effect.account_id == "a101" else (), names=names)
 
 
 def _tag(stage: Any, user: str, effect: TagSupply) -> object:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.conversations.topics.devices import MetersOfRoom, ReplaceMeter, ShowSilent
-from bot.conversations.topics.roles import InviteStaff, ListStaff, RevokeRole
+from bot.conversations.topics.roles import InviteStaff, ListStaff, PickRole, RevokeRole, Roles
 from bot.conversations.topics.tenancy import MoveOut, OpenAccount, WaiveAgreement
 from prepaid.domain.access import Grant, Role
 from prepaid.domain.accounts import Account
@@ -18,6 +18,7 @@ from prepaid.domain.people import Person
 from prepaid.domain.registers import Decision, RegisterChange
 from prepaid.usecases.field_state import Silent
 from prepaid.usecases.list_staff import Holder
+from prepaid.usecases.name_people import As, Named
 from tests.fakes.rights import MANAGES, OPERATES, STAFF, Subject, Who, free, right
 
 
@@ -76,13 +77,24 @@ def _replace(stage: Any, user: str, effect: ReplaceMeter) -> RegisterChange:
     )
 
 
-def _staff(stage: Any, user: str, effect: ListStaff) -> tuple[Holder, ...]:
-    del stage, user, effect
-    return (
-        Holder(person_id="p3", grant=Grant(Role.OPERATOR, "acme")),
-        Holder(person_id="p8", grant=Grant(Role.VIEWER, "acme/maple")),
-        Holder(person_id="p9", grant=Grant(Role.VIEWER, "acme/maple"), is_group=True),
+def _staff(stage: Any, user: str, effect: ListStaff | PickRole) -> Roles:
+    del stage, user
+    holders: tuple[Holder, ...] = (
+        Holder(person_id="p3", grant=Grant(Role.OPERATOR, "acme"), place="acme"),
+        Holder(person_id="p8", grant=Grant(Role.VIEWER, "acme/maple"), place="枫丹苑"),
+        Holder(person_id="p8", grant=Grant(Role.FINANCE, "acme/maple/b1"), place="枫丹苑 b1"),
+        Holder(person_id="p9", grant=Grant(Role.VIEWER, "acme/maple"), is_group=True, place="枫丹苑"),
     )
+    names = {
+        "p3": Named(known_as=As.YOU, mark="7c1d", role=Role.OPERATOR, place="acme"),
+        "p8": Named(known_as=As.STAFF, mark="0a8f", role=Role.FINANCE, place="枫丹苑 b1"),
+        "p9": Named(known_as=As.GROUP, mark="33e0", role=Role.VIEWER, place="枫丹苑"),
+    }
+    if isinstance(effect, PickRole):
+        holders = tuple(each for each in holders if each.person_id == effect.person_id)
+        if not holders:
+            raise not_found()
+    return Roles(holders=holders, names=names)
 
 
 def _revoke(stage: Any, user: str, effect: RevokeRole) -> Person:
@@ -100,6 +112,7 @@ ANSWERS = {
     MetersOfRoom: _meters,
     ReplaceMeter: _replace,
     ListStaff: _staff,
+    PickRole: _staff,
     InviteStaff: lambda _, __, ___: "7KQ2M9XB",
     RevokeRole: _revoke,
 }
@@ -139,9 +152,9 @@ SCRIPTS = {
     ),
     "revoke": (
         ("admin", "/revoke"),
+        ("admin", "/revoke p0"),
         ("admin", "/revoke p8"),
-        ("admin", "viewer"),
-        ("admin", "acme/maple"),
+        ("admin", "/revoke p8:1"),
         ("admin", "已离职"),
         ("admin", "是"),
     ),
@@ -168,6 +181,7 @@ RIGHTS = (
         OPERATES,
     ),
     free("staff", lambda _: ListStaff(), MANAGES),
+    replace(right("revoke", lambda on: PickRole(person_id=on.clerk_id), MANAGES), office=True),
     replace(right("invite", lambda on: InviteStaff(role="viewer", scope=_at(on), why="test"), MANAGES), at_site=True),
     replace(
         right(

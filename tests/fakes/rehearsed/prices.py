@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.conversations.topics.prices import ShowPrices
+from bot.conversations.topics.prices import ShowPrices, ShowSitePrices
 from prepaid.domain.calendar import SiteCalendar
 from prepaid.domain.tariffs import Band, DayRule, Every, Fee, Schedule, Step, Utility, band_prices, flat, hours
+from prepaid.usecases.draft_tariff import SiteTariffs, Stage, VersionSheet
 from prepaid.usecases.show_prices import PriceSheet, PricesView
-from tests.fakes.rights import SEES, right
+from tests.fakes.rights import SEES, STAFF, right
 
 ZONE = "Asia/Shanghai"
 SCHEDULE = Schedule(
@@ -51,6 +52,25 @@ def _prices(stage: Any, user: str, effect: ShowPrices) -> PricesView:
     )
 
 
-ANSWERS = {ShowPrices: _prices}
-SCRIPTS = {"prices": (("anna", "电价"), ("ben", "price list"), ("ben", "how much is a kwh"))}
-RIGHTS = (right("prices", lambda on: ShowPrices(account_id=on.account_id), SEES),)
+def _site_prices(stage: Any, user: str, effect: ShowSitePrices) -> SiteTariffs:
+    del stage, user
+    sheets = tuple(
+        VersionSheet(utility=utility, version=version, stage=stage_of, hours=())
+        for utility, version, stage_of in (
+            (Utility.ELECTRICITY, flat("2026", 600_000), Stage.NOW),
+            (Utility.ELECTRICITY, flat("2027", 550_000, start=datetime(2026, 12, 31, 16, tzinfo=UTC)), Stage.COMING),
+            (Utility.WATER, WATER, Stage.NOW),
+        )
+    )
+    return SiteTariffs(site_id=effect.site_id, name="枫丹苑", time_zone=ZONE, sheets=sheets)
+
+
+ANSWERS: dict[Any, Any] = {ShowPrices: _prices, ShowSitePrices: _site_prices}
+SCRIPTS = {
+    "prices": (("anna", "电价"), ("ben", "price list"), ("ben", "how much is a kwh")),
+    "siteprices": (("admin", "电价"), ("admin", "the prices of 枫丹苑"), ("admin", "电价 101")),
+}
+RIGHTS = (
+    right("prices siteprices", lambda on: ShowPrices(account_id=on.account_id), SEES),
+    replace(right("siteprices", lambda on: ShowSitePrices(site_id=on.site_id), STAFF), at_site=True),
+)

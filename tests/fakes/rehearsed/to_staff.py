@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from bot.conversations.topics.answer import AnswerTenant
 from bot.conversations.topics.family import InviteMember, ListFamily, RemoveMember
 from bot.conversations.topics.to_staff import AgreeToStatement, AskStaff, Leaving, LookAtMoveOut
 from prepaid.domain.closing import Closing, FinalReading, PayBack, Step
 from prepaid.domain.errors import Refused
 from prepaid.usecases.ask_staff import Wish
 from prepaid.usecases.share_account import Member
-from tests.fakes.rights import SEES, TENANT, Subject, right
+from tests.fakes.rights import OPERATES, SEES, TENANT, Subject, right
 
 
 def _leaving(stage: Any, user: str, effect: LookAtMoveOut) -> Leaving:
@@ -56,6 +57,7 @@ def _wish(on: Subject, wish: Wish) -> AskStaff:
 
 
 ANSWERS = {
+    AnswerTenant: lambda _, __, ___: 2,
     AskStaff: _asked,
     LookAtMoveOut: _leaving,
     AgreeToStatement: _agree,
@@ -68,6 +70,14 @@ ANSWERS = {
 }
 SCRIPTS = {
     "human": (("anna", "人工客服"), ("anna", "断电"), ("ben", "talk to a human"), ("ben", "cancel")),
+    "answer": (
+        ("admin", "/answer 102"),
+        ("admin", "Tomorrow at nine"),
+        ("admin", "是"),
+        ("admin", "答复 101 明天上午来修"),
+        ("admin", "不"),
+        ("anna", "/answer 102 hello"),
+    ),
     "protectme": (("anna", "家里有病人"), ("anna", "使用呼吸机"), ("both", "申请保电")),
     "leave": (("anna", "退租"), ("anna", "是"), ("ben", "moving out"), ("ben", "yes"), ("ben", "moving out")),
     "family": (("anna", "家人"), ("ben", "my family")),
@@ -81,6 +91,7 @@ SCRIPTS = {
     ),
 }
 RIGHTS = (
+    right("answer", lambda on: AnswerTenant(account_id=on.account_id, label="", words="x", wish="w"), OPERATES),
     right("human", lambda on: _wish(on, Wish.HELP), TENANT),
     right("protectme", lambda on: _wish(on, Wish.PROTECTION), TENANT),
     right("leave", lambda on: _wish(on, Wish.MOVE_OUT), TENANT),
