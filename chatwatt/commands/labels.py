@@ -65,9 +65,14 @@ async def run(arguments: argparse.Namespace) -> int:
 
 
 async def rooms_of(business: Business, place: str, *, everybody: bool) -> Sequence[Account]:
-    """The open tenancies of a place by their room. Those that somebody is bound to only if `everybody`."""
+    """The open tenancies of a place by their room, those that somebody is bound to only if `everybody`.
+
+    Raises `Refused` where there is no such place.
+    """
     await reach_place(business, OPERATOR, place, Action.ISSUE_BIND_CODE)
     accounts = await business.store.sites.accounts_below(place)
+    if not accounts:
+        raise Refused("refused.not_found")
     rooms = [each for each in accounts if each.status is AccountStatus.OPEN and not each.tenancy]
     if not everybody:
         rooms = [each for each in rooms if not await business.store.people.of_account(each.id)]

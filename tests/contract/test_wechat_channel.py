@@ -14,6 +14,7 @@ from bot.texts import text
 from chatwatt.commands.labels import DAY_S, labels_of, rooms_of
 from chatwatt.labels import sheet
 from prepaid.domain.delivery import Receipt
+from prepaid.domain.errors import Refused
 from prepaid.domain.notices import Notice, NoticeKind
 from prepaid.domain.people import CODE_TTL_S, Address
 from prepaid.domain.supply import Reported
@@ -240,6 +241,8 @@ async def test_a_printed_label_binds_the_first_who_scans_it(house: House) -> Non
     business, sandbox = house.building.business, house.wechat.sandbox
     await house.building.flat(2, balance_micro=5_000_000, tenant=True)
     assert [room.id for room in await rooms_of(business, "acme/maple", everybody=True)] == ["acc-1", "acc-2"]
+    with pytest.raises(Refused, match=r"refused\.not_found"):
+        await rooms_of(business, "acme/elm", everybody=True)
     rooms = await rooms_of(business, "acme/maple", everybody=False)
     assert [room.id for room in rooms] == ["acc-1"]
     (label,) = await labels_of(business, rooms, 14 * DAY_S, bot="maple_bot", wechat=house.wechat.api)
