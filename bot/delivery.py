@@ -113,7 +113,8 @@ def notice_parts(
 
 def sentence(notice: Notice, language: str) -> str:
     """What a notice says, in words alone."""
-    return text(language, _key(notice), **{**_NOT_SAID, **notice.params, **_named(notice, language)})
+    given = {**_NOT_SAID, "room": notice.params.get("label"), **notice.params, **_named(notice, language)}
+    return text(language, _key(notice), **given)
 
 
 class NoticeSender:
