@@ -23,7 +23,7 @@ from prepaid.storage.driver import Database
 from prepaid.usecases import deliver_notices as delivery
 from prepaid.usecases.dead_letters import dead_letters
 from prepaid.usecases.deliver_notices import deliver_notices
-from prepaid.usecases.gather_facts import gather_facts, warning_crossing
+from prepaid.usecases.gather_facts import warning_crossing
 from prepaid.usecases.set_preferences import set_preferences
 from prepaid.usecases.tell import Crossing, tell_account
 from tests.fakes.building import Building, RecordingSender, build
@@ -104,20 +104,10 @@ class Place:
             row = await self.row()
             if row.state is not NoticeState.QUEUED:
                 return row
-            assert await self.warned_at() is None
+            assert await self.building.warned_at(1) is None
             assert row.next_at is not None
             self.building.clock.at = max(row.next_at, self.building.clock.now()) + timedelta(milliseconds=1)
         raise AssertionError("the row never ended")
-
-    async def warned_at(self) -> object:
-        """What the policy of cuts takes for the end of the warning."""
-        store = self.building.business.store
-        account = await store.sites.account("acc-1")
-        (meter,) = await store.meters.of_account("acc-1")
-        assert account is not None
-        supply = await self.building.supply(1)
-        facts = await gather_facts(self.building.business, account, self.building.site, meter, supply)
-        return facts.warned_at
 
 
 @pytest.fixture(params=list(WAYS))
@@ -138,7 +128,7 @@ async def test_a_good_day_is_one_message(place: Place) -> None:
     """N1: told once, by the channel that the person chose; the receipt, where there is one, ends it."""
     row = await place.until_ended(with_chat=True)
     assert (row.state, place.way.shown(), place.chat.sent) == (NoticeState.DELIVERED, 1, [])
-    assert await place.warned_at() == row.done_at
+    assert await place.building.warned_at(1) == row.done_at
     assert await place.round(with_chat=True) == 0
     assert place.way.shown() == 1
 
@@ -152,7 +142,7 @@ async def test_a_bad_day_is_the_next_rung(place: Place, day: Weather, monkeypatc
     assert len(place.chat.sent) == 1
     row = await place.row()
     assert row.state is NoticeState.DELIVERED
-    assert await place.warned_at() == row.done_at
+    assert await place.building.warned_at(1) == row.done_at
 
 
 @pytest.mark.parametrize("day", [Weather.BUSY, Weather.BROKEN, Weather.NOBODY_THERE])
@@ -163,7 +153,7 @@ async def test_bad_days_without_an_end_are_a_dead_letter(place: Place, day: Weat
     assert (row.state, row.attempts, place.way.shown()) == (NoticeState.EXHAUSTED, MAX_ATTEMPTS, 0)
     (letter,) = await dead_letters(place.building.business, await place.building.operator())
     assert (letter.label, letter.why, letter.attempts) == ("101", row.why, MAX_ATTEMPTS)
-    assert await place.warned_at() == row.done_at
+    assert await place.building.warned_at(1) == row.done_at
 
 
 @pytest.mark.parametrize("day", BAD_DAYS)
@@ -192,7 +182,7 @@ async def test_a_refusal_for_good_is_not_asked_again(place: Place) -> None:
     assert row.attempts == (1 if place.way.tells_refusals else MAX_ATTEMPTS)
     assert place.way.shown() == 0
     assert len(await dead_letters(place.building.business, await place.building.operator())) == 1
-    assert await place.warned_at() == row.done_at
+    assert await place.building.warned_at(1) == row.done_at
 
 
 async def test_a_late_no_is_the_next_rung(place: Place) -> None:
@@ -203,7 +193,7 @@ async def test_a_late_no_is_the_next_rung(place: Place) -> None:
     assert isinstance(place.way.sender, ReceiptingSender)
     place.way.lose()
     assert await place.round(with_chat=True) == 0
-    assert (await place.warned_at(), place.chat.sent) == (None, [])
+    assert (await place.building.warned_at(1), place.chat.sent) == (None, [])
     row = await place.until_ended(with_chat=True)
     assert (row.state, len(place.chat.sent)) == (NoticeState.DELIVERED, 1)
-    assert await place.warned_at() == row.done_at
+    assert await place.building.warned_at(1) == row.done_at

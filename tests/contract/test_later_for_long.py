@@ -26,7 +26,7 @@ from prepaid.domain.preferences import Preferences
 from prepaid.ports import Sender
 from prepaid.storage.driver import Database
 from prepaid.usecases.deliver_notices import deliver_notices
-from prepaid.usecases.gather_facts import gather_facts, warning_crossing
+from prepaid.usecases.gather_facts import warning_crossing
 from prepaid.usecases.set_preferences import set_preferences
 from prepaid.usecases.tell import Crossing, tell_account
 from sandbox.telegram import TelegramSandbox
@@ -137,18 +137,9 @@ class Place:
             if row.state is not NoticeState.QUEUED:
                 return now - began
             assert row.next_at is not None
-            assert await self.warned_at() is None
+            assert await self.building.warned_at(1) is None
             assert now - began <= at_most, "the row has no end"
             self.building.clock.advance(seconds=max((row.next_at - now).total_seconds(), 0.0) + 0.001)
-
-    async def warned_at(self) -> object:
-        """What the policy of cuts takes for the end of the warning."""
-        store = self.building.business.store
-        account = await store.sites.account("acc-1")
-        (meter,) = await store.meters.of_account("acc-1")
-        assert account is not None
-        supply = await self.building.supply(1)
-        return (await gather_facts(self.building.business, account, self.building.site, meter, supply)).warned_at
 
 
 @pytest.fixture(params=[telegram, wechat], ids=["telegram", "wechat"])
@@ -173,7 +164,7 @@ async def test_what_somebody_waits_for_goes_another_way_soon(place: Place, kind:
     assert (row.state, row.attempts, len(place.chat.sent), place.crowded.shown()) == (NoticeState.DELIVERED, 0, 1, 0)
     assert place.crowded.asked() <= 2, "a provider that asks for silence is left in peace"
     if kind is NoticeKind.BALANCE_GONE:
-        assert await place.warned_at() == row.done_at
+        assert await place.building.warned_at(1) == row.done_at
 
 
 async def test_a_warning_without_another_way_ends_all_the_same(place: Place) -> None:
@@ -183,7 +174,7 @@ async def test_a_warning_without_another_way_ends_all_the_same(place: Place) -> 
     await place.until(with_chat=False, at_most=most)
     row = await place.row()
     assert (row.state, row.attempts, row.why) == (NoticeState.EXHAUSTED, MAX_ATTEMPTS, "try_again.channel")
-    assert await place.warned_at() == row.done_at
+    assert await place.building.warned_at(1) == row.done_at
 
 
 @pytest.mark.parametrize("place", [telegram], indirect=True, ids=["telegram"])

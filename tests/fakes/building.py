@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from prepaid.domain.access import Actor, Grant, Role
 from prepaid.domain.accounts import Account, Site
@@ -26,6 +26,7 @@ from prepaid.ports import Business, InboxRow, Waiter
 from prepaid.storage.driver import Database
 from prepaid.storage.mongo import open_store, store_over
 from prepaid.usecases.credit_payment import credit_payment
+from prepaid.usecases.gather_facts import gather_facts
 from prepaid.usecases.settle_readings import settle_readings
 from prepaid.usecases.start_topup import start_topup
 from tests.fakes.clock import ManualClock
@@ -200,6 +201,15 @@ class Building:
         supply = await self.business.store.supplies.get(f"met-{unit}")
         assert supply is not None
         return supply
+
+    async def warned_at(self, unit: int) -> datetime | None:
+        """What the policy of cuts takes for the end of a flat's warning."""
+        store = self.business.store
+        account = await store.sites.account(f"acc-{unit}")
+        (meter,) = await store.meters.of_account(f"acc-{unit}")
+        assert account is not None
+        facts = await gather_facts(self.business, account, self.site, meter, await self.supply(unit))
+        return facts.warned_at
 
     def payment(self, order: Order, **changes: object) -> Payment:
         """What the provider says of a paid order."""

@@ -15,6 +15,7 @@ from prepaid.domain.tariffs import (
     DayRule,
     Every,
     Schedule,
+    Tariff,
     TariffPlan,
     flat,
     hours,
@@ -41,9 +42,9 @@ DAY_WH = 10_000
 TODAY = date(2026, 3, 24)
 
 
-def plan(*versions: object) -> TariffPlan:
+def plan(*versions: Tariff) -> TariffPlan:
     """A price list."""
-    return TariffPlan(versions=versions)  # type: ignore[arg-type]
+    return TariffPlan(versions=versions)
 
 
 def priced(held: TariffPlan, since: date, days: int, carry: Carry) -> tuple[list[int], Carry, Used]:
