@@ -158,7 +158,7 @@ TOPIC = Topic(
             commands=("mailout", "订阅报表"),
             phrases=(
                 rf"订阅(?P<arg>.{{0,20}}(?:{_RHYTHM}).{{0,30}})",
-                rf"(?P<arg>(?=.*(?:{KINDS_SAID}|报[表告])).{{0,30}}每(?:[天日]|个?月).{{0,30}}(?:发|推送).{{0,40}})",
+                rf"(?P<arg>(?=.*每)(?=.*(?:{KINDS_SAID}|报[表告])).{{0,30}}每(?:[天日]|个?月).{{0,30}}(?:发|推送).{{0,40}})",
                 rf"(?P<arg>{_WANTS}.{{0,60}}\b(?:every|each) (?:day|morning|month)\b.{{0,60}})",
                 r"subscribe(?: me)? to (?:the )?(?P<arg>(?:daily|monthly) .{0,40})",
             ),

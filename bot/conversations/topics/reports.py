@@ -107,6 +107,7 @@ def _sent(effect: SendReport, value: File, turn: Turn, session: Session) -> Repl
     return Reply(session=session, parts=(value,))
 
 
+_SHOW = "(?:查看|看看|看|出|发)?"
 TOPIC = Topic(
     intents=(
         Intent(
@@ -121,7 +122,8 @@ TOPIC = Topic(
             audience=Audience.STAFF,
             commands=("report", "reports", "报表", "报告"),
             phrases=(
-                rf"(?:查看|看看|看|出|发)?(?P<arg>.{{0,30}}(?:{SAID}).{{0,30}}(?:报表|报告)(?: .{{1,30}}|吧)?)",
+                # First what is read fast: a sentence without these words is none of these.
+                rf"(?=.*报[表告]){_SHOW}(?P<arg>.{{0,30}}(?:{SAID}).{{0,30}}(?:报表|报告)(?: .{{1,30}}|吧)?)",
                 rf"{PLEASE}(?P<arg>(?:the )?(?:{SAID}) (?:.{{0,60}} )?reports?(?: .{{1,60}})?)",
                 r"(?P<arg>(?:.{0,20}的)?(?:线损|空房用电|异常用电|用量排名|用电排名|用电排行)(?: .{1,30})?|小区对比)",
                 rf"(?:show )?(?:me )?(?P<arg>(?:the )?(?:(?:{WHENS_SAID}) )?(?:{ALONE})(?: .{{1,60}})?)",
