@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import aiohttp
+from yarl import URL
 
 from bench._estate import SITE_ID, add_site, scratch_runtime
 from bench._frame import Limit
@@ -123,16 +124,23 @@ async def _ours(business: Business, sender: WebhookSender, people: Sequence[Pers
 
 
 async def _bare(session: aiohttp.ClientSession, url: str, people: Sequence[Person]) -> float:
+    """The same calls: addresses, bodies and headers as ours, all made before the clock starts."""
+    urls = [URL(f"{url}?p={number}") for number in range(PEOPLE)]
     bodies = [body_of(_bare_row(n), people[n % PEOPLE]) for n in range(ROUND)]
-    headers = {"Content-Type": "application/json", "X-Chatwatt-Signature": "v1=" + "0" * 64}
+    headers = {
+        "Content-Type": "application/json",
+        "X-Chatwatt-Id": "0" * 32,
+        "X-Chatwatt-Timestamp": str(int(time.time())),
+        "X-Chatwatt-Signature": "v1=" + "0" * 64,
+    }
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(body: bytes) -> None:
+    async def one(number: int) -> None:
         async with gate:
-            await post(session, url, data=body, headers=headers)
+            await post(session, urls[number % PEOPLE], data=bodies[number], headers=headers)
 
     began = time.perf_counter()
-    await asyncio.gather(*map(one, bodies))
+    await asyncio.gather(*map(one, range(ROUND)))
     return time.perf_counter() - began
 
 
@@ -141,6 +149,7 @@ def _bare_row(number: int) -> Notice:
     params: dict[str, str | int | bool | None] = {
         "label": "101",
         "time_zone": "Asia/Shanghai",
+        "site_id": SITE_ID,
         "balance_micro": 12_340_000,
         "at": now.isoformat(),
     }

@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.conversations.parts import MAX_ACTION_BYTES, Buttons, Look, Part, Text, Tone
 from bot.conversations.reply import choose, press
 from bot.conversations.thread import payment_thread
-from bot.texts import has, language_for, text
+from bot.texts import has, language_for, text, text_of
 from prepaid.domain.delivery import lane_of
 from prepaid.domain.notices import Lane, Notice, NoticeKind, Stage
 from prepaid.domain.outages import words_key
@@ -114,7 +114,7 @@ def notice_parts(
 def sentence(notice: Notice, language: str) -> str:
     """What a notice says, in words alone."""
     given = {**_NOT_SAID, "room": notice.params.get("label"), **notice.params, **_named(notice, language)}
-    return text(language, _key(notice), **given)
+    return text_of(language, _key(notice), given)
 
 
 class NoticeSender:
@@ -152,9 +152,10 @@ class NoticeSender:
 
 def _named(notice: Notice, language: str) -> Mapping[str, str]:
     """The provider, and what a certificate belongs to, as people call it."""
-    key, name = f"pay.provider.{notice.params.get('provider')}", str(notice.params.get("name"))
-    found = {"provider": key} if has(key) else {}
-    if notice.kind is NoticeKind.CERTIFICATE_ENDS and has(name):
+    found: dict[str, str] = {}
+    if "provider" in notice.params and has(key := f"pay.provider.{notice.params['provider']}"):
+        found["provider"] = key
+    if notice.kind is NoticeKind.CERTIFICATE_ENDS and has(name := str(notice.params.get("name"))):
         found["name"] = text(language, name)
     return found
 
@@ -179,8 +180,9 @@ def _key(notice: Notice) -> str:
 
 def _supply_key(notice: Notice) -> str:
     untimed = notice.kind is NoticeKind.BALANCE_GONE and not notice.params.get("cut_at")
-    parts = ("water",) * (notice.params.get("utility") == "water") + ("no_time",) * untimed
-    return ".".join((f"notice.{notice.kind}", *(["_".join(parts)] if parts else [])))
+    water = notice.params.get("utility") == "water"
+    ending = {(False, False): "", (True, False): ".water", (False, True): ".no_time", (True, True): ".water_no_time"}
+    return f"notice.{notice.kind}{ending[water, untimed]}"
 
 
 def _days_key(notice: Notice) -> str:

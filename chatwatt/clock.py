@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
 class SystemClock:
@@ -11,8 +13,7 @@ class SystemClock:
 
     def now(self) -> datetime:
         """Aware UTC to the millisecond, which is what the store keeps."""
-        at = datetime.now(UTC)
-        return at.replace(microsecond=at.microsecond // 1000 * 1000)
+        return _EPOCH + time.time_ns() // 1_000_000 * _MS
 
     def monotonic(self) -> float:
         """Seconds that never go back."""

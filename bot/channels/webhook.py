@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import time
 from functools import lru_cache
 
 import aiohttp
+from pydantic_core import to_json
 from yarl import URL
 
-from bot.delivery import notice_parts
+from bot.delivery import notice_parts, sentence
 from bot.outgoing import OK_BELOW, Sealer, checked_url, post
 from bot.rendering.plain import render
 from bot.texts import language_for
@@ -28,7 +28,6 @@ CHANNEL = "webhook"
 GONE = (404, 410)
 MOST_OPENED = 2_000
 """Addresses that are kept open in memory."""
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class WebhookSender:
@@ -79,14 +78,15 @@ def signature(secret: str, stamp: str, body: bytes) -> str:
 def body_of(notice: Notice, person: Person) -> bytes:
     """The words for people, and the figures behind them for programs."""
     language = language_for(person.language)
+    threaded = notice.stage is not None and notice.thread is not None
     fields = {
-        "kind": notice.kind,
+        "kind": str(notice.kind),
         "at": notice.at.isoformat(),
         "account": notice.account_id,
         "order": notice.thread,
         "stage": notice.stage,
         "language": language,
-        "text": render(notice_parts(notice, language, buttons=False)),
-        "figures": dict(notice.params),
+        "text": render(notice_parts(notice, language, buttons=False)) if threaded else sentence(notice, language),
+        "figures": notice.params,
     }
-    return _JSON.encode(fields).encode()
+    return to_json(fields)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bot.texts.catalogue import LANGUAGES, has, keys, language_for, placeholders, text, trouble_text
+from bot.texts.catalogue import LANGUAGES, has, keys, language_for, placeholders, text, text_of, trouble_text
 
-__all__ = ["LANGUAGES", "has", "keys", "language_for", "placeholders", "text", "trouble_text"]
+__all__ = ["LANGUAGES", "has", "keys", "language_for", "placeholders", "text", "text_of", "trouble_text"]

@@ -5,7 +5,8 @@ A missing key or parameter is a bug of ours and raises; trouble that comes from 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -54,13 +55,35 @@ def language_for(code: str | None) -> str:
 
 def text(language: str, key: str, **params: object) -> str:
     """The text for `key`. Instants are shown in `params["time_zone"]`. Raises `InvariantBroken` for a missing text."""
+    return text_of(language, key, params)
+
+
+def text_of(language: str, key: str, params: Mapping[str, object]) -> str:
+    """The same for parameters that are a mapping already."""
+    zone = str(params.get("time_zone") or DEFAULT_ZONE)
+    try:
+        words = [
+            literal if name is None else literal + format(_in_words(name, params[name], language, zone), shape)
+            for literal, name, shape in _pieces(language, key)
+        ]
+    except KeyError as missing:
+        raise InvariantBroken(f"text {key!r} needs {missing}") from missing
+    return "".join(words)
+
+
+@cache
+def _pieces(language: str, key: str) -> Sequence[tuple[str, str | None, str]]:
+    """A template as (what stands there, the parameter after it or None, its shape)."""
     template = _CATALOGUES[language].get(key)
     if template is None:
         raise InvariantBroken(f"no text for {key!r} in {language!r}")
-    try:
-        return template.format_map(_Words(language, params))
-    except KeyError as missing:
-        raise InvariantBroken(f"text {key!r} needs {missing}") from missing
+    return tuple((literal, name, shape or "") for literal, name, shape, _ in Formatter().parse(template))
+
+
+def _in_words(name: str, value: object, language: str, zone: str) -> object:
+    if name in _KEY_PARAMS and isinstance(value, str) and has(value):
+        return text_of(language, value, {})
+    return put_in_words(name, value, language, zone)
 
 
 def trouble_text(language: str, trouble: Trouble) -> str:
@@ -71,18 +94,3 @@ def trouble_text(language: str, trouble: Trouble) -> str:
     if isinstance(trouble, Refused):
         return text(language, "refused.general")
     return text(language, "try_again.general" if isinstance(trouble, TryAgain) else "unknown.general")
-
-
-class _Words(dict[str, object]):
-    """Parameters in words, each put so when a template asks for it: most templates ask for few."""
-
-    def __init__(self, language: str, params: Mapping[str, object]) -> None:
-        super().__init__()
-        self._language, self._params = language, params
-        self._zone = str(params.get("time_zone") or DEFAULT_ZONE)
-
-    def __missing__(self, name: str) -> object:
-        value = self._params[name]
-        if name in _KEY_PARAMS and isinstance(value, str) and has(value):
-            return text(self._language, value)
-        return put_in_words(name, value, self._language, self._zone)

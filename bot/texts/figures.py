@@ -7,7 +7,7 @@ ask for another shape of an instant with `{at:time}`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from babel.core import Locale
 from babel.dates import format_datetime
 from babel.units import format_unit
 
-from prepaid.domain.money import MICRO_PER_FEN, micro_from_fen, yuan_text
+from prepaid.domain.money import FEN_PER_YUAN, MICRO_PER_FEN, fen_from_micro, micro_from_fen
 
 LOCALES: Mapping[str, str] = {"zh": "zh_CN", "en": "en"}
 """Our language codes and the locales behind them."""
@@ -55,10 +55,9 @@ _COSTS = frozenset({"total_micro", "cost_micro"})
 
 def money(amount_micro: int) -> str:
     """What there is, in yuan and fen, rounded down, so that nobody sees more than is theirs: "¥1,234.56", "-¥0.05"."""
-    digits = yuan_text(amount_micro)
-    sign = "-" if digits.startswith("-") else ""
-    yuan, fen = digits.lstrip("-").split(".")
-    return f"{sign}¥{int(yuan):,}.{fen}"
+    fen = fen_from_micro(amount_micro)
+    yuan, rest = divmod(abs(fen), FEN_PER_YUAN)
+    return f"{'-' if fen < 0 else ''}¥{yuan:,}.{rest:02d}"
 
 
 def moved(amount_micro: int, *, signed: bool = True) -> str:
@@ -99,13 +98,15 @@ def duration(seconds: int, language: str) -> str:
 
 def instant(at: datetime, language: str, zone: str, shape: str = "") -> str:
     """An instant as a clock at the site shows it. Shapes: "" (day and minute), time, clock, weekday, day, date."""
-    return _shown(at.astimezone(UTC).replace(microsecond=0), language, zone, shape)
+    return _shown(int(at.timestamp()), language, zone, shape)
 
 
 @lru_cache(MOST_SHOWN)
-def _shown(at: datetime, language: str, zone: str, shape: str) -> str:
+def _shown(at_s: int, language: str, zone: str, shape: str) -> str:
     """What is told to many at once names the same instants, and no shape shows parts of a second."""
-    return format_datetime(at.astimezone(ZoneInfo(zone)), _PATTERNS[language][shape], locale=_READ[language])
+    return format_datetime(
+        datetime.fromtimestamp(at_s, ZoneInfo(zone)), _PATTERNS[language][shape], locale=_READ[language]
+    )
 
 
 class Instant:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from prepaid.domain.notices import Lane, Notice, NoticeKind
 from prepaid.domain.people import Address, Person
-from prepaid.domain.preferences import MessagePolicy
+from prepaid.domain.preferences import MessagePolicy, Quiet
 
 K = NoticeKind
 
@@ -70,11 +70,13 @@ def may_wait(row: Notice, since: datetime, comes_at: datetime) -> bool:
     return comes_at - since < PATIENCE[lane_of(row.kind)]
 
 
-def quiet_until(row: Notice, person: Person, policy: MessagePolicy, now: datetime) -> datetime | None:
-    """Until when the row has to wait, if it is quiet where it is about: the person's hours, or else the site's."""
-    quiet = person.preferences.quiet or policy.quiet
-    if quiet is None or row.kind in ALWAYS:
-        return None
+def quiet_hours(row: Notice, person: Person, policy: MessagePolicy) -> Quiet | None:
+    """The hours that the row heeds: the person's, or else the site's."""
+    return None if row.kind in ALWAYS else person.preferences.quiet or policy.quiet
+
+
+def quiet_until(row: Notice, quiet: Quiet, now: datetime) -> datetime | None:
+    """Until when the row has to wait, if it is quiet where it is about."""
     zone = ZoneInfo(str(row.params.get("time_zone") or "UTC"))
     ends = quiet.ends_at(now.astimezone(zone))
     begins = row.params.get("from_at")

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from pymongo import UpdateOne
 
@@ -44,6 +45,14 @@ SETTLE_AT_ONCE = 100
 ENDS_READ = 1_000
 
 
+class Burst(NamedTuple):
+    """Much that was queued in a short time, and how long a part of it is read at once."""
+
+    since: datetime
+    until: datetime
+    width: timedelta
+
+
 class NoticeLanes:
     """The lanes of one store, and what was delivered a moment ago."""
 
@@ -54,7 +63,7 @@ class NoticeLanes:
         self.ends = database.collection("notice_ends", durable=True)
         self.looked_s: dict[Lane, float] = {}
         self.widths: dict[Lane, timedelta] = {}
-        self.queued: Counter[Lane] = Counter()
+        self._queued: dict[Lane, tuple[datetime, int]] = {}
 
     async def migrate(self) -> None:
         """Creates the index, and a row for each lane: from now on where nothing was ever queued."""
@@ -62,6 +71,16 @@ class NoticeLanes:
         fresh = await self.rows.find_one({}, {"_id": 1}) is None
         for lane in Lane:
             await self._begun(lane, self.clock.now() - LATE if fresh else LONG_AGO)
+
+    def note_queued(self, lane: Lane) -> None:
+        """Counts what this process has queued since somebody looked."""
+        since, count = self._queued.get(lane) or (self.clock.now(), 0)
+        self._queued[lane] = since, count + 1
+
+    def burst(self, lane: Lane, now: datetime) -> Burst | None:
+        """What this process has queued since somebody looked, where that was much; the count begins anew."""
+        since, count = self._queued.pop(lane, (now, 0))
+        return Burst(since, now, _width(now - since, count)) if count > AHEAD else None
 
     async def _begun(self, lane: Lane, since: datetime) -> Document:
         row = {"_id": lane, "holder": "", "token": 0, "until": LONG_AGO, "since": since}
@@ -100,6 +119,7 @@ class LaneHold:
         self._open: dict[str, datetime] = {}
         self._taken: dict[str, datetime] = {}
         self._ahead: asyncio.Task[bool] | None = None
+        self._burst: Burst | None = None
 
     async def take(self, limit: int) -> Sequence[Notice]:
         """The next due rows, oldest first, each once while it is held. More are read while these are worked on."""
@@ -123,16 +143,15 @@ class LaneHold:
         `part`: of what is read at once otherwise. Whether something is there to be taken.
         """
         self._since = min(self._since, now)
-        widest = self._widest(now - self._since)
-        width = min(self._store.widths.get(self._lane, NARROW), widest) * part
-        found = False
-        while not found:
-            until = now if self._since == LONG_AGO else min(now, self._since + width)
+        self._burst = self._store.burst(self._lane, now) or self._burst
+        width, found = self._store.widths.get(self._lane, NARROW) * part, False
+        while not found or (self._in_burst() and len(self._ready) < part * AHEAD):
+            until = now if self._since == LONG_AGO else min(now, self._since + self._step(width, part))
             rows = await self._between(self._since, until)
-            width = min(_width(until - self._since, len(rows)), widest)
+            width = _width(until - self._since, len(rows))
             whole = len(rows) < READ_MOST or rows[-1]["next_at"] <= self._since
             self._since = until if whole else rows[-1]["next_at"]
-            found = self._add(rows)
+            found = self._add(rows) or found
             if until == now and whole:
                 break
         self._store.widths[self._lane] = width
@@ -141,13 +160,18 @@ class LaneHold:
             self._store.looked_s[self._lane] = self._store.clock.monotonic()
         return bool(self._ready)
 
-    def _widest(self, span: timedelta) -> timedelta:
-        """Narrow where this very process has queued much since, so that sending begins while the rest is read.
+    def _step(self, width: timedelta, part: float) -> timedelta:
+        """Narrow where this very process has queued much, so that sending begins while the rest is read.
 
         Else without limit: after a long silence the steps have to grow, or there would be thousands.
         """
-        queued = self._store.queued.pop(self._lane, 0)
-        return _width(span, queued) if queued > AHEAD else max(span, WIDE)
+        burst = self._burst
+        if burst is None or not self._in_burst():
+            return width
+        return min(width, burst.width * part if self._since >= burst.since else max(burst.since - self._since, NARROW))
+
+    def _in_burst(self) -> bool:
+        return self._burst is not None and self._since < self._burst.until
 
     def _time_to_look(self) -> bool:
         last = self._store.looked_s.get(self._lane)

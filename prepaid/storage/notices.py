@@ -48,7 +48,7 @@ class MongoNotices:
             await self._rows.insert_one(document)
         except DuplicateKey:
             return False
-        self._lanes.queued[document["lane"]] += 1
+        self._lanes.note_queued(document["lane"])
         return True
 
     async def due(self, now: datetime, limit: int, lane: Lane = Lane.PROMPT) -> Sequence[Notice]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from prepaid.domain.delivery import Receipt, may_wait, quiet_until, rung_key, rungs
+from prepaid.domain.delivery import Receipt, may_wait, quiet_hours, quiet_until, rung_key, rungs
 from prepaid.domain.errors import HeldBack, Refused, Trouble
 from prepaid.domain.notices import (
     MAX_ATTEMPTS,
@@ -24,6 +24,7 @@ from prepaid.domain.notices import (
 from prepaid.domain.people import Address, Person
 from prepaid.domain.preferences import MessagePolicy
 from prepaid.ports import Business, LaneHold, Outcome, ReceiptingSender, Sender
+from prepaid.usecases.send_watch import SendWatch
 
 log = structlog.get_logger()
 
@@ -72,9 +73,11 @@ class _Round:
         self._business, self._senders, self._held, self._batch = business, senders, held, BATCH[lane]
         self._receipting = {name: each for name, each in senders.items() if isinstance(each, ReceiptingSender)}
         self._began_s = self._kept_s = business.clock.monotonic()
-        self._people: dict[str, Person] = {}
+        self._people: dict[str, Person | None] = {}
+        """None for those whom no channel here reaches."""
         self._policies: Mapping[str, MessagePolicy] = {}
         self._last: dict[str, asyncio.Task[None]] = {}
+        self._watch = SendWatch()
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._ends: list[Outcome] = []
         self._stirred = asyncio.Event()
@@ -85,7 +88,7 @@ class _Round:
         rows = await self._held.take(TAKEN_AT_ONCE)
         if not rows:
             return await self._settled()
-        feeder = asyncio.create_task(self._feed(rows))
+        feeder, watch = asyncio.create_task(self._feed(rows)), asyncio.create_task(self._watch.run())
         delivered = 0
         try:
             while not feeder.done() or self._last or self._ends:
@@ -96,7 +99,7 @@ class _Round:
                 delivered += sum(end.state is NoticeState.DELIVERED for end in ends)
                 await self._keep()
         finally:
-            tasks = [feeder, *self._last.values()]
+            tasks = [feeder, watch, *self._last.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -158,9 +161,13 @@ class _Round:
         """Persons and sites' rules, read once in a round."""
         missing = {row.person_id for row in rows} - self._people.keys()
         if missing:
-            self._people |= {each.id: each for each in await self._business.store.people.many(sorted(missing))}
+            found = await self._business.store.people.many(sorted(missing))
+            self._people |= dict.fromkeys(missing) | {each.id: each for each in found if self._reaches(each)}
         if not self._policies:
             self._policies = {site.id: site.messages for site in await self._business.store.sites.sites()}
+
+    def _reaches(self, person: Person) -> bool:
+        return any(address.channel in self._senders for address in person.addresses)
 
     async def _after(self, before: asyncio.Task[None] | None, row: Notice) -> None:
         """One row, after the person's one before it."""
@@ -180,15 +187,15 @@ class _Round:
                 self._stirred.set()
 
     async def _one(self, row: Notice) -> Outcome:
-        person, now = self._people.get(row.person_id), self._business.clock.now()
-        if person is None or not any(address.channel in self._senders for address in person.addresses):
-            return Outcome(row=row, state=NoticeState.EXHAUSTED, at=now, tried=row.tried, why="refused.no_channel")
+        person, now = self._people.get(row.person_id), self._business.clock.now
+        if person is None:
+            return Outcome(row=row, state=NoticeState.EXHAUSTED, at=now(), tried=row.tried, why="refused.no_channel")
         policy = self._policies.get(str(row.params.get("site_id")), NO_POLICY)
         if row.waits_for is not None:
             return await self._after_receipt(row, person, policy, row.waits_for)
-        until = quiet_until(row, person, policy, now)
-        if until is not None:
-            return Outcome(row=row, state=NoticeState.QUEUED, at=now, next_at=until, tried=row.tried)
+        quiet = quiet_hours(row, person, policy)
+        if quiet is not None and (until := quiet_until(row, quiet, now())) is not None:
+            return Outcome(row=row, state=NoticeState.QUEUED, at=now(), next_at=until, tried=row.tried)
         return await self._ladder(row, person, policy, row.tried)
 
     async def _ladder(self, row: Notice, person: Person, policy: MessagePolicy, tried: tuple[str, ...]) -> Outcome:
@@ -224,8 +231,8 @@ class _Round:
 
     async def _send(self, address: Address, row: Notice, person: Person) -> str:
         try:
-            async with asyncio.timeout(SEND_S):
-                return await _send(self._business, self._senders[address.channel], row, person, address)
+            sending = _send(self._business, self._senders[address.channel], row, person, address)
+            return await self._watch.within(SEND_S, sending)
         except TimeoutError:
             raise Trouble("unknown.channel") from None
         except Trouble:
