@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple
 
 from pymongo import UpdateOne
@@ -191,6 +192,9 @@ class LaneHold:
         """In the order of their time; by halves where there is too much for one answer."""
         query = {"state": NoticeState.QUEUED, "lane": self._lane, "next_at": {"$gte": since, "$lte": until}}
         try:
+            rows = await self._store.rows.find_list(query, limit=READ_MOST)
+            if len(rows) < READ_MOST:  # All of them: the embedded store takes ten times as long to put them in order.
+                return sorted(rows, key=itemgetter("next_at"))
             return await self._store.rows.find_list(query, sort=[("next_at", 1)], limit=READ_MOST)
         except TryAgain:
             await self._store.ping()  # A store that is away has no shorter answer either.

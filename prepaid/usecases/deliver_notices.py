@@ -76,7 +76,9 @@ class _Round:
         self._people: dict[str, Person | None] = {}
         """None for those whom no channel here reaches."""
         self._policies: Mapping[str, MessagePolicy] = {}
+        self._begun: set[asyncio.Task[None]] = set()
         self._last: dict[str, asyncio.Task[None]] = {}
+        """Of those the last for each person, which the next one waits for."""
         self._watch = SendWatch()
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._ends: list[Outcome] = []
@@ -99,10 +101,9 @@ class _Round:
                 delivered += sum(end.state is NoticeState.DELIVERED for end in ends)
                 await self._keep()
         finally:
-            tasks = [feeder, watch, *self._last.values()]
-            for task in tasks:
+            for task in (feeder, watch, *self._begun):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(feeder, watch, *self._begun, return_exceptions=True)
         feeder.result()
         if self._failure is not None:
             raise self._failure
@@ -151,7 +152,8 @@ class _Round:
             for row in rows:
                 await self._at_once.acquire()
                 before = self._last.get(row.person_id)
-                self._last[row.person_id] = asyncio.create_task(self._after(before, row))
+                self._last[row.person_id] = task = asyncio.create_task(self._after(before, row))
+                self._begun.add(task)
             if self._business.clock.monotonic() - self._began_s > ROUND_S:
                 break
             rows = await self._held.take(TAKEN_AT_ONCE)
@@ -181,7 +183,9 @@ class _Round:
             self._failure = error
         finally:
             self._at_once.release()
-            if self._last.get(row.person_id) is asyncio.current_task():
+            if (task := asyncio.current_task()) is not None:
+                self._begun.discard(task)
+            if self._last.get(row.person_id) is task:
                 del self._last[row.person_id]
             if len(self._ends) >= self._batch or not self._last:
                 self._stirred.set()

@@ -31,11 +31,12 @@ class SendWatch:
             return await work
         except asyncio.CancelledError:
             # Whoever ended the task as well, and not this watch alone, is obeyed.
-            if self._ends[task] is None and task.uncancel() == 0:
+            if self._ends[task] is None and task.cancelling() == 1:
                 raise TimeoutError from None
             raise
         finally:
-            del self._ends[task]
+            if self._ends.pop(task) is None:
+                task.uncancel()
 
     async def run(self) -> None:
         """Looks until it is cancelled."""

@@ -124,18 +124,23 @@ async def test_many_deliverers_at_once_send_each_row_once(building: Building, da
 
 async def test_a_round_that_is_called_off_leaves_its_rows_due(building: Building, database: Database) -> None:
     """F4, Y1: cancelled while a channel hangs, the lane is free at once and another sends what was not answered."""
-    started, chat = asyncio.Event(), RecordingSender()
+    started, chat, going = asyncio.Event(), RecordingSender(), list[str]()
 
     class Hanging(RecordingSender):
         async def send(self, *what: object, **more: object) -> str:
             started.set()
-            await asyncio.Event().wait()
+            going.append("one")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                going.pop()
             return ""
 
     round_ = asyncio.create_task(deliver_notices(building.business, {"chat": Hanging()}))
     await started.wait()
     round_.cancel()
     await asyncio.gather(round_, return_exceptions=True)
+    assert not going  # Nothing is sent by whoever has let go of the lane.
     assert await deliver_notices(other(building, database), {"chat": chat}) == MANY
 
 
@@ -229,3 +234,52 @@ async def test_what_is_read_ahead_while_ends_are_written_on_rows_is_not_sent_aga
     await lane.release()
     assert settled.is_set()
     assert [row.id for row in taken] == [row.id for row in rows[: MANY // 2]]
+
+
+async def test_a_burst_is_read_in_parts_and_each_row_once(
+    building: Building, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N1, Y3: the first of many are on their way before the others are read; few questions, no row twice."""
+    chat, business, clock = RecordingSender(), building.business, building.clock
+    assert [await deliver_notices(business, {"chat": chat}) for _ in range(2)] == [MANY, 0]  # Told, then settled.
+    clock.advance(seconds=60)
+    (told, *_), read = chat.sent, list[int]()
+    for number in range(MANY):
+        row = replace(told[1], id=f"again:{number:02}", at=clock.now(), next_at=None)
+        assert await business.store.notices.queue(row)
+        clock.advance(seconds=0.1)
+    monkeypatch.setattr(notice_lanes, "AHEAD", 8)
+    plain = LaneRows._between
+
+    async def counted(self: LaneRows, since: datetime, until: datetime) -> list[Document]:
+        rows = await plain(self, since, until)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(LaneRows, "_between", counted)
+    lane = await held(business)
+    assert lane is not None
+    assert 2 <= sum(read) < MANY / 2
+    taken: list[str] = []
+    while rows := await lane.take(3):
+        taken.extend(row.id for row in rows)
+    assert taken == sorted(set(taken))
+    assert len(taken) == MANY
+    assert len([count for count in read if count]) > 2
+    assert len(read) < 40
+    await lane.release()
+
+
+async def test_more_than_one_answer_holds_is_read_from_the_oldest_on(
+    building: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N1: where an answer is full nothing is passed over, whichever rows the store would give first."""
+    monkeypatch.setattr(notice_lanes, "READ_MOST", 7)
+    lane = await held(building.business)
+    assert lane is not None
+    taken: list[str] = []
+    while rows := await lane.take(4):
+        taken.extend(row.id for row in rows)
+    assert taken == sorted(set(taken))
+    assert len(taken) == MANY
+    await lane.release()
