@@ -40,3 +40,10 @@ def fen_from_yuan_text(text: str) -> int:
         raise Refused("refused.amount_unreadable", text=text[:20])
     fen = (match["fen"] or "0").ljust(2, "0")
     return int(match["yuan"]) * FEN_PER_YUAN + int(fen)
+
+
+def yuan_text(amount_micro: int) -> str:
+    """Micro-yuan as plain digits with two decimals ("-0.05"), rounded down to the fen. No currency sign."""
+    fen = fen_from_micro(amount_micro)
+    sign, fen = ("-", -fen) if fen < 0 else ("", fen)
+    return f"{sign}{fen // FEN_PER_YUAN}.{fen % FEN_PER_YUAN:02d}"
