@@ -10,6 +10,7 @@ from typing import Protocol
 from bot.conversations.parts import MAX_ACTION_BYTES, Buttons, Look, Part, Text, Tone
 from bot.conversations.reply import choose, press
 from bot.conversations.thread import payment_thread
+from bot.pace import NOTICE_WAIT_S, waiting_at_most
 from bot.texts import has, language_for, text, text_of
 from prepaid.domain.delivery import lane_of
 from prepaid.domain.notices import Lane, Notice, NoticeKind, Stage
@@ -137,7 +138,8 @@ class NoticeSender:
         if notice.kind is NoticeKind.REPORT and self._papers is not None:
             parts = (*parts, *await self._papers.parts(notice, person))
         bulk = lane_of(notice.kind) is Lane.BULK
-        return await self._channel.show(address.user, parts, reference=reference, bulk=bulk)
+        with waiting_at_most(NOTICE_WAIT_S):
+            return await self._channel.show(address.user, parts, reference=reference, bulk=bulk)
 
     def _times_of(self, notice: Notice, person: Person) -> Mapping[Stage, datetime]:
         """When the stages of a thread happened. Lost with the process: then a line has its mark but no clock."""

@@ -8,7 +8,10 @@ that a thousand who wait cost no more questions than one. Who waits only for the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 from prepaid.domain.errors import HeldBack
@@ -16,10 +19,24 @@ from prepaid.domain.windows import SlidingWindows, Window
 from prepaid.ports import SharedWindows
 
 MAX_WAIT_S = 20.0
-BULK_WAIT_S = 8.0
+NOTICE_WAIT_S = 8.0
 """Shorter than the outbox waits for a channel: what found no place goes back into it, untouched."""
+BULK_WAIT_S = NOTICE_WAIT_S
 ASIDE_MS = 2
 """Whoever had the last place asks so much later for the next one, so that processes take turns."""
+
+
+_most_s: ContextVar[float] = ContextVar("the longest wait for a place", default=math.inf)
+
+
+@contextmanager
+def waiting_at_most(seconds: float) -> Iterator[None]:
+    """Within it, whoever is admitted waits no longer: a row of the outbox can come again, a reply cannot."""
+    token = _most_s.set(seconds)
+    try:
+        yield
+    finally:
+        _most_s.reset(token)
 
 
 class Pace(Protocol):
@@ -66,7 +83,7 @@ class WindowPace:
     async def admit(self, chat: str, *, bulk: bool) -> None:
         """Waits for a place in every window that counts for this message."""
         own, common = self._plan(chat, bulk=bulk)
-        give_up_at = self._now() + self._wait_s[bulk]
+        give_up_at = self._now() + min(self._wait_s[bulk], _most_s.get())
         while True:
             own_ms = await self._at_the_head(own, common, give_up_at, bulk=bulk)
             if not own_ms:

@@ -16,6 +16,7 @@ from bot.channels.wechat_templates import Template, Templates, message_id, templ
 from bot.channels.wechat_trouble import NOT_SUBSCRIBED, is_window_closed
 from bot.conversations.parts import Part
 from bot.delivery import NoticeSender, Papers, notice_parts
+from bot.pace import NOTICE_WAIT_S, waiting_at_most
 from bot.rendering.wechat_text import render
 from bot.texts import language_for
 from prepaid.domain.delivery import Receipt, lane_of
@@ -102,7 +103,8 @@ class WeChatSender(NoticeSender):
             return reference or ""
         try:
             async with asyncio.timeout(SEND_S):
-                return await self._send(address, notice, person, reference=reference)
+                with waiting_at_most(NOTICE_WAIT_S):
+                    return await self._send(address, notice, person, reference=reference)
         except TimeoutError:
             raise Unknown("unknown.channel", kind="TimeoutError") from None
 

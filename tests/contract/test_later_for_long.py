@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -54,15 +55,15 @@ class Crowded:
 
 
 @asynccontextmanager
-async def telegram(clock: ManualClock) -> AsyncIterator[Crowded]:
-    """A bot that Telegram tells to be silent for an hour, each time that it speaks."""
+async def telegram(clock: ManualClock, silent_s: float = 3_600.0) -> AsyncIterator[Crowded]:
+    """A bot that Telegram tells to be silent for so long, each time that it speaks."""
     async with TelegramSandbox() as sandbox:
         pace = TelegramPace(monotonic=clock.monotonic)
         channel = channel_for(sandbox, Script(), PlainSessions(), pace=pace)
         async with running(channel):
             await sandbox.wait_calls("getUpdates", 1)
             screen = sandbox.screen(7)
-            sandbox.flood(3_600.0)
+            sandbox.flood(silent_s)
             yield Crowded(
                 sender=NoticeSender(channel),
                 user="7",
@@ -196,4 +197,17 @@ async def test_a_later_that_passes_is_no_failure(place: Place) -> None:
     assert (row.held_since, row.attempts) == (place.building.clock.now(), 0)
     place.crowded.relent()
     await place.until(with_chat=True, at_most=timedelta(hours=1, minutes=1))
+    assert ((await place.row()).state, place.crowded.shown(), place.chat.sent) == (NoticeState.DELIVERED, 1, [])
+
+
+@pytest.mark.parametrize("place", [partial(telegram, silent_s=15.0)], indirect=True, ids=["telegram"])
+async def test_a_pause_longer_than_an_answer_may_take_is_no_failure(place: Place) -> None:
+    """N1, N2: silent for a quarter of a minute, the row goes back at once and no other channel tells meanwhile."""
+    await place.tell(NoticeKind.RESTORED)
+    senders: dict[str, Sender] = {"way": place.crowded.sender, "chat": place.chat}
+    assert await deliver_notices(place.building.business, senders) == 0
+    row = await place.row()
+    assert (row.held_since, row.attempts, place.chat.sent) == (place.building.clock.now(), 0, [])
+    place.crowded.relent()
+    await place.until(with_chat=True, at_most=timedelta(seconds=20))
     assert ((await place.row()).state, place.crowded.shown(), place.chat.sent) == (NoticeState.DELIVERED, 1, [])
