@@ -236,10 +236,14 @@ async def test_what_is_read_ahead_while_ends_are_written_on_rows_is_not_sent_aga
     assert [row.id for row in taken] == [row.id for row in rows[: MANY // 2]]
 
 
-async def test_a_burst_is_read_in_parts_and_each_row_once(
-    building: Building, database: Database, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("apart_s", [0.1, 86_400.0])
+async def test_many_are_read_in_parts_and_each_row_once(
+    building: Building, monkeypatch: pytest.MonkeyPatch, apart_s: float
 ) -> None:
-    """N1, Y3: the first of many are on their way before the others are read; few questions, no row twice."""
+    """N1, Y3: of what was queued in seconds, or in a month, the first are on their way before the others are read.
+
+    Few questions, no row twice.
+    """
     chat, business, clock = RecordingSender(), building.business, building.clock
     assert [await deliver_notices(business, {"chat": chat}) for _ in range(2)] == [MANY, 0]  # Told, then settled.
     clock.advance(seconds=60)
@@ -247,7 +251,7 @@ async def test_a_burst_is_read_in_parts_and_each_row_once(
     for number in range(MANY):
         row = replace(told[1], id=f"again:{number:02}", at=clock.now(), next_at=None)
         assert await business.store.notices.queue(row)
-        clock.advance(seconds=0.1)
+        clock.advance(seconds=apart_s)
     monkeypatch.setattr(notice_lanes, "AHEAD", 8)
     plain = LaneRows._between
 
