@@ -78,7 +78,6 @@ def signature(secret: str, stamp: str, body: bytes) -> str:
 def body_of(notice: Notice, person: Person) -> bytes:
     """The words for people, and the figures behind them for programs."""
     language = language_for(person.language)
-    threaded = notice.stage is not None and notice.thread is not None
     fields = {
         "kind": str(notice.kind),
         "at": notice.at.isoformat(),
@@ -86,7 +85,7 @@ def body_of(notice: Notice, person: Person) -> bytes:
         "order": notice.thread,
         "stage": notice.stage,
         "language": language,
-        "text": render(notice_parts(notice, language, buttons=False)) if threaded else sentence(notice, language),
+        "text": render(notice_parts(notice, language, buttons=False)) if notice.thread else sentence(notice, language),
         "figures": notice.params,
     }
     return to_json(fields)

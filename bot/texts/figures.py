@@ -16,7 +16,7 @@ from babel.core import Locale
 from babel.dates import format_datetime
 from babel.units import format_unit
 
-from prepaid.domain.money import FEN_PER_YUAN, MICRO_PER_FEN, fen_from_micro, micro_from_fen
+from prepaid.domain.money import MICRO_PER_FEN, micro_from_fen, yuan_text
 
 LOCALES: Mapping[str, str] = {"zh": "zh_CN", "en": "en"}
 """Our language codes and the locales behind them."""
@@ -55,9 +55,10 @@ _COSTS = frozenset({"total_micro", "cost_micro"})
 
 def money(amount_micro: int) -> str:
     """What there is, in yuan and fen, rounded down, so that nobody sees more than is theirs: "¥1,234.56", "-¥0.05"."""
-    fen = fen_from_micro(amount_micro)
-    yuan, rest = divmod(abs(fen), FEN_PER_YUAN)
-    return f"{'-' if fen < 0 else ''}¥{yuan:,}.{rest:02d}"
+    digits = yuan_text(amount_micro)
+    sign = "-" if digits.startswith("-") else ""
+    yuan, fen = digits.lstrip("-").split(".")
+    return f"{sign}¥{int(yuan):,}.{fen}"
 
 
 def moved(amount_micro: int, *, signed: bool = True) -> str:
