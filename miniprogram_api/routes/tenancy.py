@@ -19,8 +19,9 @@ from miniprogram_api.models.tenancy import (
 )
 from prepaid.domain.closing import Closing
 from prepaid.domain.people import CODE_TTL_S
+from prepaid.domain.staff_requests import Wish
 from prepaid.usecases.agree_closing import agree_closing, waive_agreement
-from prepaid.usecases.ask_staff import Wish, ask_staff
+from prepaid.usecases.ask_staff import ask_staff
 from prepaid.usecases.close_account import close_account, show_closing
 from prepaid.usecases.list_bills import list_bills
 from prepaid.usecases.share_account import invite_member, members_of, remove_member

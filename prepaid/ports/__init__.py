@@ -27,6 +27,7 @@ from prepaid.ports.office import (
     RefundingProvider,
     RefundPace,
     Refunds,
+    StaffRequests,
     TicketFiles,
     Tickets,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "Sessions",
     "SharedWindows",
     "Sites",
+    "StaffRequests",
     "Store",
     "Supplies",
     "TicketFiles",

@@ -12,7 +12,7 @@ from prepaid.ports.leases import Leases
 from prepaid.ports.lists import ListReader
 from prepaid.ports.logins import Logins, Replies
 from prepaid.ports.money import Inbox, Ledger, Orders, PaymentProvider
-from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, TicketFiles, Tickets
+from prepaid.ports.office import Approvals, Closings, Receipts, Refunds, StaffRequests, TicketFiles, Tickets
 from prepaid.ports.outages import Outages
 from prepaid.ports.panorama import Panorama
 from prepaid.ports.people import AddressKeeper, AuditTrail, Notices, People, Quotas
@@ -46,6 +46,7 @@ class Store:
     tickets: Tickets
     ticket_files: TicketFiles
     money_tickets: MoneyTickets
+    staff_requests: StaffRequests
     runs: Runs
     pay_links: PayLinks
     job_runs: JobRuns

@@ -11,6 +11,7 @@ from prepaid.domain.closing import Closing, Step
 from prepaid.domain.orders import Order
 from prepaid.domain.receipts import Receipt
 from prepaid.domain.refunds import Refund, RefundState, RefundStep
+from prepaid.domain.staff_requests import RequestState, StaffRequest
 from prepaid.domain.tickets import Ticket, TicketFile, TicketState
 
 
@@ -122,6 +123,39 @@ class Tickets(Protocol):
 
     async def below(self, scope: str, limit: int) -> Sequence[Ticket]:
         """Open ones about a place or anything in it, oldest first."""
+        ...
+
+
+class StaffRequests(Protocol):
+    """What tenants ask of the staff."""
+
+    async def add(self, request: StaffRequest) -> StaffRequest:
+        """Keeps it once; returns the row that is there."""
+        ...
+
+    async def get(self, request_id: str) -> StaffRequest | None: ...
+    async def mark_told(self, request_id: str) -> None:
+        """The staff has been told of it."""
+        ...
+
+    async def end(self, request_id: str, state: RequestState, *, by: str, at: datetime) -> bool:
+        """Ends an open request; False when it has ended."""
+        ...
+
+    async def below(self, scope: str, limit: int) -> Sequence[StaffRequest]:
+        """Open ones of a place or anything in it, oldest first."""
+        ...
+
+    async def open_of_account(self, account_id: str, limit: int) -> Sequence[StaffRequest]:
+        """Open ones of an account."""
+        ...
+
+    async def of_person(self, account_id: str, person_id: str, now: datetime, limit: int) -> Sequence[StaffRequest]:
+        """What one person asked for an account, ended or not, newest first."""
+        ...
+
+    async def untold(self, limit: int) -> Sequence[StaffRequest]:
+        """Open ones of which the staff has not been told."""
         ...
 
 

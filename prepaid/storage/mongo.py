@@ -32,6 +32,7 @@ from prepaid.storage.registers import MongoRegisters
 from prepaid.storage.schedule import MongoJobRuns
 from prepaid.storage.sites import MongoSites
 from prepaid.storage.snapshots import MongoSnapshots
+from prepaid.storage.staff_requests import MongoStaffRequests
 from prepaid.storage.supplies import MongoSupplies
 from prepaid.storage.ticket_files import MongoTicketFiles
 from prepaid.storage.trail import MongoAuditTrail
@@ -68,6 +69,7 @@ def store_over(database: Database, clock: Clock) -> Store:
         tickets=MongoTickets(database),
         ticket_files=MongoTicketFiles(database),
         money_tickets=MongoMoneyTickets(database),
+        staff_requests=MongoStaffRequests(database),
         runs=MongoRuns(database),
         pay_links=MongoPayLinks(database),
         job_runs=MongoJobRuns(database, clock),

@@ -17,11 +17,13 @@ from prepaid.domain.closing import Closing, Step
 from prepaid.domain.errors import InvariantBroken, Refused, Trouble, not_found
 from prepaid.domain.ledger import Kind, Line, Posting, customer
 from prepaid.domain.notices import NoticeKind
+from prepaid.domain.staff_requests import RequestState, Wish
 from prepaid.ports import Business
 from prepaid.usecases.authorize import reach_account, site_of
 from prepaid.usecases.cash_topup import CASH_DESK
 from prepaid.usecases.closing_meters import settle_meters
 from prepaid.usecases.closing_money import PAYABLE, balance_out, pay_back_all
+from prepaid.usecases.staff_requests import end_requests
 from prepaid.usecases.tell import Crossing, tell_staff
 from prepaid.usecases.wallets import wallets_of
 
@@ -48,6 +50,8 @@ async def close_account(business: Business, actor: Actor, account_id: str, *, re
         raise Refused("refused.reason_needed")
     others = [each for each in await wallets_of(business, account) if each.id != account.id]
     rows = [await business.store.closings.add(_row(business, actor, each, reason)) for each in (*others, account)]
+    for row in rows:
+        await end_requests(business, actor, row.id, RequestState.DONE, wish=Wish.MOVE_OUT)
     for row in rows[:-1]:
         await _or_later(business, row)
     return await drive_closing(business, rows[-1])

@@ -6,10 +6,12 @@ from datetime import datetime
 
 from prepaid.domain.access import Action, Actor
 from prepaid.domain.errors import Refused
+from prepaid.domain.staff_requests import RequestState, Wish
 from prepaid.domain.supply import Hold, HoldKind, Supply
 from prepaid.ports import Business, topic_gateway
 from prepaid.usecases.authorize import intent, reach_account
 from prepaid.usecases.decide_supply import decide_supply
+from prepaid.usecases.staff_requests import end_requests
 from prepaid.usecases.supply_views import supply_views
 from prepaid.usecases.views import SupplyView
 
@@ -25,6 +27,8 @@ async def hold_supply(
     untag: bool = False,
 ) -> tuple[SupplyView, ...]:
     """Sets or clears (None) the hold on every meter of the account, and decides anew at once.
+
+    To protect is what a request for protection waits for.
 
     A maintenance tag stays until it is taken down on purpose (`untag`): somebody may have their hands on the wires
     (S12). Raises `Refused` where one hangs.
@@ -44,6 +48,8 @@ async def hold_supply(
     await decide_supply(business, account.id)
     for supply in supplies:
         await business.wakeups.wake(topic_gateway(supply.gateway_id))
+    if kind is HoldKind.ON:
+        await end_requests(business, actor, account.id, RequestState.DONE, wish=Wish.PROTECTION)
     return await supply_views(business, account)
 
 

@@ -48,6 +48,7 @@ SORTS_WHAT_IS_FEW = {
     ("closings", "step"): "move-outs under way",
     ("receipts", "entered"): "receipts that a crash left",
     ("approvals", "state"): "requests that nobody has answered",
+    ("staff_requests", "state"): "requests of tenants that nobody has seen to",
 }
 """Sorted queries with a limit whose matches are bounded by what they select (`collection, field`), not by a range."""
 BY_INDEX = {"IXSCAN", "IDHACK", "EXPRESS_IXSCAN", "EXPRESS_CLUSTERED_IXSCAN"}

@@ -11,6 +11,9 @@ IN_TALK = "about the talk itself: a program has pages, menus and buttons of its 
 ASIDE: Mapping[str, str] = {
     "photo": "what people send into a talk is looked at in a talk",
     "answer": "words from chat to chat; a program writes to a place by its broadcast",
+    "requests": "what waits for an answer is listed where it is answered",
+    "finish": "the same",
+    "asked": "the answer comes to the talk, and so does the word that it is still awaited",
     "help": IN_TALK,
     "start": IN_TALK,
     "cancel": IN_TALK,

@@ -9,6 +9,7 @@ from prepaid.domain.access import Actor, Role
 from prepaid.domain.notices import Notice, NoticeKind, NoticeState
 from prepaid.domain.outages import Outage, Telling
 from prepaid.domain.receipts import Receipt
+from prepaid.domain.staff_requests import StaffRequest, Wish, request_id
 from prepaid.domain.tariffs import Utility
 from prepaid.domain.tickets import MoneyKind, MoneyTicket, TicketFile, money_ticket_id
 from prepaid.usecases.cash_topup import cash_topup
@@ -24,6 +25,7 @@ NO_PAPER = {
     "ticket_id": "mt_404",
     "dispute_id": "tk_404",
     "power_id": "mt_404",
+    "request_id": "rq_404",
     "letter_id": "0404040404040404",
     "outage_id": "w_404",
     "clerk_id": "p_404",
@@ -83,6 +85,22 @@ def _power(clerk: Actor, account_id: str, now: datetime) -> MoneyTicket:
     )
 
 
+def _request(account_id: str, now: datetime) -> StaffRequest:
+    """What a tenant of the very flat asks of the staff."""
+    return StaffRequest(
+        id=request_id("somebody", account_id, Wish.HELP, now),
+        wish=Wish.HELP,
+        account_id=account_id,
+        site_id=SITE,
+        path=f"acme/maple/b1/10{account_id[4:]}",
+        label="room",
+        words="test",
+        asked_by="somebody",
+        asked_at=now,
+        told=True,
+    )
+
+
 async def pictured(building: Building, ticket_id: str, content: bytes = JPEG) -> None:
     """A picture on a dispute, as it lies in the store."""
     store, now = building.business.store, building.clock.now()
@@ -111,6 +129,7 @@ async def paper(building: Building, account_id: str) -> dict[str, str]:
         "ticket_id": money_ticket_id(MoneyKind.CLAIM, account_id, LOST),
         "dispute_id": dispute.id,
         "power_id": power.id,
+        "request_id": (await business.store.staff_requests.add(_request(account_id, business.clock.now()))).id,
         "outage_id": (await business.store.outages.begin(_outage(clerk, account_id))).id,
         "letter_id": await letter(building, account_id, "paper"),
         "clerk_id": clerk.id,

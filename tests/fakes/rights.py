@@ -62,6 +62,7 @@ class Subject:
     """With a picture on it."""
     power_id: str = "mt_404"
     """The ticket of a payment that brought no power."""
+    request_id: str = "rq_404"
     letter_id: str = "0404040404040404"
     outage_id: str = "w_404"
     clerk_id: str = "p_404"

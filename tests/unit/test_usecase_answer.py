@@ -7,9 +7,10 @@ import pytest
 from prepaid.domain.access import Role
 from prepaid.domain.errors import Refused
 from prepaid.domain.notices import NoticeKind
+from prepaid.domain.staff_requests import Wish
 from prepaid.storage.driver import Database
 from prepaid.usecases.answer_tenant import answer_tenant
-from prepaid.usecases.ask_staff import Wish, ask_staff
+from prepaid.usecases.ask_staff import ask_staff
 from prepaid.usecases.search_audit import search_audit
 from tests.fakes.building import Building, build
 from tests.fakes.clock import ManualClock

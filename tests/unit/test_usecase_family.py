@@ -7,8 +7,9 @@ import pytest
 from prepaid.domain.access import Role
 from prepaid.domain.errors import Refused
 from prepaid.domain.notices import Notice, NoticeKind
+from prepaid.domain.staff_requests import Wish
 from prepaid.storage.driver import Database
-from prepaid.usecases.ask_staff import MAX_WORDS, WISHES_AN_HOUR, Wish, ask_staff
+from prepaid.usecases.ask_staff import MAX_WORDS, WISHES_AN_HOUR, ask_staff
 from prepaid.usecases.bind_chat import bind_chat
 from prepaid.usecases.compare_usage import Period, compare_usage
 from prepaid.usecases.share_account import CODES_IN_TTL, invite_member, members_of, remove_member

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.conversations import flows
 from bot.conversations.effects import Effect
@@ -10,6 +11,7 @@ from bot.conversations.form import MOST_CHARS, Data, Form, Question, wish
 from bot.conversations.inbound import Turn
 from bot.conversations.openings import for_room
 from bot.conversations.parts import Look, Tone
+from bot.conversations.perform import Situation
 from bot.conversations.reply import Reply, say
 from bot.conversations.session import Session
 from bot.conversations.topic import Topic
@@ -27,6 +29,8 @@ class AnswerTenant(Effect):
     label: str
     words: str
     wish: str
+    asked_until: str = ""
+    """When the answer was begun: what the room asks while it is written has no answer yet."""
 
 
 def _said(besides: str) -> tuple[str, str] | None:
@@ -42,7 +46,14 @@ ANSWER = Form(name="answer", questions=(Question(name="words", free=True, spot=_
 
 
 def _of_room(turn: Turn, session: Session, account: Account) -> Reply:
-    return ANSWER.begin(turn, session, {"account_id": account.id, "label": account.label})
+    return ANSWER.begin(turn, session, {"account_id": account.id, "label": account.label, "begun": turn.at.isoformat()})
+
+
+async def _answer(effect: AnswerTenant, on: Situation) -> int:
+    until = datetime.fromisoformat(effect.asked_until) if effect.asked_until else None
+    return await answer_tenant(
+        on.business, on.actor, effect.account_id, effect.words, wish=effect.wish, asked_until=until
+    )
 
 
 def _told(effect: AnswerTenant, value: int, turn: Turn, session: Session) -> Reply:
@@ -66,13 +77,17 @@ TOPIC = Topic(
     openings={"answer": for_room("answer")},
     confirmed={
         "confirm.answer": lambda d: AnswerTenant(
-            account_id=str(d["account_id"]), label=str(d["label"]), words=str(d["words"]), wish=str(d["wish"])
+            account_id=str(d["account_id"]),
+            label=str(d["label"]),
+            words=str(d["words"]),
+            wish=str(d["wish"]),
+            asked_until=str(d.get("begun", "")),
         ),
     },
     steps={ANSWER.step: ANSWER.heard},
     after_found={"answer": _of_room},
     performers={
-        AnswerTenant: lambda e, on: answer_tenant(on.business, on.actor, e.account_id, e.words, wish=e.wish),
+        AnswerTenant: _answer,
     },
     presenters={AnswerTenant: _told},
 )

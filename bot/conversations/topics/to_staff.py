@@ -19,8 +19,9 @@ from bot.conversations.vocabulary import Ask, Audience, Intent
 from bot.texts import text
 from prepaid.domain.closing import Closing, Step
 from prepaid.domain.errors import Refused
+from prepaid.domain.staff_requests import Wish
 from prepaid.usecases.agree_closing import agree_closing
-from prepaid.usecases.ask_staff import MAX_WORDS, Wish, ask_staff
+from prepaid.usecases.ask_staff import MAX_WORDS, ask_staff
 from prepaid.usecases.close_account import show_closing
 from prepaid.usecases.closing_agreement import NOT_AGREED
 from prepaid.usecases.show_balance import show_balance

@@ -11,7 +11,7 @@ from bot.conversations.topics.family import InviteMember, ListFamily, RemoveMemb
 from bot.conversations.topics.to_staff import AgreeToStatement, AskStaff, Leaving, LookAtMoveOut
 from prepaid.domain.closing import Closing, FinalReading, PayBack, Step
 from prepaid.domain.errors import Refused
-from prepaid.usecases.ask_staff import Wish
+from prepaid.domain.staff_requests import Wish
 from prepaid.usecases.share_account import Member
 from tests.fakes.rights import OPERATES, SEES, TENANT, Subject, right
 
