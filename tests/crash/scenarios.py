@@ -17,11 +17,13 @@ from prepaid.domain.errors import Unknown
 from prepaid.domain.metering import Reading, Sweep
 from prepaid.domain.orders import Order, OrderState
 from prepaid.domain.refunds import RefundState, refund_id
+from prepaid.domain.staff_requests import Wish
 from prepaid.domain.supply import Outcome, Reported
 from prepaid.ports import Business
 from prepaid.storage.driver import Database, Document
 from prepaid.storage.mongo import open_store
 from prepaid.usecases.adjust import Cause, adjust
+from prepaid.usecases.ask_staff import ask_staff
 from prepaid.usecases.audit_ledger import audit_ledger
 from prepaid.usecases.carry_out import resume_approvals
 from prepaid.usecases.chase_orders import chase_orders
@@ -35,6 +37,7 @@ from prepaid.usecases.record_switch import record_switch
 from prepaid.usecases.refund import refund
 from prepaid.usecases.review_supplies import review_supplies
 from prepaid.usecases.settle_readings import settle_readings
+from prepaid.usecases.staff_requests import tell_of_requests
 from prepaid.usecases.take_notification import take_notification
 from prepaid.usecases.work_inbox import work_inbox
 from tests.crash.points import Fuse, watched
@@ -242,6 +245,20 @@ async def _minute_over(stage: Stage) -> None:
     await stage.deliver()
 
 
+async def _staffed(stage: Stage) -> None:
+    """Somebody looks after the site."""
+    await stage.owner()
+
+
+async def _ask_for_help(stage: Stage) -> None:
+    """A tenant asks the staff; whoever finds their words among what is open does not say them again."""
+    stage.building.clock.set(EPOCH + timedelta(minutes=70))
+    if not await stage.building.business.store.staff_requests.open_of_account("acc-1", 1):
+        tenant = (await stage.building.business.store.people.at("chat", "tenant-1", language="en")).actor()
+        await ask_staff(stage.business, tenant, "acc-1", Wish.HELP, words="no light")
+    await stage.deliver()
+
+
 SCENARIOS: Mapping[str, tuple[Act, Act]] = {
     "settlement": (_nothing, _use_up),
     "cut": (_dry, _cut),
@@ -253,6 +270,7 @@ SCENARIOS: Mapping[str, tuple[Act, Act]] = {
     "refund_news": (_refund_unanswered, _refund_news),
     "reconcile": (_expired, _bill),
     "agreed_by_two": (_two_agreed, _minute_over),
+    "asked_for_help": (_staffed, _ask_for_help),
 }
 """What went before, undisturbed, and what is disturbed."""
 
@@ -308,6 +326,7 @@ async def recover(stage: Stage, act: Act) -> None:
         await chase_refunds(stage.business)
         await resume_closings(stage.business)
         await resume_approvals(stage.business)
+        await tell_of_requests(stage.business)
         await stage.switch()
         stage.building.clock.advance(minutes=2)
         await stage.deliver()
@@ -332,6 +351,7 @@ async def digest(stage: Stage) -> dict[str, Any]:
         "account": str(account.status),
         "refunded_fen": order.refunded_fen,
         "tickets": sorted([str(each.why), each.theirs_fen] for each in tickets),
+        "asked": [[str(each.wish), each.told] for each in await store.staff_requests.below("acme", 50)],
         "refunds_open": len(await store.refunds.open(10)),
         "balance": (await store.ledger.head("acc-1")).balance_micro,
         "entries": sorted([str(e.kind), e.delta_micro] for e in entries if e.kind != "consumption"),

@@ -43,6 +43,13 @@ class Desk:
             shown = render(parts)
         return shown
 
+    async def press(self, user: str, *actions: str) -> str:
+        """The answer to the last of the buttons."""
+        shown = ""
+        for each in actions:
+            shown = render(await self._conversation.hear(Inbound(channel="chat", user=user, action=each)))
+        return shown
+
 
 async def test_cash_above_the_limit_waits_for_another_person(building: Building) -> None:
     """A6, M5: a large sum is credited once, by the word of a second person who saw exactly what it is."""
