@@ -33,6 +33,7 @@ _TONES: Mapping[NoticeKind, Tone] = {
     _K.RECUTS_HELD: Tone.WARNING,
     _K.METER_DOWN: Tone.WARNING,
     _K.METER_ALARM: Tone.WARNING,
+    _K.TOO_MUCH_LOAD: Tone.WARNING,
     _K.PAYMENT_DISPUTED: Tone.TROUBLE,
     _K.READING_HELD: Tone.WARNING,
     _K.GATEWAY_DOWN: Tone.TROUBLE,
@@ -177,6 +178,8 @@ def _key(notice: Notice) -> str:
         return words_key(notice.kind, str(notice.params.get("utility")))
     if notice.kind is NoticeKind.TARIFF_CHANGES:
         return _tariff_key(notice)
+    if notice.kind is NoticeKind.METER_ALARM:
+        return _alarm_key(notice)
     return f"notice.{notice.kind}"
 
 
@@ -211,6 +214,14 @@ def _tariff_key(notice: Notice) -> str:
     single = all(figures.get(f"{age}_exact_micro") == figures.get(f"{age}_most_exact_micro") for age in ("old", "new"))
     endings = {(False, True): "", (False, False): ".ranges", (True, True): ".water", (True, False): ".water_ranges"}
     return "notice.tariff_changes" + endings[figures.get("utility") == "water", single]
+
+
+def _alarm_key(notice: Notice) -> str:
+    """With what to do about that alarm, where there is more to say than that somebody should look."""
+    key = f"notice.meter_alarm.{str(notice.params.get('why')).removeprefix('alarm.')}"
+    if notice.params.get("told"):
+        key += ".told"
+    return key if has(key) else "notice.meter_alarm"
 
 
 def _recharge(notice: Notice, language: str) -> Buttons:

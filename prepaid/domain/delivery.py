@@ -22,6 +22,7 @@ ALWAYS = frozenset(
         K.CONFIRM_SAFE,
         K.RELAY_MOVED,
         K.RELAY_BYPASSED,
+        K.TOO_MUCH_LOAD,
         K.GATEWAY_DOWN,
         K.PAYMENT_THREAD,
     }

@@ -24,6 +24,7 @@ class NoticeKind(StrEnum):
     RECUTS_HELD = "recuts_held"
     METER_DOWN = "meter_down"
     METER_ALARM = "meter_alarm"
+    TOO_MUCH_LOAD = "too_much_load"
     PAYMENT_THREAD = "payment_thread"
     PAYMENT_DISPUTED = "payment_disputed"
     READING_HELD = "reading_held"

@@ -37,6 +37,7 @@ MUST: Mapping[NoticeKind, frozenset[str]] = {
     _K.RECUTS_HELD: GATEWAY,
     _K.METER_DOWN: METER,
     _K.METER_ALARM: METER | {"why"},
+    _K.TOO_MUCH_LOAD: METER | {"why"},
     _K.PAYMENT_DISPUTED: AMOUNT | {"order_id", "why"},
     _K.READING_HELD: METER | {"doubt"},
     _K.GATEWAY_DOWN: GATEWAY,
@@ -101,7 +102,7 @@ TO_TENANTS = frozenset(
     {
         *(_K.LOW_BALANCE, _K.LOW_DAYS, _K.BALANCE_GONE, _K.CUT_DONE, _K.CONFIRM_SAFE, _K.CLOSING_STATEMENT),
         _K.CLOSING_REMINDER,
-        *(_K.EMERGENCY_TAKEN, _K.TARIFF_CHANGES),
+        *(_K.EMERGENCY_TAKEN, _K.TARIFF_CHANGES, _K.TOO_MUCH_LOAD),
     }
 )
 REVIEW = ROOT / "docs" / "reference" / "notices-review.md"

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.delivery import sentence
 from prepaid.domain.errors import Refused, TryAgain
 from prepaid.domain.metering import Reading, Sweep
 from prepaid.domain.notices import Notice, NoticeKind
@@ -202,3 +203,18 @@ async def test_what_a_meter_complains_of_is_told_once_for_each_crossing(building
     assert await new() == 1
     await read("reverse_flow", hours=24)
     assert await new() == 0
+
+
+@pytest.mark.parametrize(("alarm", "bound"), [("over_limit", True), ("over_limit", False), ("tamper", True)])
+async def test_of_too_much_load_the_tenant_is_told_too(building: Building, alarm: str, *, bound: bool) -> None:
+    """M7, N1: who can switch something off hears of it once; the staff reads whether somebody was asked."""
+    await building.flat(1, balance_micro=1_000_000, tenant=bound)
+    for _ in range(2):
+        building.clock.advance(hours=1)
+        reading = Reading(meter_id="met-1", at=building.clock.now(), energy_wh=1_000, alarms=(alarm,))
+        await settle_readings(building.business, Sweep(gateway_id=GATEWAY, readings=(reading,)))
+    told = [(notice.kind, sentence(notice, "en")) for notice in await rows(building)]
+    asked = bound and alarm == "over_limit"
+    assert [kind for kind, _ in told] == [*([NoticeKind.TOO_MUCH_LOAD] if asked else []), NoticeKind.METER_ALARM]
+    assert ("Whoever lives there has been asked" in told[-1][1]) is asked
+    assert ("switch off large appliances" in told[0][1]) is asked
