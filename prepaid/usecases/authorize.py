@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
 
 from prepaid.domain.access import Action, Actor, Subject, covers, may
 from prepaid.domain.accounts import Account, Site
@@ -17,6 +18,26 @@ async def reach_account(business: Business, actor: Actor, account_id: str, actio
     if account is not None and may(actor, action, Subject(account.path, account.id)):
         return account
     await record(business, actor, action, account_id, refused="refused.not_found")
+    raise not_found()
+
+
+class OfRoom(Protocol):
+    """A row about an account: a dispute, a request."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def account_id(self) -> str: ...
+
+
+R = TypeVar("R", bound=OfRoom)
+
+
+async def reach_row(business: Business, actor: Actor, row: R | None, row_id: str, action: Action) -> R:
+    """The row, if there is one and the actor may do `action` to its account; else `Refused("refused.not_found")`."""
+    if row is not None and may(actor, action, Subject(row.path, row.account_id)):
+        return row
+    await record(business, actor, action, row_id, refused="refused.not_found")
     raise not_found()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from prepaid.domain.access import Action, Actor, Subject, may
+from prepaid.domain.access import Action, Actor
 from prepaid.domain.errors import InvariantBroken, Refused, not_found
 from prepaid.domain.notices import NoticeKind
 from prepaid.domain.tickets import Ticket, TicketState, ticket_id
 from prepaid.ports import Business
-from prepaid.usecases.authorize import reach_account, record, scopes, site_of
+from prepaid.usecases.authorize import reach_account, reach_row, scopes, site_of
 from prepaid.usecases.tell import Crossing, Params, tell_persons, tell_staff
 
 MAX_WORDS = 500
@@ -53,10 +53,7 @@ async def dispute_line(business: Business, actor: Actor, account_id: str, seq: i
 async def show_dispute(business: Business, actor: Actor, ticket_id: str) -> Ticket:
     """One ticket, for whoever may answer it. A foreign one and a missing one give the same `Refused` (A2)."""
     ticket = await business.store.tickets.get(ticket_id)
-    if ticket is None or not may(actor, Action.SETTLE_DISPUTE, Subject(ticket.path, ticket.account_id)):
-        await record(business, actor, Action.SETTLE_DISPUTE, ticket_id, refused="refused.not_found")
-        raise not_found()
-    return ticket
+    return await reach_row(business, actor, ticket, ticket_id, Action.SETTLE_DISPUTE)
 
 
 async def answer_dispute(business: Business, actor: Actor, ticket_id: str, *, upheld: bool, words: str) -> Ticket:

@@ -10,12 +10,12 @@ from datetime import datetime
 
 import structlog
 
-from prepaid.domain.access import Action, Actor, Subject, may
-from prepaid.domain.errors import InvariantBroken, Refused, Trouble, not_found
+from prepaid.domain.access import Action, Actor
+from prepaid.domain.errors import InvariantBroken, Refused, Trouble
 from prepaid.domain.notices import NoticeKind
 from prepaid.domain.staff_requests import RequestState, StaffRequest, Wish
 from prepaid.ports import Business
-from prepaid.usecases.authorize import intent, reach_account, record, scopes, site_of
+from prepaid.usecases.authorize import intent, reach_account, reach_row, scopes, site_of
 from prepaid.usecases.tell import Crossing, Params, tell_staff
 
 log = structlog.get_logger()
@@ -41,10 +41,7 @@ async def open_requests(business: Business, actor: Actor) -> tuple[StaffRequest,
 async def show_request(business: Business, actor: Actor, request_id: str) -> StaffRequest:
     """One request, for whoever may answer it. A foreign one and a missing one give the same `Refused` (A2)."""
     request = await business.store.staff_requests.get(request_id)
-    if request is None or not may(actor, Action.BROADCAST, Subject(request.path, request.account_id)):
-        await record(business, actor, Action.BROADCAST, request_id, refused="refused.not_found")
-        raise not_found()
-    return request
+    return await reach_row(business, actor, request, request_id, Action.BROADCAST)
 
 
 async def finish_request(business: Business, actor: Actor, request_id: str) -> StaffRequest:
