@@ -66,6 +66,7 @@ TENANTS = {
     "load": ("what uses power over night", "出门没人在家还在用电"),
     "orders": ("what about my unpaid orders", "我那个订单呢"),
     "contacts": ("I have a new phone number", "我换手机号了"),
+    "asked": ("the landlord hasn't answered", "the staff did not reply to me", "nobody replied", "物业怎么还没回我"),
     "accounts": ("show me the other room", "看另一个房间"),
 }
 STAFF = {

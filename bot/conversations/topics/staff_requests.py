@@ -164,7 +164,8 @@ TOPIC = Topic(
             of_staff="requests",
             hints=(
                 r"(?:物业|管理员|房东|客服).{0,6}(?:怎么|还)(?:没|不)(?:有)?(?:回|答|理)",
-                r"(?:nobody|no one|staff|landlord) (?:has |have )?(?:not |n't )?(?:answered|replied)",
+                r"(?:nobody|no one) (?:has )?(?:answered|replied)",
+                r"(?:staff|landlord) (?:has|have|did)(?: not|n't) (?:answer|repl)",
             ),
             audience=Audience.TENANT,
             commands=("asked", "我的请求"),
